@@ -1,1 +1,15 @@
-fn main(){}
+//! End-to-end tests of the built program against its contract, on real parts.
+//!
+//! One binary, one module for each subject. Nothing here knows the program's source: only its arguments, streams, exit codes,
+//! processes and requests.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken set-up should stop at the place that broke")]
+#![allow(unreachable_pub, reason = "modules of a test binary have no outside")]
+
+mod support;
+
+mod output;
+mod pid_1;
+mod pipeline_order;
+mod signals;
+mod step_arguments;

@@ -1,0 +1,63 @@
+//! Where things lie: the program under test, its fixtures, the virtual environment, temporary files.
+//!
+//! Owns the tests' view of their own environment. What is missing is an error that names the remedy, never a skipped test.
+
+#![allow(clippy::disallowed_methods, reason = "the tests' own environment, not the program's")]
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The program under test.
+pub const BINARY: &str = env!("CARGO_BIN_EXE_dbt-entrypoint");
+
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Cargo builds examples beside the binaries, in a folder of their own.
+pub fn fake_dbt() -> PathBuf {
+    let path = Path::new(BINARY).with_file_name("examples").join("fake_dbt");
+    assert!(path.exists(), "{} is missing: cargo builds it with the tests, unless only some targets were asked for", path.display());
+    path
+}
+
+/// A program of the virtual environment that holds dbt and moto.
+pub fn venv(program: &str) -> PathBuf {
+    let folder = env::var_os("DBT_ENTRYPOINT_TEST_VENV").map_or_else(|| root().join(".venv"), PathBuf::from);
+    let path = folder.join("bin").join(program);
+    assert!(path.exists(), "{} is missing: run scripts/test, which sets up what the tests need", path.display());
+    path
+}
+
+/// The first of the candidates that exists. Tests need it: without it they fail and say what to install.
+pub fn system_program(candidates: &[&str], package: &str) -> PathBuf {
+    let found = candidates.iter().map(PathBuf::from).find(|path| path.exists());
+    found.unwrap_or_else(|| panic!("none of {candidates:?} exists: run scripts/test, or install the package {package}"))
+}
+
+/// Under nextest each test is a process of its own, and all of one run share the parent; else the process is the run.
+pub fn test_run() -> (String, u32) {
+    match env::var("NEXTEST_RUN_ID") {
+        Ok(id) => (id, std::os::unix::process::parent_id()),
+        Err(_) => {
+            static NAME: OnceLock<String> = OnceLock::new();
+            (NAME.get_or_init(|| unique("run")).clone(), process::id())
+        }
+    }
+}
+
+/// True where a test that cannot do its work must fail instead of saying so.
+pub fn in_ci() -> bool {
+    env::var_os("CI").is_some_and(|value| !value.is_empty())
+}
+
+/// A name that no other test of this or another run has.
+pub fn unique(prefix: &str) -> String {
+    static COUNTER: AtomicU32 = AtomicU32::new(0);
+    let nanoseconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().subsec_nanos();
+    format!("{prefix}-{}-{}-{nanoseconds:x}", process::id(), COUNTER.fetch_add(1, Ordering::Relaxed))
+}
