@@ -13,3 +13,7 @@ mod pid_1;
 mod pipeline_order;
 mod signals;
 mod step_arguments;
+mod credential_sources;
+mod credential_errors;
+mod signals_while_fetching;
+mod injected_environment;
