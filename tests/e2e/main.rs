@@ -17,3 +17,8 @@ mod credential_sources;
 mod credential_errors;
 mod signals_while_fetching;
 mod injected_environment;
+mod the_tests_themselves;
+mod published_docs;
+mod ledger;
+mod publish_faults;
+mod signals_while_publishing;

@@ -22,6 +22,7 @@ def main() -> None:
 
     from moto.server import ThreadedMotoServer
 
+    complete_glue()
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     _, port = server.get_host_and_port()
@@ -35,6 +36,20 @@ def main() -> None:
     finally:
         shutil.rmtree(arguments.dir, ignore_errors=True)
         os._exit(0)
+
+
+def complete_glue() -> None:
+    """Glue returns a connection's AuthenticationConfiguration; moto takes it and forgets it."""
+    from moto.glue.models import FakeConnection
+
+    plain = FakeConnection.as_dict
+
+    def as_dict(self, hide_password=False):
+        authentication = self.connection_input.get("AuthenticationConfiguration")
+        answer = plain(self, hide_password)
+        return {**answer, "AuthenticationConfiguration": authentication} if authentication else answer
+
+    FakeConnection.as_dict = as_dict
 
 
 def lives(pid: int) -> bool:

@@ -3,6 +3,7 @@
 //! Owns no test. Each part is real where it can be; what is fake says so in its name.
 
 pub mod aws;
+pub mod deployment;
 pub mod fake;
 pub mod fault_proxy;
 pub mod http;

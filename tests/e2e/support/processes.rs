@@ -37,7 +37,7 @@ pub fn kill_all(marker: &str) {
             return;
         }
         for pid in left {
-            drop(kill(Pid::from_raw(pid), Signal::SIGKILL));
+            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
         }
         thread::sleep(Duration::from_millis(5));
     }
