@@ -25,14 +25,24 @@
             {%- endif -%}
             {%- do log('Making ' ~ relation ~ ' from sample data', info=true) -%}
             {#- One statement, so that of two runs at once the second fails and no row is there twice. -#}
-            {%- do run_query('create table ' ~ relation ~ ' as ' ~ query) -%}
+            {%- do sample_data.execute_and_commit(['create table ' ~ relation ~ ' as ' ~ query]) -%}
         {%- elif asked_for.any and replace -%}
             {%- do log('Filling ' ~ relation ~ ' anew from sample data', info=true) -%}
             {#- Not dropped: on Redshift that would take the staging views along. -#}
-            {%- do run_query('delete from ' ~ relation) -%}
-            {%- do run_query('insert into ' ~ relation ~ ' ' ~ query) -%}
+            {%- do sample_data.execute_and_commit([
+                'delete from ' ~ relation,
+                'insert into ' ~ relation ~ ' ' ~ query,
+            ]) -%}
         {%- elif asked_for.any -%}
             {%- do log(relation ~ ' is left as it is: this is a deployment environment', info=true) -%}
         {%- endif -%}
     {%- endfor -%}
+{% endmacro %}
+
+{# One transaction. dbt rolls back what a hook leaves open, so run_query alone would change nothing. #}
+{% macro execute_and_commit(statements) %}
+    {%- for sql in statements -%}
+        {%- call statement(auto_begin=true) -%}{{ sql }}{%- endcall -%}
+    {%- endfor -%}
+    {%- do adapter.commit() -%}
 {% endmacro %}
