@@ -112,8 +112,7 @@ fn denied_access_behind_the_connection_is_77_too() {
     let secret = format!("arn:aws:secretsmanager:{REGION}:123456789012:secret:redshift-AbCdEf");
     let name = unique("connection");
     Aws::shared().connection(&name, &json!({"JDBC_CONNECTION_URL": URL, "SECRET_ID": "redshift"}), &json!({}));
-    let proxy =
-        FaultProxy::before(Aws::shared()).on("GetSecretValue", Fault::denied("secretsmanager:GetSecretValue", &secret));
+    let proxy = FaultProxy::before(Aws::shared()).on("GetSecretValue", Fault::denied("secretsmanager:GetSecretValue", &secret));
     let run = refused(&format!("glue:{name}"), Some(&proxy), 77);
     run.assert_err_has(&[&format!("hint: allow secretsmanager:GetSecretValue on {secret}")]);
 

@@ -107,8 +107,7 @@ fn two_steps_of_one_kind_have_places_of_their_own() {
     lab.scene.project.write("dbt-entrypoint.yml", yaml);
     let run = lab.run();
     run.assert_code(0);
-    let expected =
-        ["01-run/run_results.json", "02-checks/run_results.json", "03-nightly/run_results.json", "summary.json"];
+    let expected = ["01-run/run_results.json", "02-checks/run_results.json", "03-nightly/run_results.json", "summary.json"];
     assert_eq!(lab.ledger(&run_id(&run)), expected);
 }
 

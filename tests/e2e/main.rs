@@ -5,20 +5,32 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken set-up should stop at the place that broke")]
 #![allow(unreachable_pub, reason = "modules of a test binary have no outside")]
+#![allow(clippy::naive_bytecount, reason = "speed is not what is tested here")]
+#![allow(clippy::case_sensitive_file_extension_comparisons, reason = "the files are the tests' own")]
 
 mod support;
 
+mod before_step_one;
+mod cancelled_queries;
+mod closing_line;
+mod commands;
+mod credential_errors;
+mod credential_sources;
+mod docs_in_a_browser;
+mod happy_path;
+mod injected_environment;
+mod json_log;
+mod ledger;
+mod network;
 mod output;
 mod pid_1;
 mod pipeline_order;
-mod signals;
-mod step_arguments;
-mod credential_sources;
-mod credential_errors;
-mod signals_while_fetching;
-mod injected_environment;
-mod the_tests_themselves;
-mod published_docs;
-mod ledger;
 mod publish_faults;
+mod published_docs;
+mod settings;
+mod signals;
+mod signals_while_fetching;
 mod signals_while_publishing;
+mod step_arguments;
+mod the_tests_themselves;
+mod warehouse_failures;

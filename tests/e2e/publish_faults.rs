@@ -9,9 +9,7 @@ use crate::support::result::Finished;
 
 /// Answers that hit uploads of the docs: `shop/index.html` and nothing else, unless a test says so.
 fn failing(count: usize, fault: &Fault) -> Deployment {
-    Deployment::with_faults(Fake::new(), |proxy, bucket| {
-        proxy.first(count, &format!("PUT /{bucket}/shop/index.html"), fault.clone())
-    })
+    Deployment::with_faults(Fake::new(), |proxy, bucket| proxy.first(count, &format!("PUT /{bucket}/shop/index.html"), fault.clone()))
 }
 
 #[track_caller]
@@ -56,7 +54,11 @@ fn what_does_not_pass_is_74_and_dbts_result_is_reported() {
 
 #[test]
 fn a_denied_upload_is_74_at_once_with_a_hint() {
-    let denied = Fault::s3(403, "AccessDenied", "User: arn:aws:sts::123456789012:assumed-role/dbt/1 is not authorized to perform: s3:PutObject on resource: \"arn:aws:s3:::bucket/shop/index.html\"");
+    let denied = Fault::s3(
+        403,
+        "AccessDenied",
+        "User: arn:aws:sts::123456789012:assumed-role/dbt/1 is not authorized to perform: s3:PutObject on resource: \"arn:aws:s3:::bucket/shop/index.html\"",
+    );
     let lab = failing(usize::MAX, &denied);
     let run = lab.run();
     run.assert_code(74).assert_err_has(&["hint: allow s3:PutObject on ", &lab.bucket.name]);
@@ -75,9 +77,7 @@ fn a_silent_s3_is_74_in_bounded_time() {
 #[test]
 fn a_failure_of_dbt_is_not_masked_by_a_failure_to_publish() {
     let fake = Fake::new().on("test", "exit", "1");
-    let lab = Deployment::with_faults(fake, |proxy, bucket| {
-        proxy.on(&format!("PUT /{bucket}/"), Fault::s3(500, "InternalError", "no"))
-    });
+    let lab = Deployment::with_faults(fake, |proxy, bucket| proxy.on(&format!("PUT /{bucket}/"), Fault::s3(500, "InternalError", "no")));
     let run = lab.runner().args(["--publish", "always"]).run();
     run.assert_code(1);
     assert_eq!(run.step("test")["status"], "failed");
@@ -104,7 +104,8 @@ fn a_missing_bucket_is_found_before_the_first_step() {
 
 #[test]
 fn a_bucket_in_another_region_is_found_before_the_first_step() {
-    let body = Fault::s3(301, "PermanentRedirect", "The bucket you are attempting to access must be addressed using the specified endpoint.");
+    let body =
+        Fault::s3(301, "PermanentRedirect", "The bucket you are attempting to access must be addressed using the specified endpoint.");
     let Fault::Answer(answer) = body else { unreachable!() };
     let answer = answer.header("x-amz-bucket-region", "us-west-2");
     let lab = Deployment::with_faults(Fake::new(), |proxy, bucket| proxy.on(&format!(" /{bucket}"), Fault::Answer(answer)));

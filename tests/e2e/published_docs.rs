@@ -8,8 +8,7 @@ use crate::support::deployment::Deployment;
 use crate::support::fake::Fake;
 use crate::support::project::Scene;
 
-const SITE: [&str; 5] =
-    ["shop/catalog.json", "shop/index.html", "shop/manifest.json", "shop/run_results.json", "shop/sources.json"];
+const SITE: [&str; 5] = ["shop/catalog.json", "shop/index.html", "shop/manifest.json", "shop/run_results.json", "shop/sources.json"];
 
 #[test]
 fn a_run_in_a_deployment_environment_publishes_to_the_bucket_that_the_names_say() {
@@ -108,7 +107,8 @@ fn catalog_manifest_and_index_go_last_and_back_to_back() {
     assert_eq!(uploads[32..], ["shop/catalog.json", "shop/manifest.json", "shop/index.html"]);
     // Not even begun before everything else was there, or a reader could see a new site with old pages.
     let log = lab.proxy.log();
-    let of = |key: &str| log.iter().find(|seen| seen.line.contains(&format!("/{key} ")) || seen.line.contains(&format!("/{key}?"))).unwrap();
+    let of =
+        |key: &str| log.iter().find(|seen| seen.line.contains(&format!("/{key} ")) || seen.line.contains(&format!("/{key}?"))).unwrap();
     let others = log.iter().filter(|seen| seen.line.starts_with("PUT") && seen.line.contains("/shop/extra/"));
     let last_of_others = others.map(|seen| seen.ended.unwrap()).max().unwrap();
     assert!(of("shop/catalog.json").began >= last_of_others);
@@ -210,7 +210,6 @@ fn a_folder_can_be_the_destination() {
         assert_eq!(there, fs::read(scene.project.path().join("target").join(name)).unwrap(), "{name}");
     }
     let id = crate::support::deployment::run_id(&run);
-    let summary: serde_json::Value =
-        serde_json::from_slice(&fs::read(site.join(format!("runs/{id}/summary.json"))).unwrap()).unwrap();
+    let summary: serde_json::Value = serde_json::from_slice(&fs::read(site.join(format!("runs/{id}/summary.json"))).unwrap()).unwrap();
     assert_eq!(summary["status"], json!("success"));
 }

@@ -60,9 +60,11 @@ fn the_local_aws_returns_connections_as_they_were_made() {
 fn faults_happen_and_the_rest_passes() {
     let aws = Aws::shared();
     let bucket = aws.bucket();
-    let proxy = FaultProxy::before(aws)
-        .first(1, "PUT", Fault::s3(503, "SlowDown", "Please reduce your request rate."))
-        .first(1, "PUT", Fault::Reset);
+    let proxy = FaultProxy::before(aws).first(1, "PUT", Fault::s3(503, "SlowDown", "Please reduce your request rate.")).first(
+        1,
+        "PUT",
+        Fault::Reset,
+    );
     let put = || {
         let line = format!("PUT /{}/key HTTP/1.1", bucket.name);
         Message::new(line).body("body").send(proxy.endpoint()["http://".len()..].parse().unwrap())

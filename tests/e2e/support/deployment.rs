@@ -76,8 +76,7 @@ impl Deployment {
     /// Keys in the order in which their upload succeeded.
     pub fn uploads(&self) -> Vec<String> {
         let prefix = format!("PUT /{}/", self.bucket.name);
-        let mut done: Vec<_> =
-            self.proxy.log().into_iter().filter(|seen| seen.status == 200 && seen.line.starts_with(&prefix)).collect();
+        let mut done: Vec<_> = self.proxy.log().into_iter().filter(|seen| seen.status == 200 && seen.line.starts_with(&prefix)).collect();
         done.sort_by_key(|seen| seen.ended);
         let key = |line: &str| line[prefix.len()..].split([' ', '?']).next().unwrap_or_default().to_owned();
         done.iter().map(|seen| key(&seen.line)).collect()

@@ -49,10 +49,6 @@ impl Message {
         self.start.split(' ').next().unwrap_or_default()
     }
 
-    pub fn path(&self) -> &str {
-        self.start.split(' ').nth(1).unwrap_or_default()
-    }
-
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
@@ -120,7 +116,7 @@ impl Message {
     /// Sends this request on a connection of its own and reads the answer.
     pub fn send(&self, to: SocketAddr) -> io::Result<Self> {
         let mut stream = TcpStream::connect(to)?;
-        stream.set_read_timeout(Some(Duration::from_secs(60)))?;
+        stream.set_read_timeout(Some(Duration::from_mins(1)))?;
         let mut request = self.clone();
         request.remove("connection");
         let request = request.header("Connection", "close");

@@ -15,7 +15,7 @@ use serde_json::Value;
 use super::repo;
 
 /// Generous, since a cold start may have to compile Python's modules while cargo and other tests use both cores.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// What the server says of itself: `script` gets `--owner PID --dir DIR`, and writes `ready.json` into DIR once it answers.
 pub fn shared(name: &str, python: &Path, script: &str) -> Value {

@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
+use walkdir::WalkDir;
 
 use super::fake::Fake;
 use super::repo;
@@ -116,4 +117,17 @@ pub fn with_login(runner: Runner) -> Runner {
 pub fn with_real_dbt(runner: Runner) -> Runner {
     let dbt = repo::venv("dbt");
     runner.env("DBT_ENTRYPOINT_DBT", dbt).env("DBT_SEND_ANONYMOUS_USAGE_STATS", "false").env("DBT_VERSION_CHECK", "false")
+}
+
+/// The project that the repository ships, in a folder of its own and without what an earlier run left.
+pub fn sample_project() -> Project {
+    let project = Project { dir: TempDir::new().unwrap() };
+    let source = repo::root().join("dbt");
+    let left = ["target", "logs", "dbt_packages", "shop.duckdb"];
+    let entries = WalkDir::new(&source).into_iter().filter_entry(|entry| left.iter().all(|name| entry.file_name() != *name));
+    for entry in entries.filter_map(Result::ok).filter(|entry| entry.file_type().is_file()) {
+        let name = entry.path().strip_prefix(&source).unwrap();
+        project.write(name.to_str().unwrap(), fs::read(entry.path()).unwrap());
+    }
+    project
 }

@@ -44,18 +44,11 @@ pub fn system_program(candidates: &[&str], package: &str) -> PathBuf {
 
 /// Under nextest each test is a process of its own, and all of one run share the parent; else the process is the run.
 pub fn test_run() -> (String, u32) {
-    match env::var("NEXTEST_RUN_ID") {
-        Ok(id) => (id, std::os::unix::process::parent_id()),
-        Err(_) => {
-            static NAME: OnceLock<String> = OnceLock::new();
-            (NAME.get_or_init(|| unique("run")).clone(), process::id())
-        }
+    static NAME: OnceLock<String> = OnceLock::new();
+    if let Ok(id) = env::var("NEXTEST_RUN_ID") {
+        return (id, std::os::unix::process::parent_id());
     }
-}
-
-/// True where a test that cannot do its work must fail instead of saying so.
-pub fn in_ci() -> bool {
-    env::var_os("CI").is_some_and(|value| !value.is_empty())
+    (NAME.get_or_init(|| unique("run")).clone(), process::id())
 }
 
 /// A name that no other test of this or another run has.

@@ -138,7 +138,7 @@ impl Capture {
         let bytes = Arc::new(Mutex::new(Vec::new()));
         let sink = Arc::clone(&bytes);
         let reader = thread::spawn(move || {
-            let mut buffer = [0; 65536];
+            let mut buffer = vec![0; 65536];
             while let Ok(count @ 1..) = pipe.read(&mut buffer) {
                 sink.lock().unwrap().extend(&buffer[..count]);
             }
@@ -212,7 +212,7 @@ impl Running {
             elapsed: self.started.elapsed(),
             stdout: self.stdout.finish(),
             stderr: self.stderr.finish(),
-            survivors: processes::with_marker(&self.marker).into_iter().map(|pid| processes::describe(pid)).collect(),
+            survivors: processes::with_marker(&self.marker).into_iter().map(processes::describe).collect(),
         }
     }
 

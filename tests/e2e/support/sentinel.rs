@@ -29,7 +29,7 @@ pub fn forms(secret: &[u8]) -> Vec<Vec<u8>> {
     forms.push(encoded(b"-_.~/").into_bytes());
     if let Ok(text) = str::from_utf8(secret) {
         let json = serde_json::to_string(text).unwrap();
-        forms.push(json[1..json.len() - 1].as_bytes().to_vec());
+        forms.push(json.as_bytes()[1..json.len() - 1].to_vec());
         let ascii = json.chars().fold(String::new(), |mut ascii, character| {
             if character.is_ascii() {
                 ascii.push(character);

@@ -1,0 +1,139 @@
+//! The end of a run: counts, failed nodes, the table above, and one last line that always fits.
+
+use serde_json::json;
+
+use crate::support::fake::Fake;
+use crate::support::project::{PASSWORD, Scene};
+
+#[test]
+fn nodes_are_counted_by_what_their_status_means() {
+    let body = json!({"results": nodes_of_every_status()});
+    let fake = Fake::new().on("run", "write", format!("run_results.json {body}")).on("run", "exit", "1");
+    let run = Scene::new(fake).runner().args(["--steps", "deps,run"]).run();
+    run.assert_code(1);
+    let counts = &run.step("run")["nodes"];
+    assert_eq!((&counts["error"], &counts["warn"], &counts["skipped"]), (&json!(3), &json!(1), &json!(1)), "{run}");
+    assert_eq!(counts["success"], 4, "pass and no-op count as success: {run}");
+    assert_eq!(run.step("deps")["nodes"], json!(null));
+}
+
+/// A status of two words cannot come through `results`, which splits at blanks.
+fn nodes_of_every_status() -> serde_json::Value {
+    let node =
+        |name: &str, status: &str| json!({"unique_id": format!("model.shop.{name}"), "status": status, "message": "m", "failures": null});
+    json!([
+        node("a", "success"),
+        node("b", "success"),
+        node("c", "error"),
+        node("d", "skipped"),
+        node("e", "no-op"),
+        node("f", "fail"),
+        node("g", "runtime error"),
+        node("h", "warn"),
+        node("i", "pass"),
+    ])
+}
+
+#[test]
+fn freshness_counts_its_sources() {
+    let body = json!({"results": [{"unique_id": "source.shop.raw.orders", "status": "error"}, {"unique_id": "source.shop.raw.b", "status": "warn"},
+        {"unique_id": "source.shop.raw.c", "status": "pass"}, {"unique_id": "source.shop.raw.d", "status": "runtime error", "error": "no column"}]});
+    let fake = Fake::new().on("source", "write", format!("sources.json {body}")).on("source", "exit", "1");
+    let run = Scene::new(fake).runner().args(["--steps", "freshness"]).run();
+    run.assert_code(1);
+    assert_eq!(run.step("freshness")["nodes"], json!({"success": 1, "error": 2, "warn": 1, "skipped": 0}));
+    let closing = run.closing();
+    let nodes: Vec<_> = closing["failed"].as_array().unwrap().iter().map(|failed| failed["node"].clone()).collect();
+    assert!(nodes.contains(&json!("source.shop.raw.orders")), "{run}");
+}
+
+#[test]
+fn failed_nodes_are_named_with_step_and_message_in_the_line_and_above_it() {
+    let fake =
+        Fake::new().on("run", "results", "model.shop.ok=success model.shop.orders=error:relation+does+not+exist").on("run", "exit", "1");
+    let run = Scene::new(fake).runner().run();
+    run.assert_code(1);
+    let closing = run.closing();
+    let expected = json!([{"step": "run", "node": "model.shop.orders", "message": "relation does not exist"}]);
+    assert_eq!(closing["failed"], expected);
+    let out = run.out();
+    let above = &out[..out.trim_end().rfind('\n').unwrap()];
+    assert!(above.contains("model.shop.orders") && above.contains("relation does not exist"), "{run}");
+}
+
+#[test]
+fn five_hundred_failed_nodes_fit_into_16_kib() {
+    let message = "long+message+é\"\\".repeat(300);
+    let nodes: Vec<_> = (0..500).map(|index| format!("model.shop.m{index:03}=error:{message}")).collect();
+    let fake = Fake::new().on("run", "results", nodes.join(" ")).on("run", "exit", "1");
+    let run = Scene::new(fake).runner().run();
+    run.assert_code(1);
+    let closing = run.closing();
+    assert_eq!(closing["failed"].as_array().unwrap().len(), 10);
+    assert_eq!(run.step("run")["nodes"]["error"], 500);
+    for failed in closing["failed"].as_array().unwrap() {
+        assert!(!failed["message"].as_str().unwrap().is_empty(), "a message may be cut, not lost");
+    }
+}
+
+#[test]
+fn long_names_of_nodes_and_steps_fit_too() {
+    let name = "n".repeat(3000);
+    let nodes: Vec<_> = (0..20).map(|index| format!("model.shop.{name}{index}=error:x")).collect();
+    let fake = Fake::new().on("run", "results", nodes.join(" ")).on("run", "exit", "1");
+    let run = Scene::new(fake).runner().run();
+    run.assert_code(1);
+    run.closing();
+}
+
+#[test]
+fn a_secret_in_a_message_is_replaced_in_the_closing_line() {
+    let leak = PASSWORD.replace(' ', "+");
+    let fake = Fake::new().on("run", "results", format!("model.shop.orders=error:failed+for+{leak}+there")).on("run", "exit", "1");
+    let run = Scene::new(fake).runner().run();
+    run.assert_code(1).assert_lacks(PASSWORD.as_bytes());
+    assert!(run.out().contains("failed for ***** there"), "{run}");
+}
+
+#[test]
+fn the_table_says_step_result_time_and_counts() {
+    let fake = Fake::new().on("test", "results", "test.shop.a=pass test.shop.b=fail:Got+3").on("test", "exit", "1");
+    let run = Scene::new(fake).runner().run();
+    run.assert_code(1);
+    let out = run.out();
+    let table: Vec<_> = out.lines().rev().skip(1).take(20).collect();
+    let row = |step: &str| table.iter().find(|line| line.split_whitespace().any(|word| word == step)).copied().unwrap_or_default();
+    assert!(row("run").contains("success"), "{run}");
+    assert!(row("test").contains("failed"), "{run}");
+    assert!(row("docs").contains("skipped"), "{run}");
+}
+
+#[test]
+fn seconds_are_those_of_the_step() {
+    let scene = Scene::new(Fake::new().on("run", "sleep-ms", "1200"));
+    let run = scene.runner().args(["--steps", "deps,run,test"]).run();
+    run.assert_code(0);
+    let seconds = |step: &str| run.step(step)["seconds"].as_f64().unwrap();
+    assert!((1.1..6.0).contains(&seconds("run")), "{run}");
+    assert!(seconds("deps") < 1.1, "{run}");
+}
+
+#[test]
+fn run_results_that_are_not_what_they_should_be_do_not_end_the_run() {
+    for body in ["not json at all", "{\"results\": 7}", "{\"results\": [{\"status\": 3}]}", "", "[]"] {
+        let fake = Fake::new().on("run", "write", format!("run_results.json {body}")).on("run", "exit", "1");
+        let run = Scene::new(fake).runner().args(["--steps", "run"]).run();
+        run.assert_code(1);
+        assert_eq!(run.closing()["status"], "failed", "{body:?}");
+    }
+}
+
+#[test]
+fn errors_before_the_first_step_have_a_closing_line_too() {
+    let scene = Scene::healthy();
+    let run = scene.bare_runner().run();
+    run.assert_code(64);
+    let closing = run.closing();
+    assert_eq!(closing["status"], "error");
+    assert!(closing["error"].as_str().unwrap().len() > 5);
+}

@@ -1,0 +1,152 @@
+//! The ways to AWS that companies have: a certificate authority of their own, a proxy, and hosts that go past it.
+
+use std::io::{BufReader, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use serde_json::json;
+
+use crate::support::aws::Aws;
+use crate::support::eventually;
+use crate::support::http::Message;
+use crate::support::project::{PASSWORD, Scene};
+use crate::support::repo::{self, unique};
+use crate::support::runner::Runner;
+
+/// The local AWS behind TLS, with a certificate that only its own authority vouches for.
+struct Tls {
+    folder: tempfile::TempDir,
+    port: u16,
+    server: Child,
+}
+
+impl Tls {
+    fn before(aws: Aws) -> Self {
+        let folder = tempfile::TempDir::new().unwrap();
+        let openssl = repo::system_program(&["/usr/bin/openssl", "/usr/local/bin/openssl"], "openssl");
+        let made = Command::new(openssl)
+            .current_dir(folder.path())
+            .args("req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=aws.test -keyout key.pem -out ca.pem".split(' '))
+            .args(["-addext", "subjectAltName=DNS:aws.test,DNS:localhost,IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:TRUE"])
+            .stderr(Stdio::null())
+            .status();
+        assert!(made.unwrap().success());
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let server = Command::new(repo::venv("python"))
+            .arg(repo::root().join("tests/e2e/support/tls_front.py"))
+            .args([port.to_string(), aws.address.port().to_string()])
+            .args([folder.path().join("ca.pem"), folder.path().join("key.pem")])
+            .spawn()
+            .unwrap();
+        let tls = Self { folder, port, server };
+        eventually("the TLS front", || TcpStream::connect(("127.0.0.1", port)).is_ok());
+        tls
+    }
+
+    fn authority(&self) -> std::path::PathBuf {
+        self.folder.path().join("ca.pem")
+    }
+
+    fn runner(&self, scene: &Scene, source: &str) -> Runner {
+        let endpoint = format!("https://localhost:{}", self.port);
+        Aws::attach_at(scene.bare_runner(), &endpoint).args(["--credentials", source, "--steps", "run"])
+    }
+}
+
+impl Drop for Tls {
+    fn drop(&mut self) {
+        drop(self.server.kill());
+        drop(self.server.wait());
+    }
+}
+
+/// A forward proxy: tunnels CONNECT to the address it was made for, whatever name was asked, and writes down the names.
+struct ForwardProxy {
+    port: u16,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+impl ForwardProxy {
+    fn to(target: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&asked);
+        thread::spawn(move || {
+            for client in listener.incoming().filter_map(Result::ok) {
+                let log = Arc::clone(&log);
+                thread::spawn(move || drop(tunnel(client, target, &log)));
+            }
+        });
+        Self { port, asked }
+    }
+
+    fn asked(&self) -> Vec<String> {
+        self.asked.lock().unwrap().clone()
+    }
+}
+
+fn tunnel(mut client: TcpStream, target: u16, log: &Mutex<Vec<String>>) -> std::io::Result<()> {
+    let head = Message::read_head(&mut BufReader::with_capacity(1, client.try_clone()?))?.unwrap_or_default();
+    log.lock().unwrap().push(head.start.clone());
+    let server = TcpStream::connect(("127.0.0.1", target))?;
+    client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n")?;
+    let (mut from, mut into) = (client.try_clone()?, server.try_clone()?);
+    thread::spawn(move || drop(std::io::copy(&mut from, &mut into)));
+    std::io::copy(&mut &server, &mut client).map(drop)
+}
+
+fn connection() -> String {
+    let name = unique("connection");
+    let url = "jdbc:redshift://h.example.com/d?currentSchema=s";
+    Aws::shared().connection(&name, &json!({"JDBC_CONNECTION_URL": url, "USERNAME": "u", "PASSWORD": PASSWORD}), &json!({}));
+    format!("glue:{name}")
+}
+
+#[test]
+fn a_certificate_authority_of_ones_own_is_honoured() {
+    let (tls, scene) = (Tls::before(Aws::shared()), Scene::healthy());
+    tls.runner(&scene, &connection()).env("AWS_CA_BUNDLE", tls.authority()).run().assert_code(0);
+}
+
+#[test]
+fn without_it_the_certificate_is_refused_with_69() {
+    let (tls, scene) = (Tls::before(Aws::shared()), Scene::healthy());
+    let run = tls.runner(&scene, &connection()).run();
+    run.assert_code(69);
+    assert!(run.err().to_lowercase().contains("certificate"), "{run}");
+}
+
+#[test]
+fn a_bundle_that_is_not_there_or_not_one_is_named() {
+    let (tls, scene) = (Tls::before(Aws::shared()), Scene::healthy());
+    scene.project.write("empty.pem", "this is no certificate\n");
+    for bundle in ["/nowhere/ca.pem".into(), scene.project.path().join("empty.pem")] {
+        let run = tls.runner(&scene, &connection()).env("AWS_CA_BUNDLE", &bundle).run();
+        assert_ne!(run.code, Some(0));
+        run.assert_err_has(&["AWS_CA_BUNDLE", bundle.to_str().unwrap()]);
+    }
+}
+
+#[test]
+fn https_proxy_is_used_and_no_proxy_goes_past_it() {
+    let (tls, scene) = (Tls::before(Aws::shared()), Scene::healthy());
+    let proxy = ForwardProxy::to(tls.port);
+    let endpoint = format!("https://aws.test:{}", tls.port);
+    let runner = |scene: &Scene| {
+        Aws::attach_at(scene.bare_runner(), &endpoint)
+            .args(["--credentials", &connection(), "--steps", "run"])
+            .env("AWS_CA_BUNDLE", tls.authority())
+            .env("HTTPS_PROXY", format!("http://127.0.0.1:{}", proxy.port))
+    };
+    // No resolver knows that name: only the proxy can have taken the request there.
+    runner(&scene).run().assert_code(0);
+    let asked = proxy.asked();
+    assert!(asked.iter().all(|line| line.starts_with(&format!("CONNECT aws.test:{}", tls.port))) && !asked.is_empty(), "{asked:?}");
+
+    let run = runner(&scene).env("NO_PROXY", "aws.test").run();
+    run.assert_code(69);
+    assert_eq!(proxy.asked().len(), asked.len(), "the proxy was asked all the same");
+}
