@@ -1,3 +1,5 @@
-fn main() {
-    println!("Hello, world!");
-}
+#![allow(dead_code)]
+mod aws;
+mod secret;
+
+fn main() {}
