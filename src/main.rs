@@ -1,5 +1,6 @@
 #![allow(dead_code)]
 mod aws;
+mod credentials;
 mod secret;
 
 fn main() {}
