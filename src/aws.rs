@@ -16,10 +16,12 @@ pub(crate) mod arn;
 mod cause;
 mod client;
 mod fault;
+mod issued;
 mod trust;
 mod words;
 
 pub(crate) use fault::{Fault, FaultKind};
+pub(crate) use issued::Issued;
 
 /// A host that answers at all accepts a connection in a fraction of this; one behind a wrong security group never does.
 const CONNECT: Duration = Duration::from_secs(3);
@@ -57,8 +59,16 @@ pub(crate) enum Error {
     Retries { name: &'static str, value: String, expected: &'static str },
 }
 
+/// What a caller needs of AWS.
+#[derive(Debug)]
+pub(crate) struct Aws {
+    pub(crate) config: SdkConfig,
+    /// The credentials that the SDK has been given so far.
+    pub(crate) issued: Issued,
+}
+
 /// Region, profile, credentials and endpoints come from the SDK's own chain; nothing is asked of AWS yet.
-pub(crate) async fn load(settings: &Settings) -> Result<SdkConfig, Error> {
+pub(crate) async fn load(settings: &Settings) -> Result<Aws, Error> {
     let profile = profile().await;
     let from_profile = |key| profile.as_ref().and_then(|profile: &ProfileSet| profile.get(key));
     let bundle = settings.ca_bundle.clone().or_else(|| from_profile("ca_bundle").map(PathBuf::from));
@@ -69,7 +79,10 @@ pub(crate) async fn load(settings: &Settings) -> Result<SdkConfig, Error> {
         pick(settings.max_attempts.as_deref(), "AWS_MAX_ATTEMPTS", from_profile("max_attempts"), "max_attempts of the AWS profile"),
     )?;
     let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT).read_timeout(READ).build();
-    Ok(aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(client).timeout_config(timeouts).retry_config(retries).load().await)
+    let defaults = aws_config::defaults(BehaviorVersion::v2026_01_12());
+    let config = defaults.http_client(client).timeout_config(timeouts).retry_config(retries).load().await;
+    let (config, issued) = issued::observe(config);
+    Ok(Aws { config, issued })
 }
 
 /// The selected profile of `~/.aws/config`. One that cannot be parsed is the SDK's to complain about, when it looks for credentials.

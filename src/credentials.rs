@@ -5,6 +5,7 @@
 use aws_config::SdkConfig;
 
 use crate::aws::{Fault, FaultKind};
+use crate::config::CredentialSource as Source;
 
 mod connection;
 mod fields;
@@ -12,11 +13,9 @@ mod glue;
 mod jdbc;
 mod kms;
 mod secrets_manager;
-mod source;
 mod ssm;
 
 pub(crate) use connection::Connection;
-pub(crate) use source::Source;
 
 /// Why there is no login. `kind` says what that means for the exit code, `hint` what to do.
 #[derive(Debug, thiserror::Error)]

@@ -1,0 +1,226 @@
+//! Owns what is kept of a run: which files, from which step, in which order, to where, and never with a secret in them.
+//!
+//! The docs are what the site shows; the ledger is what happened, whatever the outcome. Never deletes anything and never changes what
+//! dbt wrote.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+
+use crate::config::Step;
+use crate::redact::Redactor;
+
+mod destination;
+mod found;
+mod results;
+mod s3;
+
+pub(crate) use destination::{Destination, Error as DestinationError};
+pub(crate) use results::{FailedNode, Nodes, Results};
+
+use destination::{Body, Object};
+use found::{Found, Version};
+
+const RUN_RESULTS: &str = "run_results.json";
+const SOURCES: &str = "sources.json";
+/// Last and back to back, in this order: who opens the site while it is replaced sees pages that fit together.
+const LAST: [&str; 3] = ["catalog.json", "manifest.json", "index.html"];
+/// Uploads at once. More gains nothing over a single connection pool and holds more files in memory.
+const AT_ONCE: usize = 16;
+/// Larger files are read twice, for the scan and for the upload, rather than held in memory.
+const IN_MEMORY: u64 = 512 * 1024;
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error(transparent)]
+    Destination(#[from] DestinationError),
+    #[error("{} holds the value of a secret, so it is not published", .path.display())]
+    Leak { path: PathBuf },
+    #[error("{} has a name that is not valid UTF-8, so it cannot be published", .path.display())]
+    Name { path: PathBuf },
+    #[error("an upload ended unexpectedly")]
+    Upload(#[source] tokio::task::JoinError),
+}
+
+impl Error {
+    pub(crate) fn hint(&self) -> Option<String> {
+        match self {
+            Self::Destination(error) => error.hint(),
+            Self::Leak { .. } => {
+                Some("find what writes it (a model, a hook, a macro that prints env_var), and change the secret".to_owned())
+            }
+            Self::Name { .. } | Self::Upload(_) => None,
+        }
+    }
+}
+
+/// Follows a run and publishes what it wrote.
+#[derive(Debug)]
+pub(crate) struct Publisher {
+    destination: Option<Destination>,
+    redactor: Arc<Redactor>,
+    target: PathBuf,
+    run_id: String,
+    before: Found,
+    /// The versions of run_results.json and sources.json after the last step.
+    seen: HashMap<&'static str, Version>,
+    /// run_results.json of the last step that ran nodes.
+    node_results: Option<Vec<u8>>,
+    ledger: JoinSet<Result<(), Error>>,
+}
+
+impl Publisher {
+    /// Looks at the target directory as it is before the first step. Without a destination nothing is published, but results are read.
+    pub(crate) fn new(destination: Option<Destination>, target: &Path, run_id: &str, redactor: Arc<Redactor>) -> Self {
+        let versions = [RUN_RESULTS, SOURCES].into_iter().filter_map(|name| Some((name, Version::of(&target.join(name))?)));
+        Self {
+            destination,
+            redactor,
+            target: target.to_owned(),
+            run_id: run_id.to_owned(),
+            before: Found::below(target),
+            seen: versions.collect(),
+            node_results: None,
+            ledger: JoinSet::new(),
+        }
+    }
+
+    /// To be called as a step ends, before the next one overwrites its results: reads them and starts their upload to the ledger.
+    pub(crate) fn keep(&mut self, index: usize, step: &Step) -> Option<Results> {
+        let mut counted = None;
+        for name in [RUN_RESULTS, SOURCES] {
+            let Some(content) = self.newly_written(name) else { continue };
+            if results::file_of(step) == Some(name) {
+                counted = results::read(&step.name, &content);
+            }
+            self.record(&format!("{:02}-{}/{name}", index + 1, step.name), &self.target.join(name), content.clone());
+            if name == RUN_RESULTS && results::runs_nodes(step) {
+                self.node_results = Some(content);
+            }
+        }
+        counted
+    }
+
+    /// Waits for the uploads that `keep` started.
+    pub(crate) async fn finish_ledger(&mut self) -> Vec<Error> {
+        let mut errors = Vec::new();
+        while let Some(result) = self.ledger.join_next().await {
+            errors.extend(result.unwrap_or_else(|error| Err(Error::Upload(error))).err());
+        }
+        errors
+    }
+
+    /// Puts the closing line into the ledger.
+    pub(crate) async fn summarise(&self, line: &str) -> Result<(), Error> {
+        let Some(destination) = &self.destination else { return Ok(()) };
+        let key = format!("runs/{}/summary.json", self.run_id);
+        Ok(destination.put(Object { key, body: Body::Bytes(format!("{line}\n").into_bytes()), no_cache: false }).await?)
+    }
+
+    /// Publishes the docs and says how many files they are. When one of them holds a secret, none goes out: what is there fits together.
+    pub(crate) async fn publish_docs(&self) -> Result<usize, Vec<Error>> {
+        let Some(destination) = &self.destination else { return Ok(0) };
+        let (last, first) = self.docs()?.into_iter().partition::<Vec<_>, _>(|(key, _)| LAST.contains(&key.as_str()));
+        let mut published = 0;
+        let mut errors = Vec::new();
+        let mut uploads = JoinSet::new();
+        let mut waiting = first.into_iter();
+        loop {
+            while uploads.len() < AT_ONCE && errors.is_empty() {
+                let Some((key, source)) = waiting.next() else { break };
+                uploads.spawn(put(destination.clone(), key, source));
+            }
+            match uploads.join_next().await {
+                Some(Ok(Ok(()))) => published += 1,
+                Some(Ok(Err(error))) => errors.push(error),
+                Some(Err(error)) => errors.push(Error::Upload(error)),
+                None => break,
+            }
+        }
+        for name in LAST {
+            let Some((key, source)) = last.iter().find(|(key, _)| key == name).cloned() else { continue };
+            if errors.is_empty() {
+                match put(destination.clone(), key, source).await {
+                    Ok(()) => published += 1,
+                    Err(error) => errors.push(error),
+                }
+            }
+        }
+        if errors.is_empty() { Ok(published) } else { Err(errors) }
+    }
+
+    /// The files of the docs by key, each scanned.
+    fn docs(&self) -> Result<Vec<(String, Source)>, Vec<Error>> {
+        let mut docs = Vec::new();
+        let mut errors = Vec::new();
+        for path in Found::below(&self.target).written_since(&self.before) {
+            match (path.to_str(), self.source(&path)) {
+                (None, _) => errors.push(Error::Name { path: self.target.join(path) }),
+                (Some(key), Ok(source)) => docs.extend(source.map(|source| (key.to_owned(), source))),
+                (Some(_), Err(error)) => errors.push(error),
+            }
+        }
+        if errors.is_empty() { Ok(docs) } else { Err(errors) }
+    }
+
+    /// What is published of a file, or nothing: the results of `docs generate` would replace those of the tests.
+    fn source(&self, relative: &Path) -> Result<Option<Source>, Error> {
+        let path = self.target.join(relative);
+        let read = |source| DestinationError::Read { path: path.clone(), source };
+        if relative == Path::new(RUN_RESULTS) {
+            let content = self.node_results.as_deref();
+            return match content {
+                Some(content) if self.redactor.is_in(content) => Err(Error::Leak { path }),
+                content => Ok(content.map(|content| Source::Kept(content.to_vec()))),
+            };
+        }
+        let file = std::fs::File::open(&path).map_err(read)?;
+        if self.redactor.is_in_reader(file).map_err(read)? {
+            return Err(Error::Leak { path });
+        }
+        Ok(Some(Source::File(path)))
+    }
+
+    /// The content of a file that the last step wrote.
+    fn newly_written(&mut self, name: &'static str) -> Option<Vec<u8>> {
+        let path = self.target.join(name);
+        let version = Version::of(&path)?;
+        if self.seen.insert(name, version) == Some(version) {
+            return None;
+        }
+        std::fs::read(path).ok()
+    }
+
+    fn record(&mut self, name: &str, path: &Path, content: Vec<u8>) {
+        let Some(destination) = self.destination.clone() else { return };
+        if self.redactor.is_in(&content) {
+            let path = path.to_owned();
+            self.ledger.spawn(async { Err(Error::Leak { path }) });
+            return;
+        }
+        let key = format!("runs/{}/{name}", self.run_id);
+        self.ledger.spawn(async move { Ok(destination.put(Object { key, body: Body::Bytes(content), no_cache: false }).await?) });
+    }
+}
+
+/// Where the content of a scanned file is.
+#[derive(Debug, Clone)]
+enum Source {
+    Kept(Vec<u8>),
+    File(PathBuf),
+}
+
+async fn put(destination: Destination, key: String, source: Source) -> Result<(), Error> {
+    let body = match source {
+        Source::Kept(content) => Body::Bytes(content),
+        Source::File(path) => {
+            let read = |source| DestinationError::Read { path: path.clone(), source };
+            // dbt is gone, so the file is the one that was scanned.
+            let size = tokio::fs::metadata(&path).await.map_err(read)?.len();
+            if size > IN_MEMORY { Body::File(path) } else { Body::Bytes(std::fs::read(&path).map_err(read)?) }
+        }
+    };
+    Ok(destination.put(Object { key, body, no_cache: true }).await?)
+}

@@ -1,0 +1,117 @@
+//! Owns the two places artifacts go to, and the one way to put a file there.
+//!
+//! Never decides what is published.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use aws_config::SdkConfig;
+use nix::unistd::{AccessFlags, access};
+
+use super::s3::{self, S3};
+use crate::config::Location;
+
+/// Why something could not be put, or cannot be put.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error(transparent)]
+    S3(#[from] s3::Error),
+    #[error("cannot write {}", .path.display())]
+    Write { path: PathBuf, source: io::Error },
+    #[error("cannot read {}", .path.display())]
+    Read { path: PathBuf, source: io::Error },
+    #[error("the destination {} cannot be written to: {reason}", .path.display())]
+    Directory { path: PathBuf, reason: &'static str },
+}
+
+impl Error {
+    pub(crate) fn hint(&self) -> Option<String> {
+        match self {
+            Self::S3(error) => error.hint(),
+            Self::Directory { .. } => Some("make it writable, or set another --destination".to_owned()),
+            Self::Write { .. } | Self::Read { .. } => None,
+        }
+    }
+}
+
+/// What is put.
+#[derive(Debug, Clone)]
+pub(super) enum Body {
+    Bytes(Vec<u8>),
+    /// Read while it is sent.
+    File(PathBuf),
+}
+
+/// One thing to publish.
+#[derive(Debug, Clone)]
+pub(super) struct Object {
+    /// Below the destination, with slashes.
+    pub(super) key: String,
+    pub(super) body: Body,
+    /// Browsers ask whether the docs changed; what the ledger holds never does.
+    pub(super) no_cache: bool,
+}
+
+/// A place that takes objects. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) enum Destination {
+    S3(S3),
+    Directory(PathBuf),
+}
+
+impl Destination {
+    /// `custom_endpoint`: not AWS itself, so buckets are part of the path and not of the host name.
+    pub(crate) fn new(location: &Location, aws: Option<&SdkConfig>, custom_endpoint: bool) -> Option<Self> {
+        match location {
+            Location::S3 { bucket, prefix, owner, encryption } => {
+                Some(Self::S3(S3::new(aws?, bucket.clone(), prefix.clone(), owner.clone(), encryption.clone(), custom_endpoint)))
+            }
+            Location::Directory(path) => Some(Self::Directory(path.clone())),
+        }
+    }
+
+    /// Fails where it is certain that nothing can be put. What is only uncertain is a warning in the log.
+    pub(crate) async fn check(&self) -> Result<(), Error> {
+        match self {
+            Self::S3(s3) => Ok(s3.check().await?),
+            Self::Directory(path) => check_directory(path),
+        }
+    }
+
+    pub(super) async fn put(&self, object: Object) -> Result<(), Error> {
+        match self {
+            Self::S3(s3) => s3.put(object).await,
+            Self::Directory(path) => put_file(&path.join(&object.key), &object.body).await,
+        }
+    }
+}
+
+/// The nearest part of the path that is there must be a directory that can be written to.
+fn check_directory(path: &Path) -> Result<(), Error> {
+    let unusable = |reason| Err(Error::Directory { path: path.to_owned(), reason });
+    match path.ancestors().find(|ancestor| ancestor.exists()) {
+        Some(ancestor) if !ancestor.is_dir() => unusable("part of its path is a file"),
+        Some(ancestor) if access(ancestor, AccessFlags::W_OK | AccessFlags::X_OK).is_err() => unusable("permission denied or read-only"),
+        Some(_) => Ok(()),
+        None => unusable("it does not exist"),
+    }
+}
+
+/// A reader sees the old file or the new one, never a part.
+async fn put_file(path: &Path, body: &Body) -> Result<(), Error> {
+    let failed = |source| Error::Write { path: path.to_owned(), source };
+    let directory = path.parent().unwrap_or(Path::new("/")).to_owned();
+    tokio::fs::create_dir_all(&directory).await.map_err(failed)?;
+    let file = tempfile::Builder::new().prefix(".dbt-entrypoint-").permissions(readable()).tempfile_in(&directory).map_err(failed)?;
+    match body {
+        Body::Bytes(bytes) => tokio::fs::write(file.path(), bytes).await.map_err(failed)?,
+        Body::File(source) => tokio::fs::copy(source, file.path()).await.map(drop).map_err(failed)?,
+    }
+    file.persist(path).map(drop).map_err(|error| failed(error.error))
+}
+
+/// Temporary files are private to their owner; published ones are for everybody whom the umask lets in.
+fn readable() -> std::fs::Permissions {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::Permissions::from_mode(0o666)
+}

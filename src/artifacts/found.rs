@@ -1,0 +1,61 @@
+//! Owns which files below the target directory this run wrote.
+//!
+//! Never reads their content.
+
+use std::collections::BTreeMap;
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use walkdir::WalkDir;
+
+/// What tells one version of a file from another without reading it. dbt rewrites files in place, so the inode alone says nothing; a
+/// clock that was set back keeps "newer than the start of the run" from being enough.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Version {
+    inode: u64,
+    size: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl Version {
+    /// `None` for a file that is not there, and for what is no regular file: a link could lead anywhere.
+    pub(super) fn of(path: &Path) -> Option<Self> {
+        let metadata = path.symlink_metadata().ok()?;
+        metadata.is_file().then(|| Self::from(&metadata))
+    }
+}
+
+impl From<&Metadata> for Version {
+    fn from(metadata: &Metadata) -> Self {
+        Self {
+            inode: metadata.ino(),
+            size: metadata.len(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        }
+    }
+}
+
+/// The artifacts below a directory: its `*.json` and `*.html`, by relative path.
+#[derive(Debug, Default)]
+pub(super) struct Found(BTreeMap<PathBuf, Version>);
+
+impl Found {
+    /// A directory that is not there holds nothing.
+    pub(super) fn below(directory: &Path) -> Self {
+        let files = WalkDir::new(directory).into_iter().filter_map(Result::ok).filter(|entry| entry.file_type().is_file());
+        let artifacts = files.filter(|entry| entry.path().extension().is_some_and(|extension| extension == "json" || extension == "html"));
+        let versions = artifacts.filter_map(|entry| {
+            let path = entry.path().strip_prefix(directory).ok()?.to_owned();
+            Some((path, Version::from(&entry.metadata().ok()?)))
+        });
+        Self(versions.collect())
+    }
+
+    /// The paths that are not there before, or in another version.
+    pub(super) fn written_since(self, before: &Self) -> Vec<PathBuf> {
+        self.0.into_iter().filter(|(path, version)| before.0.get(path) != Some(version)).map(|(path, _)| path).collect()
+    }
+}

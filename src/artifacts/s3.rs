@@ -1,0 +1,178 @@
+//! Owns the bucket: whether it can be used at all, and one `PutObject` for each artifact.
+//!
+//! Never deletes or lists anything, and needs no right but `s3:PutObject` on the prefix.
+
+use std::path::Path;
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::Config;
+use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::{ChecksumAlgorithm, ServerSideEncryption};
+
+use super::destination::{self, Body, Object};
+use crate::aws::{Fault, FaultKind, arn};
+use crate::config::Encryption;
+
+/// A check that takes longer than this is no reason to keep dbt waiting: it may well work later.
+const CHECK: Duration = Duration::from_secs(10);
+/// An upload is given ten seconds and another ten for each started 2 MiB: a link of 200 KB/s is slow, a slower one is broken.
+const PATIENCE: Duration = Duration::from_secs(10);
+const BYTES_PER_PATIENCE: u64 = 2 << 20;
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("cannot publish s3://{bucket}/{key}")]
+    Put { bucket: String, key: String, hint: Option<String>, source: Box<Fault> },
+    #[error("the bucket {bucket} does not exist")]
+    NoBucket { bucket: String },
+    #[error("the bucket {bucket} is in another region ({region}) than this run ({ours})")]
+    OtherRegion { bucket: String, region: String, ours: String },
+    #[error("the bucket {bucket} cannot be used")]
+    Unusable { bucket: String, source: Box<Fault> },
+}
+
+impl Error {
+    pub(super) fn hint(&self) -> Option<String> {
+        match self {
+            Self::Put { hint, .. } => hint.clone(),
+            Self::NoBucket { .. } => Some("create it, or set another --destination (DBT_ENTRYPOINT_DESTINATION)".to_owned()),
+            Self::OtherRegion { region, .. } => Some(format!("set AWS_REGION to {region}, or another --destination")),
+            Self::Unusable { source, .. } => source.hint.clone(),
+        }
+    }
+}
+
+/// A bucket and a prefix in it.
+#[derive(Debug, Clone)]
+pub(crate) struct S3 {
+    client: Client,
+    region: Option<String>,
+    bucket: String,
+    prefix: String,
+    owner: Option<String>,
+    encryption: Option<Encryption>,
+    timeouts: Option<TimeoutConfig>,
+}
+
+impl S3 {
+    pub(super) fn new(
+        aws: &SdkConfig,
+        bucket: String,
+        prefix: String,
+        owner: Option<String>,
+        encryption: Option<Encryption>,
+        custom_endpoint: bool,
+    ) -> Self {
+        let path_style = custom_endpoint || aws.endpoint_url().is_some();
+        let config: Config = aws_sdk_s3::config::Builder::from(aws).force_path_style(path_style).build();
+        let region = aws.region().map(ToString::to_string);
+        let timeouts = aws.timeout_config().cloned();
+        Self { client: Client::from_conf(config), region, bucket, prefix, owner, encryption, timeouts }
+    }
+
+    /// Fails where the bucket is certainly not there, elsewhere, or out of reach for want of credentials. A refusal says nothing: who
+    /// may put objects need not be allowed to look at the bucket.
+    pub(super) async fn check(&self) -> Result<(), Error> {
+        let request = self.client.head_bucket().bucket(&self.bucket).set_expected_bucket_owner(self.owner.clone());
+        let Ok(answer) = tokio::time::timeout(CHECK, request.send()).await else {
+            tracing::warn!("the bucket {} did not answer within {} s; the run goes on", self.bucket, CHECK.as_secs());
+            return Ok(());
+        };
+        let region_of = |headers: &aws_smithy_runtime_api::http::Headers| headers.get("x-amz-bucket-region").map(str::to_owned);
+        let (fault, region) = match answer {
+            Ok(_) => return Ok(()),
+            Err(error) => (Fault::of(&error), error.raw_response().and_then(|response| region_of(response.headers()))),
+        };
+        let ours = self.region.clone().unwrap_or_default();
+        match (fault.kind, fault.status, region) {
+            (_, Some(301 | 307 | 400), Some(region)) if region != ours => {
+                Err(Error::OtherRegion { bucket: self.bucket.clone(), region, ours })
+            }
+            (FaultKind::NotFound, ..) => Err(Error::NoBucket { bucket: self.bucket.clone() }),
+            (FaultKind::Misconfigured | FaultKind::Unauthenticated, ..) => {
+                Err(Error::Unusable { bucket: self.bucket.clone(), source: Box::new(fault) })
+            }
+            (FaultKind::Denied, ..) => {
+                tracing::debug!("the bucket {} could not be looked at: {fault}", self.bucket);
+                Ok(())
+            }
+            _ => {
+                tracing::warn!("the bucket {} could not be looked at: {fault}; the run goes on", self.bucket);
+                Ok(())
+            }
+        }
+    }
+
+    pub(super) async fn put(&self, object: Object) -> Result<(), destination::Error> {
+        let key = if self.prefix.is_empty() { object.key.clone() } else { format!("{}/{}", self.prefix, object.key) };
+        let (body, size) = match object.body {
+            Body::Bytes(bytes) => {
+                let size = bytes.len() as u64;
+                (ByteStream::from(bytes), size)
+            }
+            Body::File(path) => read(&path).await?,
+        };
+        let request = self
+            .client
+            .put_object()
+            .bucket(&self.bucket)
+            .key(&key)
+            .body(body)
+            .content_type(content_type(&object.key))
+            .checksum_algorithm(ChecksumAlgorithm::Crc32)
+            .set_cache_control(object.no_cache.then(|| "no-cache".to_owned()))
+            .set_expected_bucket_owner(self.owner.clone());
+        let request = match &self.encryption {
+            None => request,
+            Some(Encryption::Aes256) => request.server_side_encryption(ServerSideEncryption::Aes256),
+            Some(Encryption::Kms(id)) => request.server_side_encryption(ServerSideEncryption::AwsKms).set_ssekms_key_id(id.clone()),
+        };
+        let result = request.customize().config_override(Config::builder().timeout_config(self.patience(size)));
+        match result.send().await {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                let source = Box::new(Fault::of(&error));
+                let hint = self.hint(&source, &key);
+                Err(Error::Put { bucket: self.bucket.clone(), key, hint, source }.into())
+            }
+        }
+    }
+
+    /// The limit on waiting for an answer counts the sending of the body, too.
+    fn patience(&self, size: u64) -> TimeoutConfig {
+        let steps = u32::try_from(size / BYTES_PER_PATIENCE).unwrap_or(u32::MAX).saturating_add(1);
+        let mut timeouts = self.timeouts.as_ref().map_or_else(TimeoutConfig::builder, TimeoutConfig::to_builder);
+        timeouts.set_read_timeout(Some(PATIENCE.saturating_mul(steps)));
+        timeouts.build()
+    }
+
+    fn hint(&self, fault: &Fault, key: &str) -> Option<String> {
+        match fault.kind {
+            FaultKind::Denied if fault.message.contains("kms:") => {
+                let key = arn::of_service_in("kms", &fault.message).unwrap_or("the bucket's key");
+                Some(format!("allow kms:GenerateDataKey and kms:Decrypt on {key}"))
+            }
+            FaultKind::Denied => {
+                let partition = arn::partition(self.region.as_deref());
+                let below = if self.prefix.is_empty() { String::new() } else { format!("{}/", self.prefix) };
+                Some(format!("allow s3:PutObject on arn:{partition}:s3:::{}/{below}* (the object was {key})", self.bucket))
+            }
+            FaultKind::NotFound => Some("create the bucket, or set another --destination (DBT_ENTRYPOINT_DESTINATION)".to_owned()),
+            _ => fault.hint.clone(),
+        }
+    }
+}
+
+async fn read(path: &Path) -> Result<(ByteStream, u64), destination::Error> {
+    let failed = |source| destination::Error::Read { path: path.to_owned(), source };
+    let size = tokio::fs::metadata(path).await.map_err(failed)?.len();
+    let body = ByteStream::from_path(path).await.map_err(|error| failed(std::io::Error::other(error.to_string())))?;
+    Ok((body, size))
+}
+
+fn content_type(key: &str) -> &'static str {
+    if Path::new(key).extension().is_some_and(|extension| extension == "html") { "text/html; charset=utf-8" } else { "application/json" }
+}

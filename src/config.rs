@@ -1,0 +1,155 @@
+//! Owns the settings: what was given where, what wins, and whether it makes sense.
+//!
+//! Resolves once into typed, complete, valid values and reports all faults at once. Never starts anything and never asks AWS.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::cli::{CommonArgs, RunArgs};
+
+mod credential_source;
+mod destination;
+mod dotenv;
+mod file;
+mod layers;
+mod paths;
+mod steps;
+mod values;
+
+pub(crate) use credential_source::CredentialSource;
+pub(crate) use destination::{Encryption, Location};
+pub(crate) use layers::Origin;
+pub(crate) use paths::{ProjectFile, read_yaml};
+pub(crate) use steps::{OnFailure, Step};
+pub(crate) use values::{LogFormat, LogLevel};
+
+use layers::Layers;
+
+/// The variables that the runner was started with.
+pub(crate) type Variables = BTreeMap<OsString, OsString>;
+
+/// Everything that is wrong with the settings.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .faults.join("\n       "))]
+pub(crate) struct Error {
+    /// One sentence each: which setting, from where, what is wrong, what would be right.
+    faults: Vec<String>,
+}
+
+/// What every command needs.
+#[derive(Debug)]
+pub(crate) struct Config {
+    pub(crate) env: String,
+    pub(crate) deployments: Vec<String>,
+    /// `None` where there is no dbt project, which only `exec` and `env` can do without.
+    pub(crate) project_name: Option<String>,
+    /// Absolute.
+    pub(crate) project_dir: PathBuf,
+    /// Absolute. `None` where neither the project nor dbt's own default has one.
+    pub(crate) profiles_dir: Option<PathBuf>,
+    /// As dbt is called: a name to look up on `PATH`, or a path.
+    pub(crate) dbt: PathBuf,
+    pub(crate) credentials: CredentialSource,
+    /// The schema by flag, variable or file; what the credential source says comes after it.
+    pub(crate) schema: Option<(String, Origin)>,
+    pub(crate) deadline: Option<Duration>,
+    pub(crate) stop_timeout: Duration,
+    pub(crate) log_format: LogFormat,
+    /// The inherited variables over those of the `--env-file`.
+    pub(crate) variables: Variables,
+    /// The names among them that only the `--env-file` sets.
+    pub(crate) from_env_file: BTreeSet<OsString>,
+}
+
+impl Config {
+    /// Whether `ENV` names a deployment; anything else is a local run, in a sandbox.
+    pub(crate) fn is_deployment(&self) -> bool {
+        self.deployments.contains(&self.env)
+    }
+}
+
+/// What the pipeline needs besides.
+#[derive(Debug)]
+pub(crate) struct Pipeline {
+    pub(crate) steps: Vec<Step>,
+    /// `--target`, which decides which variables profiles.yml needs.
+    pub(crate) target: Option<String>,
+    pub(crate) publish: Publish,
+}
+
+/// When the docs go out, and where to. Without a destination there is no ledger either.
+#[derive(Debug)]
+pub(crate) enum Publish {
+    Never,
+    To { even_after_failure: bool, location: Location },
+}
+
+/// The settings that say how to log, as far as they can be read: they are needed to report faults in the others.
+pub(crate) fn log_settings(args: &CommonArgs, inherited: &Variables) -> (LogFormat, LogLevel) {
+    let mut faults = Vec::new();
+    let layers = Layers::read(args.env_file.as_deref(), args.config.as_deref(), inherited, &mut faults);
+    (values::log_format(&layers, args, &mut faults), values::log_level(&layers, args, &mut faults))
+}
+
+/// Settings of `exec` and `env`. `home` is where the working directory's relative paths start.
+pub(crate) fn resolve(args: &CommonArgs, inherited: &Variables, home: &Path) -> Result<Config, Error> {
+    let mut faults = Vec::new();
+    let layers = Layers::read(args.env_file.as_deref(), args.config.as_deref(), inherited, &mut faults);
+    let config = common(&layers, args, home, &mut faults);
+    // Settings of the pipeline may stand in the same file and environment; a fault there is a fault here.
+    values::engine(&layers, None, &mut faults);
+    steps::resolve(&layers, &RunArgs::default(), &mut faults);
+    finish(config, faults)
+}
+
+/// Settings of the pipeline.
+pub(crate) fn resolve_run(args: &RunArgs, inherited: &Variables, home: &Path) -> Result<(Config, Pipeline), Error> {
+    let mut faults = Vec::new();
+    let layers = Layers::read(args.common.env_file.as_deref(), args.common.config.as_deref(), inherited, &mut faults);
+    let config = common(&layers, &args.common, home, &mut faults);
+    values::engine(&layers, args.pipeline.engine.as_deref(), &mut faults);
+    let steps = steps::resolve(&layers, args, &mut faults);
+    if config.project_name.is_none() {
+        faults.push(paths::missing_project(&config.project_dir));
+    }
+    let publish = destination::resolve(&layers, args, &config, &mut faults);
+    finish((config, Pipeline { steps, target: args.nodes.target.clone(), publish }), faults)
+}
+
+fn finish<T>(value: T, faults: Vec<String>) -> Result<T, Error> {
+    if faults.is_empty() { Ok(value) } else { Err(Error { faults }) }
+}
+
+fn common(layers: &Layers, args: &CommonArgs, home: &Path, faults: &mut Vec<String>) -> Config {
+    let env = layers.text(args.env.as_deref(), "--env", "ENV", "env", faults).map_or_else(|| "local".to_owned(), |given| given.value);
+    let project_dir = paths::project_dir(layers, args, home, faults);
+    let project_name = values::project_name(layers, args, &project_dir, faults);
+    let profiles_dir = paths::profiles_dir(layers, args, &project_dir, home, faults);
+    let schema = layers.text(args.schema.as_deref(), "--schema", "DBT_REDSHIFT_SCHEMA", "schema", faults);
+    values::log_level(layers, args, faults);
+    Config {
+        deployments: values::deployments(layers, faults),
+        dbt: paths::dbt(layers, args, home, faults),
+        credentials: credential_source::resolve(layers, args, schema.is_some(), faults),
+        schema: schema.map(|given| (given.value, given.origin)),
+        deadline: values::deadline(layers, args, faults),
+        stop_timeout: values::stop_timeout(layers, args, faults),
+        log_format: values::log_format(layers, args, faults),
+        variables: layers.variables(),
+        from_env_file: layers.names_of_env_file(),
+        env,
+        project_name,
+        project_dir,
+        profiles_dir,
+    }
+}
+
+/// An empty variable counts as unset.
+pub(crate) fn variable<'a>(variables: &'a Variables, name: &str) -> Option<&'a OsString> {
+    variables.get(OsStr::new(name)).filter(|value| !value.is_empty())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,162 @@
+//! Owns the settings of publishing: when, where to, whose bucket, how encrypted.
+//!
+//! Never asks whether the place exists.
+
+use std::path::PathBuf;
+
+use url::Url;
+
+use super::layers::{Given, Layers, Origin};
+use super::{Config, Publish};
+use crate::cli::RunArgs;
+
+/// Where artifacts go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Location {
+    /// `prefix` has no slash at either end and may be empty.
+    S3 { bucket: String, prefix: String, owner: Option<String>, encryption: Option<Encryption> },
+    /// Absolute.
+    Directory(PathBuf),
+}
+
+/// What S3 is asked to encrypt an object with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Encryption {
+    Aes256,
+    /// With the bucket's or account's key where none is named.
+    Kms(Option<String>),
+}
+
+impl std::fmt::Display for Location {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::S3 { bucket, prefix, .. } if prefix.is_empty() => write!(formatter, "s3://{bucket}"),
+            Self::S3 { bucket, prefix, .. } => write!(formatter, "s3://{bucket}/{prefix}"),
+            Self::Directory(path) => write!(formatter, "file://{}", path.display()),
+        }
+    }
+}
+
+pub(super) fn resolve(layers: &Layers, args: &RunArgs, config: &Config, faults: &mut Vec<String>) -> Publish {
+    let pipeline = &args.pipeline;
+    let given = layers.text(pipeline.destination.as_deref(), "--destination", "DBT_ENTRYPOINT_DESTINATION", "destination", faults);
+    let publish = layers.text(pipeline.publish.as_deref(), "--publish", "DBT_ENTRYPOINT_PUBLISH", "publish", faults);
+    let owner = owner(layers, args, faults);
+    let encryption = encryption(layers, args, faults);
+    let even_after_failure = match publish.as_ref().map(|given| given.value.as_str()) {
+        None if config.is_deployment() || given.is_some() => Some(false),
+        None | Some("never") => None,
+        Some("on-success") => Some(false),
+        Some("always") => Some(true),
+        Some(other) => {
+            faults.extend(publish.as_ref().map(|given| given.fault(format!("{other:?} is not on-success, always or never"))));
+            None
+        }
+    };
+    let location = match &given {
+        Some(given) => parse(&given.value).map_err(|what| given.fault(what)),
+        None if even_after_failure.is_some() => derived(layers, args, config, faults),
+        None => return Publish::Never,
+    };
+    match (location, even_after_failure) {
+        (Ok(Location::S3 { bucket, prefix, .. }), Some(even_after_failure)) => {
+            Publish::To { even_after_failure, location: Location::S3 { bucket, prefix, owner, encryption } }
+        }
+        (Ok(location), Some(even_after_failure)) => Publish::To { even_after_failure, location },
+        (Ok(_), None) => Publish::Never,
+        (Err(fault), _) => {
+            faults.push(fault);
+            Publish::Never
+        }
+    }
+}
+
+/// `s3://dbt-documentation-$ENV/$PROJECT_NAME`; a fault names the setting that makes it impossible.
+fn derived(layers: &Layers, args: &RunArgs, config: &Config, faults: &mut Vec<String>) -> Result<Location, String> {
+    let bucket = format!("dbt-documentation-{}", config.env);
+    // A missing name has a fault of its own.
+    let prefix = config.project_name.clone().unwrap_or_default();
+    let env = layers.text(args.common.env.as_deref(), "--env", "ENV", "env", faults);
+    let origin = env.map_or_else(|| Origin::Variable("ENV".to_owned()), |given| given.origin);
+    let remedy = "; change it or set --destination";
+    check_bucket(&bucket).map_err(|what| format!("{origin}: {what}{remedy}"))?;
+    let name = layers.text(args.common.project_name.as_deref(), "--project-name", "PROJECT_NAME", "project_name", faults);
+    let origin = name.map_or_else(|| "name in dbt_project.yml".to_owned(), |given| given.origin.to_string());
+    check_prefix(&prefix).map_err(|what| format!("{origin}: {what}{remedy}"))?;
+    Ok(Location::S3 { bucket, prefix: prefix.trim_matches('/').to_owned(), owner: None, encryption: None })
+}
+
+fn parse(text: &str) -> Result<Location, String> {
+    if let Some(rest) = text.strip_prefix("s3://") {
+        // Not through the URL parser: a key may hold what an URL would escape, and a bucket is no host name.
+        let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+        check_bucket(bucket)?;
+        let prefix = prefix.trim_end_matches('/');
+        check_prefix(prefix)?;
+        return Ok(Location::S3 { bucket: bucket.to_owned(), prefix: prefix.to_owned(), owner: None, encryption: None });
+    }
+    if text.starts_with("file:") {
+        let path = Url::parse(text).ok().filter(|_| text.starts_with("file:///")).and_then(|url| url.to_file_path().ok());
+        return path.map(Location::Directory).ok_or_else(|| format!("{text:?} is not file:///absolute/directory"));
+    }
+    Err(format!("{text:?} is neither s3://bucket/prefix nor file:///directory"))
+}
+
+/// The rules of S3 for general purpose buckets.
+fn check_bucket(name: &str) -> Result<(), String> {
+    let impossible = |why: &str| Err(format!("{name:?} is no possible bucket name: {why}"));
+    let is_plain = |character: char| character.is_ascii_lowercase() || character.is_ascii_digit();
+    if !(3..=63).contains(&name.len()) {
+        return impossible("it must have 3 to 63 characters");
+    }
+    if !name.chars().all(|character| is_plain(character) || matches!(character, '-' | '.')) {
+        return impossible("only lower-case letters, digits, hyphens and dots are allowed");
+    }
+    if !name.starts_with(is_plain) || !name.ends_with(is_plain) {
+        return impossible("it must begin and end with a letter or digit");
+    }
+    if name.contains("..") || name.parse::<std::net::Ipv4Addr>().is_ok() {
+        return impossible("it must not hold two dots in a row or be an IP address");
+    }
+    if ["xn--", "sthree-", "amzn-s3-demo-"].iter().any(|prefix| name.starts_with(prefix))
+        || ["-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3"].iter().any(|suffix| name.ends_with(suffix))
+    {
+        return impossible("AWS reserves this beginning or end");
+    }
+    Ok(())
+}
+
+fn check_prefix(prefix: &str) -> Result<(), String> {
+    if prefix.chars().any(char::is_control) || prefix.len() > 800 {
+        return Err("the prefix holds a control character or is longer than 800 bytes".to_owned());
+    }
+    if prefix.split('/').any(|part| matches!(part, "." | "..")) || prefix.starts_with('/') || prefix.contains("//") {
+        return Err(format!("the prefix {prefix:?} holds an empty part, '.' or '..'"));
+    }
+    Ok(())
+}
+
+fn owner(layers: &Layers, args: &RunArgs, faults: &mut Vec<String>) -> Option<String> {
+    let flag = args.pipeline.bucket_owner.as_deref();
+    let given: Given<String> = layers.text(flag, "--bucket-owner", "DBT_ENTRYPOINT_BUCKET_OWNER", "bucket_owner", faults)?;
+    if given.value.len() == 12 && given.value.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Some(given.value);
+    }
+    faults.push(given.fault(format!("{:?} is no account id of 12 digits (in YAML, put it in quotes)", given.value)));
+    None
+}
+
+fn encryption(layers: &Layers, args: &RunArgs, faults: &mut Vec<String>) -> Option<Encryption> {
+    let given = layers.text(args.pipeline.sse.as_deref(), "--sse", "DBT_ENTRYPOINT_SSE", "sse", faults)?;
+    match given.value.as_str() {
+        "AES256" => return Some(Encryption::Aes256),
+        "aws:kms" => return Some(Encryption::Kms(None)),
+        other => {
+            if let Some(key) = other.strip_prefix("aws:kms:").filter(|key| !key.is_empty()) {
+                return Some(Encryption::Kms(Some(key.to_owned())));
+            }
+        }
+    }
+    faults.push(given.fault(format!("{:?} is not AES256, aws:kms or aws:kms:KEY", given.value)));
+    None
+}

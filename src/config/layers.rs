@@ -1,0 +1,123 @@
+//! Owns the order of the places a setting may come from: flag, variable, `--env-file`, settings file.
+//!
+//! Never knows what a setting means.
+
+use std::collections::BTreeSet;
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use super::{Variables, dotenv, file};
+
+/// Where a value was given, in the words of who gave it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Origin {
+    Flag(&'static str),
+    Variable(String),
+    EnvFile { path: PathBuf, line: usize, name: String },
+    File { path: PathBuf, line: usize, key: String },
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flag(name) => formatter.write_str(name),
+            Self::Variable(name) => write!(formatter, "variable {name}"),
+            Self::EnvFile { path, line, name } => write!(formatter, "{}:{line}: {name}", path.display()),
+            Self::File { path, line, key } => write!(formatter, "{}:{line}: {key}", path.display()),
+        }
+    }
+}
+
+/// A value and where it was given.
+#[derive(Debug, Clone)]
+pub(super) struct Given<T> {
+    pub(super) value: T,
+    pub(super) origin: Origin,
+}
+
+impl<T> Given<T> {
+    /// One fault, with the place first.
+    pub(super) fn fault(&self, what: impl fmt::Display) -> String {
+        format!("{}: {what}", self.origin)
+    }
+}
+
+/// Everything below the flags.
+#[derive(Debug)]
+pub(super) struct Layers<'a> {
+    inherited: &'a Variables,
+    env_file: dotenv::EnvFile,
+    file: file::SettingsFile,
+}
+
+impl<'a> Layers<'a> {
+    /// Reads the two files. A file that was named and cannot be read is a fault.
+    pub(super) fn read(env_file: Option<&Path>, config: Option<&Path>, inherited: &'a Variables, faults: &mut Vec<String>) -> Self {
+        Self { inherited, env_file: dotenv::EnvFile::read(env_file, faults), file: file::SettingsFile::read(config, faults) }
+    }
+
+    /// A setting of one word. A value that is not UTF-8 or, as a flag or in the file, empty, is a fault.
+    pub(super) fn text(
+        &self,
+        flag: Option<&str>,
+        flag_name: &'static str,
+        variable: &str,
+        key: &str,
+        faults: &mut Vec<String>,
+    ) -> Option<Given<String>> {
+        let given = flag
+            .map(|value| Given { value: value.to_owned(), origin: Origin::Flag(flag_name) })
+            .or_else(|| self.variable(variable, faults))
+            .or_else(|| self.file.text(key, faults))?;
+        if given.value.is_empty() {
+            faults.push(given.fault("is empty; give a value or leave it out"));
+            return None;
+        }
+        Some(given)
+    }
+
+    /// A variable of the environment or else of the `--env-file`. An empty one counts as unset.
+    pub(super) fn variable(&self, name: &str, faults: &mut Vec<String>) -> Option<Given<String>> {
+        let (value, origin) = self.raw_variable(name)?;
+        if let Some(text) = value.to_str() {
+            return Some(Given { value: text.to_owned(), origin });
+        }
+        faults.push(format!("{origin}: is not valid UTF-8"));
+        None
+    }
+
+    /// Whether a variable is set and not empty, whatever its bytes.
+    pub(super) fn has_variable(&self, name: &str) -> bool {
+        self.raw_variable(name).is_some()
+    }
+
+    /// The settings file's node for settings that are more than one word.
+    pub(super) fn node(&self, key: &str) -> Option<(&serde_yaml::Value, &file::SettingsFile)> {
+        self.file.node(key).map(|node| (node, &self.file))
+    }
+
+    /// What a child inherits: the environment over the `--env-file`.
+    pub(super) fn variables(&self) -> Variables {
+        let mut variables: Variables = self.env_file.pairs().map(|(name, value)| (OsString::from(name), OsString::from(value))).collect();
+        for (name, value) in self.inherited {
+            if !value.is_empty() || !variables.contains_key(name) {
+                variables.insert(name.clone(), value.clone());
+            }
+        }
+        variables
+    }
+
+    /// The names that the `--env-file` sets and the environment does not.
+    pub(super) fn names_of_env_file(&self) -> BTreeSet<OsString> {
+        let names = self.env_file.pairs().map(|(name, _)| name).filter(|name| super::variable(self.inherited, name).is_none());
+        names.map(OsString::from).collect()
+    }
+
+    fn raw_variable(&self, name: &str) -> Option<(&OsStr, Origin)> {
+        if let Some(value) = super::variable(self.inherited, name) {
+            return Some((value, Origin::Variable(name.to_owned())));
+        }
+        self.env_file.get(name).map(|(value, origin)| (OsStr::new(value), origin))
+    }
+}

@@ -1,0 +1,201 @@
+//! Owns the setting `steps` and the selection of nodes: each step as the arguments that dbt gets.
+//!
+//! Never runs anything.
+
+use std::time::Duration;
+
+use serde_yaml::{Mapping, Value};
+
+use super::file::{SettingsFile, scalar};
+use super::layers::{Given, Layers};
+use super::values;
+use crate::cli::{NodeArgs, RunArgs};
+
+const SHORT: [&str; 10] = ["deps", "debug", "run", "test", "freshness", "docs", "build", "seed", "snapshot", "compile"];
+const DEFAULT: [&str; 6] = ["deps", "debug", "run", "test", "freshness", "docs"];
+/// Two digits number the steps in the ledger, and the closing line has to hold them all.
+const MOST: usize = 99;
+const LONGEST_NAME: usize = 40;
+
+/// One dbt command of the pipeline.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Step {
+    pub(crate) name: String,
+    /// dbt's whole argument list, the subcommand first.
+    pub(crate) command: Vec<String>,
+    pub(crate) on_failure: OnFailure,
+    pub(crate) timeout: Option<Duration>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OnFailure {
+    /// No later step runs.
+    Stop,
+    /// Later steps run, and the run still fails.
+    Continue,
+    /// Later steps run, and the run does not fail.
+    Warn,
+}
+
+impl Step {
+    /// dbt's subcommand: the first word of the command.
+    pub(crate) fn subcommand(&self) -> &str {
+        self.command.first().map_or("", String::as_str)
+    }
+}
+
+/// The steps with the selection of nodes in them.
+pub(super) fn resolve(layers: &Layers, args: &RunArgs, faults: &mut Vec<String>) -> Vec<Step> {
+    const VARIABLE: &str = "DBT_ENTRYPOINT_STEPS";
+    let flag = args.pipeline.steps.as_deref();
+    let listed = if flag.is_some() || layers.has_variable(VARIABLE) || !matches!(layers.node("steps"), Some((Value::Sequence(_), _))) {
+        layers.text(flag, "--steps", VARIABLE, "steps", faults)
+    } else {
+        None
+    };
+    let mut steps = match (listed, layers.node("steps")) {
+        (Some(given), _) => listed_steps(&given, faults),
+        (None, Some((Value::Sequence(items), file))) => spelled_steps(items, file, faults),
+        _ => DEFAULT.iter().map(|name| short(name)).collect(),
+    };
+    if steps.len() > MOST {
+        faults.push(format!("steps: {} are more than the {MOST} that a run may have", steps.len()));
+    }
+    for step in &mut steps {
+        add_selection(step, &args.nodes);
+        if matches!(step.subcommand(), "run" | "build") {
+            step.command.extend(args.extra.iter().cloned());
+        }
+    }
+    if !args.extra.is_empty() && !steps.iter().any(|step| matches!(step.subcommand(), "run" | "build")) {
+        faults.push(format!("arguments after -- ({}): there is no run or build step that could take them", args.extra.join(" ")));
+    }
+    steps
+}
+
+/// `run,test`.
+fn listed_steps(given: &Given<String>, faults: &mut Vec<String>) -> Vec<Step> {
+    let names = given.value.split(',').map(str::trim);
+    let (known, unknown): (Vec<&str>, Vec<&str>) = names.partition(|name| SHORT.contains(name));
+    faults.extend(unknown.iter().map(|name| given.fault(unknown_step(name))));
+    known.into_iter().map(short).collect()
+}
+
+fn spelled_steps(items: &[Value], file: &SettingsFile, faults: &mut Vec<String>) -> Vec<Step> {
+    let start = file.line_of("steps", 0).unwrap_or(0);
+    if items.is_empty() {
+        faults.push(format!("{}: is empty; leave it out for the default", file.origin("steps", 0)));
+    }
+    let mut steps = Vec::new();
+    let mut from = start;
+    for item in items {
+        match item {
+            Value::Mapping(fields) => {
+                from = fields.keys().filter_map(scalar).filter_map(|key| file.line_of(&key, from)).min().unwrap_or(from);
+                let mut own = Vec::new();
+                let step = spelled(fields, file, from, &mut own);
+                if own.is_empty() {
+                    steps.extend(step);
+                } else {
+                    faults.append(&mut own);
+                }
+                from += 1;
+            }
+            other => match scalar(other) {
+                Some(name) if SHORT.contains(&name.as_str()) => steps.push(short(&name)),
+                Some(name) => faults.push(format!("{}: {}", file.origin("steps", start), unknown_step(&name))),
+                None => faults.push(format!("{}: a step is a name or a mapping with name and command", file.origin("steps", start))),
+            },
+        }
+    }
+    steps
+}
+
+/// `{name: nightly, command: [test, --select, "tag:nightly"], on_failure: continue, timeout: 20m}`.
+fn spelled(fields: &Mapping, file: &SettingsFile, from: usize, faults: &mut Vec<String>) -> Option<Step> {
+    const KEYS: [&str; 4] = ["name", "command", "on_failure", "timeout"];
+    for key in fields.keys().map(|key| scalar(key).unwrap_or_default()).filter(|key| !KEYS.contains(&key.as_str())) {
+        faults.push(format!("{}: unknown key of a step; known are {}", file.origin(&key, from), KEYS.join(", ")));
+    }
+    let name = fields.get("name").and_then(scalar).unwrap_or_default();
+    let is_plain = |character: char| character.is_ascii_alphanumeric() || matches!(character, '-' | '_');
+    if name.is_empty() || name.len() > LONGEST_NAME || !name.chars().all(is_plain) {
+        faults.push(format!(
+            "{}: a step's name is 1 to {LONGEST_NAME} letters, digits, '-' or '_' (it becomes part of a key)",
+            file.origin("name", from)
+        ));
+    }
+    let command: Option<Vec<String>> = match fields.get("command") {
+        None if SHORT.contains(&name.as_str()) => Some(short(&name).command),
+        Some(Value::Sequence(words)) => words.iter().map(scalar).collect(),
+        _ => None,
+    };
+    let command = command.filter(|words| words.first().is_some_and(|word| !word.is_empty() && word != "dbt"));
+    if command.is_none() {
+        let what = "must be the list of dbt's arguments, as [test, --select, \"tag:nightly\"], without dbt itself";
+        faults.push(format!("{}: {what}", file.origin("command", from)));
+    }
+    let on_failure = match fields.get("on_failure").map(|value| scalar(value).unwrap_or_default()).as_deref() {
+        None | Some("stop") => OnFailure::Stop,
+        Some("continue") => OnFailure::Continue,
+        Some("warn") => OnFailure::Warn,
+        Some(other) => {
+            faults.push(format!("{}: {other:?} is not stop, continue or warn", file.origin("on_failure", from)));
+            OnFailure::Stop
+        }
+    };
+    let timeout = fields.get("timeout").and_then(|value| {
+        let given = Given { value: scalar(value).unwrap_or_default(), origin: file.origin("timeout", from) };
+        values::time(&given, faults)
+    });
+    Some(Step { name, command: command?, on_failure, timeout })
+}
+
+fn short(name: &str) -> Step {
+    let command: &[&str] = match name {
+        "freshness" => &["source", "freshness"],
+        "docs" => &["docs", "generate"],
+        other => &[other],
+    };
+    let command = command.iter().map(|word| (*word).to_owned()).collect();
+    Step { name: name.to_owned(), command, on_failure: OnFailure::Stop, timeout: None }
+}
+
+fn unknown_step(name: &str) -> String {
+    format!("unknown step {name:?}; known are {}", SHORT.join(", "))
+}
+
+/// Adds the flags that the step's subcommand takes and that it does not spell out itself.
+///
+/// `docs` and `freshness` never get a selection: a partial catalog would replace the site's, and a freshness check that selects
+/// a model checks nothing and passes.
+fn add_selection(step: &mut Step, nodes: &NodeArgs) {
+    let subcommand = step.subcommand().to_owned();
+    let has_nodes = matches!(subcommand.as_str(), "run" | "test" | "build" | "seed" | "snapshot" | "compile");
+    if !has_nodes && !matches!(subcommand.as_str(), "deps" | "debug" | "source" | "docs") {
+        return;
+    }
+    let written = step.command.clone();
+    let spells = |flags: &[&str]| {
+        written.iter().any(|word| flags.contains(&word.as_str()) || flags.iter().any(|flag| word.starts_with(&format!("{flag}="))))
+    };
+    let mut add = |flag: &str, value: Option<&String>, same: &[&str]| {
+        if let Some(value) = value.filter(|_| !spells(same)) {
+            step.command.extend([flag.to_owned(), value.clone()]);
+        }
+    };
+    if has_nodes {
+        // A step that says itself which nodes it is about is not widened by the command line.
+        let selects = ["--select", "-s", "--models", "-m", "--exclude", "--selector"];
+        nodes.select.iter().for_each(|value| add("--select", Some(value), &selects));
+        nodes.exclude.iter().for_each(|value| add("--exclude", Some(value), &selects));
+        add("--selector", nodes.selector.as_ref(), &selects);
+        add("--threads", nodes.threads.as_ref(), &["--threads"]);
+    }
+    add("--vars", nodes.vars.as_ref(), &["--vars"]);
+    add("--target", nodes.target.as_ref(), &["--target", "-t"]);
+    let rebuilds = matches!(subcommand.as_str(), "run" | "build" | "seed" | "compile");
+    if nodes.full_refresh && rebuilds && !spells(&["--full-refresh", "-f"]) {
+        step.command.push("--full-refresh".to_owned());
+    }
+}

@@ -1,0 +1,78 @@
+//! Owns being PID 1: it starts the worker, forwards signals, reaps what nobody waits for, and exits as the worker did.
+//!
+//! No threads, no runtime, no secrets, no kill timer: the worker owns the deadline, or an upload would be cut off. A `waitpid(-1)` in
+//! the process that also waits for its own children would steal their exit status, so this is a process of its own.
+
+use nix::errno::Errno;
+use nix::sys::signal::{SigSet, Signal, kill};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::{ForkResult, Pid, fork, getpid, setpgid};
+
+/// What an orchestrator, a terminal or an operator sends. SIGPIPE and faults of our own are not for the worker.
+const FORWARDED: [Signal; 8] =
+    [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGUSR1, Signal::SIGUSR2, Signal::SIGWINCH, Signal::SIGCONT];
+
+/// As PID 1, returns in the worker, and in PID 1 itself the exit code once the worker has ended. Anywhere else it does nothing.
+///
+/// Has to be called before there is any thread.
+#[expect(unsafe_code, reason = "fork has no safe form")]
+pub(crate) fn split() -> Option<u8> {
+    if getpid() != Pid::from_raw(1) {
+        return None;
+    }
+    // Blocked before the fork, so that no signal falls between it and the loop: as PID 1 the default action is to ignore it.
+    let mut awaited = SigSet::empty();
+    FORWARDED.into_iter().chain([Signal::SIGCHLD]).for_each(|signal| awaited.add(signal));
+    let inherited = SigSet::thread_get_mask().unwrap_or_else(|_| SigSet::empty());
+    if awaited.thread_block().is_err() {
+        return None;
+    }
+    // SAFETY: there is one thread.
+    match unsafe { fork() } {
+        // Without a second process the program still does its work, only without reaping.
+        Err(_) => {
+            let _ = inherited.thread_set_mask();
+            None
+        }
+        Ok(ForkResult::Child) => {
+            // A group of its own, or a Ctrl-C on the container's terminal would reach it twice: from the terminal and from PID 1.
+            let _ = setpgid(Pid::from_raw(0), Pid::from_raw(0));
+            let _ = inherited.thread_set_mask();
+            None
+        }
+        Ok(ForkResult::Parent { child }) => Some(supervise(child, &awaited)),
+    }
+}
+
+fn supervise(worker: Pid, awaited: &SigSet) -> u8 {
+    loop {
+        match awaited.wait() {
+            Ok(Signal::SIGCHLD) => {
+                if let Some(code) = reap(worker) {
+                    return code;
+                }
+            }
+            Ok(signal) => {
+                // A worker that has ended meanwhile needs no signal; its SIGCHLD is next.
+                let _ = kill(worker, signal);
+            }
+            Err(_) => {}
+        }
+    }
+}
+
+/// Several ends may be behind one SIGCHLD. Gives back the worker's exit code if it was among them.
+fn reap(worker: Pid) -> Option<u8> {
+    let mut code = None;
+    loop {
+        match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+            Ok(WaitStatus::Exited(pid, status)) if pid == worker => code = Some(u8::try_from(status).unwrap_or(u8::MAX)),
+            // Never raised again: PID 1 ignores what it sends itself.
+            Ok(WaitStatus::Signaled(pid, signal, _)) if pid == worker => {
+                code = Some(u8::try_from(128 + signal as i32).unwrap_or(u8::MAX));
+            }
+            Ok(WaitStatus::StillAlive) | Err(Errno::ECHILD) => return code,
+            Ok(_) | Err(_) => {}
+        }
+    }
+}

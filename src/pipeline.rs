@@ -1,0 +1,154 @@
+//! Owns the fail-fast loop: the steps in order, what a failure of one means for the next, and what became of each.
+//!
+//! "dbt failed" is an outcome here and not an error. Never publishes anything.
+
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until};
+
+use crate::config::{LogFormat, OnFailure, Step};
+use crate::environment::Environment;
+use crate::redact::Redactor;
+
+mod child;
+mod output;
+mod program;
+mod shutdown;
+mod step;
+
+pub(crate) use child::{Ended, Ending, Error, Program, StopCause};
+pub(crate) use output::{Framing, Pump, Sink};
+pub(crate) use program::find as find_program;
+pub(crate) use shutdown::{Cause, Shutdown, Stop};
+pub(crate) use step::{Outcome, Status};
+
+/// What all steps of a run have in common.
+#[derive(Debug)]
+pub(crate) struct Stage {
+    /// Absolute.
+    pub(crate) dbt: PathBuf,
+    /// The project, or its copy: relative paths in a project count from here.
+    pub(crate) directory: PathBuf,
+    pub(crate) environment: Environment,
+    pub(crate) redactor: Arc<Redactor>,
+    pub(crate) log_format: LogFormat,
+    pub(crate) stop_timeout: Duration,
+    /// Why `deps` has nothing to do, if so.
+    pub(crate) packages_installed: Option<String>,
+}
+
+/// Runs the steps and calls back as each one ends, before the next one starts. Gives back what became of those that ran, and why the
+/// next one did not start if the run was stopped between two steps.
+pub(crate) async fn run(
+    steps: &[Step],
+    stage: &Stage,
+    shutdown: &mut Shutdown,
+    mut ended: impl FnMut(usize, &Step),
+) -> (Vec<Outcome>, Option<Stop>) {
+    let mut outcomes: Vec<Outcome> = Vec::with_capacity(steps.len());
+    for (index, step) in steps.iter().enumerate() {
+        if let Some(stop) = already_stopped(shutdown).await {
+            return (outcomes, Some(stop));
+        }
+        let outcome = match &stage.packages_installed {
+            Some(reason) if is_plain_deps(step) => {
+                tracing::info!("step {}: nothing to do, {reason}", step.name);
+                Outcome::done(&step.name)
+            }
+            _ => one(step, stage, shutdown).await,
+        };
+        log(&outcome);
+        ended(index, step);
+        let was_stopped = matches!(outcome.stopped, Some(StopCause::Run(_)));
+        let goes_on = outcome.status == Status::Success || step.on_failure != OnFailure::Stop;
+        outcomes.push(outcome);
+        if was_stopped || !goes_on {
+            break;
+        }
+    }
+    (outcomes, None)
+}
+
+/// Runs one program to its end with its output on the runner's streams. Fails only where it could not be started or waited for.
+pub(crate) async fn run_program(
+    program: Program<'_>,
+    framing: &Framing,
+    redactor: &Arc<Redactor>,
+    timeout: Option<Duration>,
+    stop_timeout: Duration,
+    shutdown: &mut Shutdown,
+) -> Result<Ended, Error> {
+    let path = program.path.clone();
+    let (running, stdout, stderr) = program.start()?;
+    let mut pumps = Vec::new();
+    let mut pump = |pipe: Option<std::os::fd::OwnedFd>, sink| {
+        pipe.map_or(Ok(()), |pipe| Pump::start(pipe, sink, framing.clone(), Arc::clone(redactor)).map(|pump| pumps.push(pump)))
+    };
+    let pumped = pump(stdout.map(Into::into), Sink::Stdout).and_then(|()| pump(stderr.map(Into::into), Sink::Stderr));
+    let ended = running.wait(timeout, stop_timeout, shutdown).await;
+    // A reader of our stdout that has stopped reading holds us up as it would hold up dbt, but not beyond the stop budget.
+    let drained = async {
+        for pump in pumps {
+            pump.finish().await;
+        }
+    };
+    tokio::select! {
+        () = drained => {}
+        () = over(shutdown, stop_timeout) => tracing::warn!("the end of the output could not be written in time"),
+    }
+    pumped.map_err(|source| Error::CannotRun { program: path, source })?;
+    ended
+}
+
+async fn one(step: &Step, stage: &Stage, shutdown: &mut Shutdown) -> Outcome {
+    tracing::info!("step {}: dbt {}", step.name, step.subcommand());
+    tracing::debug!("step {}: {} {}", step.name, stage.dbt.display(), step.command.join(" "));
+    let program = Program {
+        path: stage.dbt.clone(),
+        arguments: step.command.iter().map(Into::into).collect(),
+        variables: &stage.environment.variables,
+        directory: Some(stage.directory.clone()),
+        stdin: Stdio::null(),
+    };
+    let framing = match stage.log_format {
+        LogFormat::Text => Framing::Raw,
+        LogFormat::Json => Framing::Json { step: step.name.clone() },
+    };
+    let start = Instant::now();
+    let ended = run_program(program, &framing, &stage.redactor, step.timeout, stage.stop_timeout, shutdown).await;
+    Outcome::of(&step.name, step.on_failure, start.elapsed(), ended)
+}
+
+/// The request to stop, asked for without waiting.
+async fn already_stopped(shutdown: &mut Shutdown) -> Option<Stop> {
+    tokio::select! {
+        biased;
+        stop = shutdown.stopped() => Some(stop),
+        () = std::future::ready(()) => None,
+    }
+}
+
+/// Waits until the stop budget is used up, but for a last second in which the end of the run is told.
+async fn over(shutdown: &mut Shutdown, budget: Duration) {
+    let stop = shutdown.stopped().await;
+    sleep_until(stop.at + budget.saturating_sub(Duration::from_secs(1))).await;
+}
+
+/// `deps` as it is by default. Whoever spells out `--upgrade` wants it to run.
+fn is_plain_deps(step: &Step) -> bool {
+    step.subcommand() == "deps" && step.command[1..].chunks(2).all(|pair| matches!(pair[0].as_str(), "--vars" | "--target"))
+}
+
+fn log(outcome: &Outcome) {
+    let name = &outcome.name;
+    let seconds = outcome.seconds;
+    match (outcome.status, &outcome.fault) {
+        (Status::Success, _) => tracing::info!("step {name}: success in {seconds:.1} s"),
+        (Status::Warned, _) => tracing::warn!("step {name}: failed with exit code {:?}, which is only a warning", outcome.exit_code),
+        (_, Some(fault)) => tracing::error!("step {name}: {fault}"),
+        (status, None) => tracing::error!("step {name}: {status} after {seconds:.1} s{}", outcome.explanation()),
+    }
+}

@@ -1,0 +1,236 @@
+//! Owns one child process and its group: how it starts, how it is waited for, how it is stopped.
+//!
+//! Never reads what it prints and never decides what its end means for the run.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::PathBuf;
+use std::process::{ChildStderr, ChildStdout, Stdio};
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::libc;
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::{Pid, setsid};
+use tokio::process::Child;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::shutdown::{Cause, Shutdown, at};
+use crate::config::Variables;
+
+/// A second SIGINT this long after the first clears the cases in which dbt swallowed the first one. Sooner, it would kill dbt
+/// while it cancels its queries in the warehouse.
+const SECOND_INTERRUPT: Duration = Duration::from_secs(8);
+/// What of the stop budget is kept for the upload of the ledger.
+const UPLOAD: Duration = Duration::from_secs(5);
+/// How often a group without its leader is looked at: nothing tells when its last member ends.
+const LOOK: Duration = Duration::from_millis(20);
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("{} was not found", .program.display())]
+    NotFound { program: PathBuf, source: io::Error },
+    #[error("{} cannot be run", .program.display())]
+    CannotRun { program: PathBuf, source: io::Error },
+    #[error("the end of {} cannot be waited for", .program.display())]
+    Wait { program: PathBuf, source: io::Error },
+}
+
+impl Error {
+    /// As a shell reports it.
+    pub(crate) fn code(&self) -> u8 {
+        match self {
+            Self::NotFound { .. } => 127,
+            Self::CannotRun { .. } => 126,
+            Self::Wait { .. } => 70,
+        }
+    }
+}
+
+/// A program with all that it gets.
+#[derive(Debug)]
+pub(crate) struct Program<'a> {
+    /// Absolute.
+    pub(crate) path: PathBuf,
+    pub(crate) arguments: Vec<OsString>,
+    pub(crate) variables: &'a Variables,
+    /// The runner's own working directory if none is given.
+    pub(crate) directory: Option<PathBuf>,
+    pub(crate) stdin: Stdio,
+}
+
+/// How a process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ending {
+    Code(u8),
+    Signal(i32),
+}
+
+impl Ending {
+    /// As a shell reports it: 128+n for a signal.
+    pub(crate) fn code(self) -> u8 {
+        match self {
+            Self::Code(code) => code,
+            Self::Signal(number) => u8::try_from(128 + number).unwrap_or(u8::MAX),
+        }
+    }
+}
+
+/// Why a process was stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum StopCause {
+    Run(Cause),
+    /// The step's own `timeout`.
+    StepTimeout,
+}
+
+/// The end of a process, and whether the runner brought it about.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ended {
+    pub(crate) ending: Ending,
+    pub(crate) stopped: Option<StopCause>,
+    /// SIGINT was not enough.
+    pub(crate) killed: bool,
+}
+
+/// A process group of ours. Its number cannot be anything else, so no signal goes astray.
+#[derive(Debug, Clone, Copy)]
+struct ProcessGroup(Pid);
+
+impl ProcessGroup {
+    fn signal(self, signal: Signal) {
+        // A group that is gone needs no signal.
+        let _ = killpg(self.0, signal);
+    }
+
+    fn is_alive(self) -> bool {
+        killpg(self.0, None) != Err(Errno::ESRCH)
+    }
+}
+
+/// A started program.
+#[derive(Debug)]
+pub(crate) struct Running {
+    path: PathBuf,
+    child: Child,
+    group: ProcessGroup,
+}
+
+impl Program<'_> {
+    /// Starts it in a session and process group of its own, with default signal dispositions and an empty mask.
+    ///
+    /// A process that a shell starts in the background has SIGINT ignored and hands that on: dbt would never hear that it should
+    /// cancel. A session of its own keeps a git prompt that reads the terminal from stopping the group, and a Ctrl-C on the
+    /// terminal from reaching dbt a second time.
+    #[expect(unsafe_code, reason = "what a child does between fork and exec has no safe form")]
+    pub(crate) fn start(self) -> Result<(Running, Option<ChildStdout>, Option<ChildStderr>), Error> {
+        let mut command = std::process::Command::new(&self.path);
+        command.args(&self.arguments).env_clear().envs(self.variables);
+        command.stdin(self.stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
+        if let Some(directory) = &self.directory {
+            command.current_dir(directory);
+        }
+        // SAFETY: only async-signal-safe calls, and nothing is allocated.
+        unsafe {
+            command.pre_exec(|| {
+                setsid()?;
+                for number in 1..=libc::SIGRTMAX() {
+                    libc::signal(number, libc::SIG_DFL);
+                }
+                let mut empty: libc::sigset_t = std::mem::zeroed();
+                libc::sigemptyset(&raw mut empty);
+                Errno::result(libc::sigprocmask(libc::SIG_SETMASK, &raw const empty, std::ptr::null_mut()))?;
+                Ok(())
+            });
+        }
+        let path = self.path;
+        let mut child = tokio::process::Command::from(command).spawn().map_err(|source| start_error(path.clone(), source))?;
+        let number = child.id().and_then(|id| i32::try_from(id).ok()).unwrap_or_default();
+        let pipe = |source| Error::CannotRun { program: path.clone(), source };
+        let stdout = child.stdout.take().map(tokio::process::ChildStdout::into_owned_fd).transpose().map_err(pipe)?.map(ChildStdout::from);
+        let stderr = child.stderr.take().map(tokio::process::ChildStderr::into_owned_fd).transpose().map_err(pipe)?.map(ChildStderr::from);
+        Ok((Running { path, child, group: ProcessGroup(Pid::from_raw(number)) }, stdout, stderr))
+    }
+}
+
+impl Running {
+    /// Waits for the end. When the run should stop, or the time is up, the group gets one SIGINT, a second one when it still lives
+    /// 8 s later, and SIGKILL when the stop budget less the time for the upload has passed or somebody insists.
+    pub(crate) async fn wait(mut self, timeout: Option<Duration>, budget: Duration, shutdown: &mut Shutdown) -> Result<Ended, Error> {
+        let timeout = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let (cause, since) = tokio::select! {
+            status = self.child.wait() => {
+                let status = status.map_err(|source| Error::Wait { program: self.path.clone(), source })?;
+                return Ok(Ended { ending: ending(status), stopped: None, killed: false });
+            }
+            stop = shutdown.stopped() => (StopCause::Run(stop.cause), stop.at),
+            () = at(timeout) => (StopCause::StepTimeout, Instant::now()),
+        };
+        let (ending, killed) = self.stop(since + kill_after(budget), shutdown).await?;
+        Ok(Ended { ending, stopped: Some(cause), killed })
+    }
+
+    async fn stop(&mut self, kill_at: Instant, shutdown: &mut Shutdown) -> Result<(Ending, bool), Error> {
+        let group = self.group;
+        // SIGTERM would end dbt at once: no query cancelled in the warehouse, no run_results.json.
+        group.signal(Signal::SIGINT);
+        let again = Instant::now() + SECOND_INTERRUPT;
+        let child = &mut self.child;
+        let gone = async {
+            let status = child.wait().await;
+            while group.is_alive() {
+                sleep(LOOK).await;
+            }
+            status
+        };
+        tokio::pin!(gone);
+        let mut killed = false;
+        let mut interrupted_again = false;
+        loop {
+            tokio::select! {
+                status = &mut gone => {
+                    let status = status.map_err(|source| Error::Wait { program: self.path.clone(), source })?;
+                    return Ok((ending(status), killed));
+                }
+                () = sleep_until(again), if !interrupted_again => {
+                    interrupted_again = true;
+                    if again < kill_at {
+                        group.signal(Signal::SIGINT);
+                    }
+                }
+                () = sleep_until(kill_at), if !killed => {
+                    killed = true;
+                    group.signal(Signal::SIGKILL);
+                }
+                () = shutdown.insisted(), if !killed => {
+                    killed = true;
+                    group.signal(Signal::SIGKILL);
+                }
+            }
+        }
+    }
+}
+
+/// A budget that leaves nothing after the upload's share still gives the group a moment to end by itself.
+fn kill_after(budget: Duration) -> Duration {
+    let least = Duration::from_secs(1).min(budget / 2);
+    budget.saturating_sub(UPLOAD).max(least)
+}
+
+fn ending(status: std::process::ExitStatus) -> Ending {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => Ending::Code(u8::try_from(code).unwrap_or(u8::MAX)),
+        (None, Some(number)) => Ending::Signal(number),
+        (None, None) => Ending::Code(u8::MAX),
+    }
+}
+
+fn start_error(program: PathBuf, source: io::Error) -> Error {
+    // A script whose interpreter is missing is there and cannot be run.
+    if source.kind() == io::ErrorKind::NotFound && !program.exists() {
+        Error::NotFound { program, source }
+    } else {
+        Error::CannotRun { program, source }
+    }
+}

@@ -1,0 +1,106 @@
+//! Owns what became of one step.
+//!
+//! Never reads what dbt wrote: whether a step was cancelled is known from what the runner did, not from dbt's exit code, which is
+//! 2 in one version and 1 in the next.
+
+use std::fmt;
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+
+use super::child::{Ended, Ending, Error, StopCause};
+use super::shutdown::Cause;
+use crate::config::OnFailure;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Status {
+    Success,
+    /// It failed, and that is only a warning.
+    Warned,
+    Failed,
+    /// Ended after SIGINT, since the run should stop.
+    Cancelled,
+    /// Ended by SIGKILL or another signal: queries may go on in the warehouse.
+    Killed,
+    /// Ended after SIGINT, since the time was up.
+    TimedOut,
+    Skipped,
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(match self {
+            Self::Success => "success",
+            Self::Warned => "warned",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::Killed => "killed",
+            Self::TimedOut => "timed_out",
+            Self::Skipped => "skipped",
+        })
+    }
+}
+
+/// What became of one step.
+#[derive(Debug, Clone)]
+pub(crate) struct Outcome {
+    pub(crate) name: String,
+    pub(crate) status: Status,
+    /// As a shell reports it; `None` for a step that did not run.
+    pub(crate) exit_code: Option<u8>,
+    pub(crate) seconds: f64,
+    pub(crate) stopped: Option<StopCause>,
+    /// Why it could not be run at all.
+    pub(crate) fault: Option<String>,
+}
+
+impl Outcome {
+    /// A step that had nothing to do.
+    pub(super) fn done(name: &str) -> Self {
+        Self { status: Status::Success, exit_code: Some(0), ..Self::skipped(name) }
+    }
+
+    /// A step that did not run.
+    pub(crate) fn skipped(name: &str) -> Self {
+        Self { name: name.to_owned(), status: Status::Skipped, exit_code: None, seconds: 0.0, stopped: None, fault: None }
+    }
+
+    pub(super) fn of(name: &str, on_failure: OnFailure, time: Duration, ended: Result<Ended, Error>) -> Self {
+        let outcome = Self { seconds: time.as_secs_f64(), ..Self::skipped(name) };
+        let warned = |status| if on_failure == OnFailure::Warn { Status::Warned } else { status };
+        match ended {
+            Ok(ended) => {
+                let status = match (ended.stopped, ended.ending) {
+                    // When the whole run stops, nothing about its steps is only a warning.
+                    (Some(StopCause::Run(_)), _) if ended.killed => Status::Killed,
+                    (Some(StopCause::Run(Cause::Signal(_))), _) => Status::Cancelled,
+                    (Some(StopCause::Run(Cause::Deadline)), _) => Status::TimedOut,
+                    (Some(StopCause::StepTimeout), _) => warned(if ended.killed { Status::Killed } else { Status::TimedOut }),
+                    (None, Ending::Code(0)) => Status::Success,
+                    (None, Ending::Code(_)) => warned(Status::Failed),
+                    (None, Ending::Signal(_)) => warned(Status::Killed),
+                };
+                Self { status, exit_code: Some(ended.ending.code()), stopped: ended.stopped, ..outcome }
+            }
+            Err(error) => {
+                let fault = std::error::Error::source(&error).map_or_else(|| error.to_string(), |source| format!("{error}: {source}"));
+                Self { status: warned(Status::Failed), exit_code: Some(error.code()), fault: Some(fault), ..outcome }
+            }
+        }
+    }
+
+    /// What an operator should know about an end that was no ordinary exit, with a separator before it.
+    pub(crate) fn explanation(&self) -> String {
+        match (self.status, self.stopped, self.exit_code) {
+            (Status::Killed, Some(_), _) => " (SIGKILL after SIGINT was not enough; its queries may go on in the warehouse)".to_owned(),
+            (Status::Killed, None, Some(137)) => " (killed by signal 9, probably out of memory)".to_owned(),
+            (Status::Killed, None, Some(code)) => {
+                let number = i32::from(code) - 128;
+                let name = Signal::try_from(number).map_or_else(|_| String::new(), |signal| format!(", {signal}"));
+                format!(" (killed by signal {number}{name})")
+            }
+            (Status::Failed, _, Some(code)) => format!(" (exit code {code})"),
+            _ => String::new(),
+        }
+    }
+}

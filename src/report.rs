@@ -1,0 +1,121 @@
+//! Owns what people and machines are told: the runner's log, errors with their hint, the table and the closing line.
+//!
+//! Never decides how a run ended, and never prints a secret: all text passes the redactor.
+
+use std::error::Error;
+use std::io::{self, Write};
+use std::sync::{Arc, OnceLock};
+
+use serde::Serialize;
+
+use crate::config::LogFormat;
+use crate::redact::Redactor;
+
+mod log;
+mod summary;
+mod table;
+
+pub(crate) use summary::{RunStatus, StepLine, Summary};
+
+/// The runner's own voice on stderr, and the last words of a run on stdout. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Console {
+    format: LogFormat,
+    /// Set once the secrets are known.
+    redactor: Arc<OnceLock<Arc<Redactor>>>,
+}
+
+/// An error as a line of the JSON log.
+#[derive(Serialize)]
+struct JsonError<'a> {
+    level: &'static str,
+    message: &'a str,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    caused_by: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<&'a str>,
+}
+
+impl Console {
+    /// Sends the runner's log to stderr from now on. `coloured`: whether a terminal shows it.
+    pub(crate) fn start(format: LogFormat, filter: &str, coloured: bool) -> Self {
+        let redactor = Arc::new(OnceLock::new());
+        log::start(format, filter, coloured, &redactor);
+        Self { format, redactor }
+    }
+
+    /// From now on the values of these secrets are masked in everything that is said.
+    pub(crate) fn hide(&self, redactor: &Arc<Redactor>) {
+        // The secrets of a run are known once; a second call would be a fault without consequences.
+        let _ = self.redactor.set(Arc::clone(redactor));
+    }
+
+    /// `error: …`, `  caused by: …` for each cause, `hint: …`.
+    pub(crate) fn error(&self, error: &dyn Error, hint: Option<&str>) {
+        let message = self.redacted(&error.to_string());
+        let mut causes = Vec::new();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            causes.push(self.redacted(&cause.to_string()));
+            source = cause.source();
+        }
+        let hint = hint.map(|hint| self.redacted(hint));
+        let text = match self.format {
+            LogFormat::Json => json(&JsonError { level: "error", message: &message, caused_by: &causes, hint: hint.as_deref() }),
+            LogFormat::Text => {
+                let mut lines = vec![format!("error: {message}")];
+                lines.extend(causes.iter().map(|cause| format!("  caused by: {cause}")));
+                lines.extend(hint.map(|hint| format!("hint: {hint}")));
+                lines.join("\n") + "\n"
+            }
+        };
+        let _ = io::stderr().lock().write_all(text.as_bytes());
+    }
+
+    /// The table, in text format, and the closing line. Nothing is written after it.
+    pub(crate) fn close(&self, summary: &Summary, line: &str) {
+        let table = if self.format == LogFormat::Text { table::render(summary) } else { String::new() };
+        print(&format!("{table}{line}\n"));
+    }
+
+    /// The names that are injected, where each value is from, and the values masked.
+    pub(crate) fn injected<'a>(&self, variables: impl Iterator<Item = (&'a str, &'a str)>) {
+        print(&table::injected(self.format, variables));
+    }
+
+    /// The closing line of a summary, with every secret masked.
+    pub(crate) fn line(&self, summary: &mut Summary) -> String {
+        summary.each_text(|text| {
+            let redacted = self.redacted(text);
+            *text = redacted;
+        });
+        summary.line()
+    }
+
+    fn redacted(&self, text: &str) -> String {
+        self.redactor.get().map_or_else(|| text.to_owned(), |redactor| redactor.text(text).into_owned())
+    }
+}
+
+/// A text of its own on stdout: a completion script, the manual page.
+pub(crate) fn print(text: &str) {
+    // A reader that is gone wants to hear nothing, not even an error.
+    let mut stdout = io::stdout().lock();
+    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+}
+
+/// An error and its causes in one line.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
+fn json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).map(|line| line + "\n").unwrap_or_default()
+}

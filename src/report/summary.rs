@@ -1,0 +1,189 @@
+//! Owns the closing line: its fields, and that it stays short enough to be one log event.
+//!
+//! Never reads dbt's files and never judges a run.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+use crate::artifacts::{FailedNode, Nodes};
+use crate::pipeline::{Outcome, Status};
+
+/// The line stays below this, in bytes.
+const LIMIT: usize = 16 * 1024;
+/// No more failed nodes than these are in the line.
+const MOST_FAILED: usize = 10;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RunStatus {
+    Success,
+    Failed,
+    Cancelled,
+    TimedOut,
+    /// The runner's own.
+    Error,
+}
+
+impl fmt::Display for RunStatus {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Success => "success",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::TimedOut => "timed_out",
+            Self::Error => "error",
+        })
+    }
+}
+
+/// All that is said of a run at its end, in the order of the closing line.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Summary {
+    #[serde(serialize_with = "as_text")]
+    pub(crate) status: RunStatus,
+    pub(crate) exit_code: u8,
+    pub(crate) run_id: String,
+    pub(crate) env: Option<String>,
+    pub(crate) project: Option<String>,
+    pub(crate) steps: Vec<StepLine>,
+    #[serde(serialize_with = "failed_nodes")]
+    pub(crate) failed: Vec<FailedNode>,
+    pub(crate) destination: Option<String>,
+    /// Files of the docs; the ledger does not count.
+    pub(crate) published: usize,
+    pub(crate) error: Option<String>,
+}
+
+/// One step.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct StepLine {
+    pub(crate) name: String,
+    #[serde(serialize_with = "as_text")]
+    pub(crate) status: Status,
+    pub(crate) exit_code: Option<u8>,
+    pub(crate) seconds: f64,
+    pub(crate) nodes: Option<Nodes>,
+}
+
+impl StepLine {
+    pub(crate) fn new(outcome: &Outcome, nodes: Option<Nodes>) -> Self {
+        Self {
+            name: outcome.name.clone(),
+            status: outcome.status,
+            exit_code: outcome.exit_code,
+            seconds: (outcome.seconds * 1000.0).round() / 1000.0,
+            nodes,
+        }
+    }
+}
+
+impl Summary {
+    /// Calls back for every text that is not the runner's own.
+    pub(super) fn each_text(&mut self, mut change: impl FnMut(&mut String)) {
+        for node in &mut self.failed {
+            change(&mut node.node);
+            change(&mut node.message);
+        }
+        let settings = [&mut self.env, &mut self.project, &mut self.destination, &mut self.error];
+        settings.into_iter().flatten().for_each(&mut change);
+    }
+
+    /// One line of JSON under 16 KiB: messages are cut first, then nodes left out, then everything else that has no bound.
+    pub(crate) fn line(&self) -> String {
+        let mut summary = self.clone();
+        summary.failed.truncate(MOST_FAILED);
+        for (message, other) in [(1000, 4000), (400, 2000), (100, 500), (0, 100)] {
+            for node in &mut summary.failed {
+                shorten(&mut node.message, message);
+                shorten(&mut node.node, other);
+            }
+            let settings = [&mut summary.env, &mut summary.project, &mut summary.destination, &mut summary.error];
+            settings.into_iter().flatten().for_each(|text| shorten(text, other));
+            let line = serde_json::to_string(&summary).unwrap_or_default();
+            if line.len() < LIMIT {
+                return line;
+            }
+        }
+        summary.failed.clear();
+        serde_json::to_string(&summary).unwrap_or_default()
+    }
+}
+
+/// Cuts a text to so many characters.
+fn shorten(text: &mut String, longest: usize) {
+    if let Some((end, _)) = text.char_indices().nth(longest) {
+        text.truncate(end);
+        text.push('…');
+    }
+}
+
+fn as_text<S: Serializer>(value: &impl fmt::Display, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(value)
+}
+
+fn failed_nodes<S: Serializer>(nodes: &[FailedNode], serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Line<'a> {
+        step: &'a str,
+        node: &'a str,
+        message: &'a str,
+    }
+    serializer.collect_seq(nodes.iter().map(|node| Line { step: &node.step, node: &node.node, message: &node.message }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn summary() -> Summary {
+        Summary {
+            status: RunStatus::Failed,
+            exit_code: 1,
+            run_id: "20261122T061442Z-01234567".to_owned(),
+            env: Some("dev".to_owned()),
+            project: Some("shop".to_owned()),
+            steps: vec![StepLine {
+                name: "run".to_owned(),
+                status: Status::Failed,
+                exit_code: Some(1),
+                seconds: 12.3,
+                nodes: Some(Nodes { success: 29, error: 1, warn: 0, skipped: 0 }),
+            }],
+            failed: vec![FailedNode { step: "run".to_owned(), node: "model.shop.orders".to_owned(), message: "no".to_owned() }],
+            destination: Some("s3://bucket/shop".to_owned()),
+            published: 8,
+            error: None,
+        }
+    }
+
+    #[test]
+    fn the_line_has_the_promised_form() {
+        let expected = concat!(
+            r#"{"status":"failed","exit_code":1,"run_id":"20261122T061442Z-01234567","env":"dev","project":"shop","#,
+            r#""steps":[{"name":"run","status":"failed","exit_code":1,"seconds":12.3,"nodes":{"success":29,"error":1,"warn":0,"skipped":0}}],"#,
+            r#""failed":[{"step":"run","node":"model.shop.orders","message":"no"}],"#,
+            r#""destination":"s3://bucket/shop","published":8,"error":null}"#
+        );
+        assert_eq!(summary().line(), expected);
+    }
+
+    #[test]
+    fn the_line_stays_short_whatever_is_in_it() {
+        let mut summary = summary();
+        let node = FailedNode { step: "run".to_owned(), node: "n".repeat(30_000), message: "\u{1}😀".repeat(30_000) };
+        summary.failed = vec![node; 500];
+        summary.error = Some("e".repeat(100_000));
+        let step = StepLine { name: "s".repeat(40), ..summary.steps[0].clone() };
+        summary.steps = vec![step; 99];
+        let line = summary.line();
+        assert!(line.len() < LIMIT, "{} bytes", line.len());
+        assert!(serde_json::from_str::<serde_json::Value>(&line).is_ok());
+    }
+
+    #[test]
+    fn ten_failed_nodes_are_enough() {
+        let mut summary = summary();
+        summary.failed = vec![summary.failed[0].clone(); 500];
+        assert_eq!(summary.line().matches("model.shop.orders").count(), 10);
+    }
+}

@@ -1,0 +1,122 @@
+//! Owns the story: settings, credentials, environment, steps, artifacts, report, exit code. Who reads only this file knows the program.
+//!
+//! Reads the inherited environment, once. Never does any of the work itself.
+
+use std::ffi::OsString;
+use std::io::{self, IsTerminal};
+use std::path::PathBuf;
+
+use clap::{CommandFactory, Parser};
+
+use crate::cli::{Cli, Command, CommonArgs};
+use crate::config::{self, Variables, variable};
+use crate::exit_code::ExitCode;
+use crate::pipeline::Shutdown;
+use crate::report::{self, Console};
+
+mod adopt;
+mod closing;
+mod exec;
+mod full;
+mod preflight;
+mod prepare;
+mod publishing;
+
+/// What the program was started with besides its arguments.
+#[derive(Debug)]
+struct Surroundings {
+    variables: Variables,
+    /// The working directory.
+    home: PathBuf,
+    console: Console,
+}
+
+/// Does what the command line says. Returns the exit code.
+pub(crate) fn main() -> u8 {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    let command = cli.command.unwrap_or(Command::Run(Box::new(cli.run)));
+    let code = match &command {
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Cli::command(), "dbt-entrypoint", &mut script);
+            report::print(&String::from_utf8_lossy(&script));
+            ExitCode::Success
+        }
+        Command::Man => manual(),
+        Command::Run(args) => on_runtime(&args.common, async |surroundings, shutdown| full::run(args, surroundings, shutdown).await),
+        Command::Exec(args) => {
+            on_runtime(&args.common, async |surroundings, shutdown| exec::run(&args.common, &args.program, surroundings, shutdown).await)
+        }
+        Command::Dbt(args) => {
+            let program: Vec<OsString> = std::iter::once("dbt".into()).chain(args.args.iter().cloned()).collect();
+            on_runtime(&CommonArgs::default(), async |surroundings, shutdown| {
+                exec::run(&CommonArgs::default(), &program, surroundings, shutdown).await
+            })
+        }
+        Command::Env(args) => on_runtime(args, async |surroundings, shutdown| exec::list(args, surroundings, shutdown).await),
+    };
+    code.number()
+}
+
+/// Reads the surroundings, starts the log and the runtime, and listens for signals before anything else happens.
+fn on_runtime(args: &CommonArgs, story: impl AsyncFnOnce(&Surroundings, &mut Shutdown) -> ExitCode) -> ExitCode {
+    let variables: Variables = std::env::vars_os().collect();
+    let (format, level) = config::log_settings(args, &variables);
+    let coloured = io::stderr().is_terminal() && variable(&variables, "NO_COLOR").is_none();
+    let console = Console::start(format, &level.0, coloured);
+    let failed = |error: &io::Error| {
+        console.error(error, None);
+        ExitCode::Internal
+    };
+    let home = match std::env::current_dir() {
+        Ok(home) => home,
+        Err(error) => return failed(&error),
+    };
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&error),
+    };
+    let code = runtime.block_on(async {
+        match Shutdown::listen() {
+            Ok(mut shutdown) => {
+                let surroundings = Surroundings { variables, home, console: console.clone() };
+                story(&surroundings, &mut shutdown).await
+            }
+            Err(error) => failed(&error),
+        }
+    });
+    // Nothing that is still under way (a name look-up, a file of an upload that was given up) may hold up the end.
+    runtime.shutdown_background();
+    code
+}
+
+/// A command line that cannot be understood; also `--help` and `--version`, which are no errors.
+fn usage(error: &clap::Error) -> u8 {
+    if !error.use_stderr() {
+        report::print(&error.render().to_string());
+        return ExitCode::Success.number();
+    }
+    // Not through `Error::exit`, whose code is the one with which dbt says that it could not go on.
+    let _ = error.print();
+    let other = std::env::args_os()
+        .nth(1)
+        .is_some_and(|first| Cli::command().find_subcommand(first).is_some_and(|found| found.get_name() != "run"));
+    if !other {
+        closing::reject(&error.kind().to_string());
+    }
+    ExitCode::Usage.number()
+}
+
+fn manual() -> ExitCode {
+    let mut pages = Vec::new();
+    match clap_mangen::Man::new(Cli::command()).render(&mut pages) {
+        Ok(()) => {
+            report::print(&String::from_utf8_lossy(&pages));
+            ExitCode::Success
+        }
+        Err(_) => ExitCode::Internal,
+    }
+}

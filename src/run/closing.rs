@@ -1,0 +1,124 @@
+//! Owns what the closing line says, from its blank form to its end on stdout.
+//!
+//! Never publishes it: the ledger is `publishing`'s.
+
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+use tokio::sync::oneshot;
+use tokio::time::sleep_until;
+
+use super::prepare::Error;
+use crate::artifacts::Results;
+use crate::config::{Config, Pipeline, Publish};
+use crate::exit_code::ExitCode;
+use crate::pipeline::{Cause, Outcome, Shutdown, Status, Stop};
+use crate::report::{self, Console, RunStatus, StepLine, Summary};
+
+/// A run of which nothing is known but that it began.
+pub(super) fn blank() -> Summary {
+    Summary {
+        status: RunStatus::Error,
+        exit_code: ExitCode::Internal.number(),
+        run_id: run_id(),
+        env: None,
+        project: None,
+        steps: Vec::new(),
+        failed: Vec::new(),
+        destination: None,
+        published: 0,
+        error: None,
+    }
+}
+
+/// The closing line of a command line that could not be understood.
+pub(super) fn reject(what: &str) {
+    let mut summary = blank();
+    summary.exit_code = ExitCode::Usage.number();
+    summary.error = Some(what.to_owned());
+    report::print(&format!("{}\n", summary.line()));
+}
+
+/// What the settings say; every step counts as skipped until it has run.
+pub(super) fn announce(summary: &mut Summary, config: &Config, plan: &Pipeline) {
+    summary.env = Some(config.env.clone());
+    summary.project.clone_from(&config.project_name);
+    summary.steps = plan.steps.iter().map(|step| StepLine::new(&Outcome::skipped(&step.name), None)).collect();
+    if let Publish::To { location, .. } = &plan.publish {
+        summary.destination = Some(location.to_string());
+    }
+}
+
+/// The run cannot start.
+pub(super) fn refused(error: &Error, summary: &mut Summary, console: &Console) -> ExitCode {
+    console.error(error, error.hint().as_deref());
+    summary.status = RunStatus::Error;
+    summary.error = Some(report::chain(error));
+    summary.exit_code = error.code().number();
+    error.code()
+}
+
+/// The run was stopped while no step ran.
+pub(super) fn stopped(stop: Stop, summary: &mut Summary) -> ExitCode {
+    summary.status = match stop.cause {
+        Cause::Signal(_) => RunStatus::Cancelled,
+        Cause::Deadline => RunStatus::TimedOut,
+    };
+    stop.cause.into()
+}
+
+/// What became of a step.
+pub(super) fn tell(summary: &mut Summary, index: usize, outcome: &Outcome, results: Option<Results>) {
+    let (nodes, failed) = results.map_or((None, Vec::new()), |results| (Some(results.nodes), results.failed));
+    if let Some(line) = summary.steps.get_mut(index) {
+        *line = StepLine::new(outcome, nodes);
+    }
+    // Of a step whose failure is only a warning, nothing failed.
+    if !matches!(outcome.status, Status::Success | Status::Warned) {
+        summary.failed.extend(failed);
+    }
+    if summary.error.is_none() {
+        summary.error.clone_from(&outcome.fault);
+    }
+}
+
+/// What the steps together mean.
+pub(super) fn judged(code: ExitCode, outcomes: &[Outcome], summary: &mut Summary) -> ExitCode {
+    summary.status = match code {
+        ExitCode::Success => RunStatus::Success,
+        ExitCode::Signal(_) => RunStatus::Cancelled,
+        ExitCode::TimedOut => RunStatus::TimedOut,
+        _ if outcomes.iter().any(|outcome| outcome.fault.is_some()) => RunStatus::Error,
+        _ => RunStatus::Failed,
+    };
+    code
+}
+
+/// Prints the table and the line. A reader of stdout that has stopped reading does not hold up a run that should stop.
+pub(super) async fn close(mut summary: Summary, console: &Console, budget: Duration, shutdown: &mut Shutdown) {
+    let line = console.line(&mut summary);
+    let (printed, done) = oneshot::channel();
+    let console = console.clone();
+    thread::spawn(move || {
+        console.close(&summary, &line);
+        // The run may have given up waiting.
+        let _ = printed.send(());
+    });
+    let over = async {
+        let stop = shutdown.stopped().await;
+        sleep_until(stop.at + budget + Duration::from_secs(1)).await;
+    };
+    tokio::select! {
+        _ = done => {}
+        () = over => {}
+    }
+}
+
+/// The time in UTC and eight random hex digits, as `20261122T061442Z-0a1b2c3d`.
+fn run_id() -> String {
+    let time = humantime::format_rfc3339_seconds(SystemTime::now()).to_string().replace(['-', ':'], "");
+    let mut random = [0; 4];
+    // Without randomness the process id still tells runs of one second apart.
+    let number = getrandom::fill(&mut random).map_or_else(|_| std::process::id(), |()| u32::from_be_bytes(random));
+    format!("{time}-{number:08x}")
+}

@@ -1,0 +1,163 @@
+//! Owns the story of a whole run, from the settings to the closing line.
+//!
+//! Never ends without the closing line, whatever happened.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::prepare::{self, Error};
+use super::{Surroundings, adopt, closing, preflight, publishing};
+use crate::artifacts::{Destination, Publisher};
+use crate::aws::Aws;
+use crate::cli::RunArgs;
+use crate::config::{self, Config, Pipeline, Publish, variable};
+use crate::exit_code::ExitCode;
+use crate::pipeline::{self, Shutdown, Stage};
+use crate::project::Workspace;
+use crate::report::Summary;
+
+/// Where the closing line has to be out if the settings do not say.
+const STOP_TIMEOUT: Duration = Duration::from_secs(25);
+
+/// Runs the pipeline. The closing line is printed in any case.
+pub(super) async fn run(args: &RunArgs, surroundings: &Surroundings, shutdown: &mut Shutdown) -> ExitCode {
+    let start = Instant::now();
+    let mut summary = closing::blank();
+    let mut budget = STOP_TIMEOUT;
+    let code = match config::resolve_run(args, &surroundings.variables, &surroundings.home) {
+        Err(error) => closing::refused(&error.into(), &mut summary, &surroundings.console),
+        Ok((config, plan)) => {
+            shutdown.set_deadline(start, config.deadline);
+            budget = config.stop_timeout;
+            known(config, plan, &mut summary, surroundings, shutdown).await
+        }
+    };
+    summary.exit_code = code.number();
+    closing::close(summary, &surroundings.console, budget, shutdown).await;
+    code
+}
+
+/// The settings are known, so the summary can say what was to be done.
+async fn known(
+    mut config: Config,
+    plan: Pipeline,
+    summary: &mut Summary,
+    surroundings: &Surroundings,
+    shutdown: &mut Shutdown,
+) -> ExitCode {
+    closing::announce(summary, &config, &plan);
+    if let Err(error) = adopt::aws_variables(&config) {
+        return closing::refused(&Error::Restart(error), summary, &surroundings.console);
+    }
+    say_where(&config);
+    let aws = match prepare::aws(&config, Some(&plan.publish)).await {
+        Ok(aws) => aws,
+        Err(error) => return closing::refused(&error, summary, &surroundings.console),
+    };
+    let destination = prepare::destination(&config, &plan.publish, aws.as_ref());
+    let staged = tokio::select! {
+        biased;
+        stop = shutdown.stopped() => Err(stop),
+        staged = stage(&mut config, &plan, aws.as_ref(), destination.as_ref(), surroundings) => Ok(staged),
+    };
+    match staged {
+        Ok(Ok((stage, workspace))) => {
+            let publisher = Publisher::new(destination, &workspace.target, &summary.run_id, Arc::clone(&stage.redactor));
+            staged_run(&plan, &stage, publisher, summary, surroundings, shutdown).await
+        }
+        Ok(Err(error)) => {
+            let code = closing::refused(&error, summary, &surroundings.console);
+            publishing::early(destination, summary, code, surroundings, shutdown).await;
+            code
+        }
+        Err(stop) => {
+            tracing::warn!("stopped before the first step");
+            closing::stopped(stop, summary)
+        }
+    }
+}
+
+/// Everything before step one.
+async fn stage(
+    config: &mut Config,
+    plan: &Pipeline,
+    aws: Option<&Aws>,
+    destination: Option<&Destination>,
+    surroundings: &Surroundings,
+) -> Result<(Stage, Workspace), Error> {
+    // Whoever waits for Glue can wait for S3 at the same time. A login that cannot be had is told at once.
+    let (connection, unusable) = {
+        let login = prepare::login(config, aws);
+        let check = async {
+            match destination {
+                Some(destination) => destination.check().await.err(),
+                None => None,
+            }
+        };
+        tokio::pin!(login, check);
+        tokio::select! {
+            connection = &mut login => (connection?, check.await),
+            unusable = &mut check => (login.await?, unusable),
+        }
+    };
+    let prepared = prepare::child(config, &connection, aws, &surroundings.console)?;
+    let variables = &prepared.environment.variables;
+    let dbt = preflight::check(config, variables, plan.target.as_deref(), unusable.as_ref(), &surroundings.home)?;
+    let stage = Stage {
+        dbt,
+        directory: prepared.workspace.directory.clone(),
+        environment: prepared.environment,
+        redactor: prepared.redactor,
+        log_format: config.log_format,
+        stop_timeout: config.stop_timeout,
+        packages_installed: prepared.packages_installed,
+    };
+    Ok((stage, prepared.workspace))
+}
+
+/// Steps, then artifacts.
+async fn staged_run(
+    plan: &Pipeline,
+    stage: &Stage,
+    mut publisher: Publisher,
+    summary: &mut Summary,
+    surroundings: &Surroundings,
+    shutdown: &mut Shutdown,
+) -> ExitCode {
+    let mut results = Vec::new();
+    let (outcomes, between) = pipeline::run(&plan.steps, stage, shutdown, |index, step| results.push(publisher.keep(index, step))).await;
+    for (index, (outcome, results)) in outcomes.iter().zip(results).enumerate() {
+        closing::tell(summary, index, outcome, results);
+    }
+    let code = match between {
+        Some(stop) => closing::stopped(stop, summary),
+        None => closing::judged(ExitCode::of_steps(&outcomes), &outcomes, summary),
+    };
+    summary.exit_code = code.number();
+    let docs_are_due = match plan.publish {
+        Publish::Never => false,
+        Publish::To { even_after_failure, .. } => even_after_failure || code == ExitCode::Success,
+    };
+    publishing::publish(&mut publisher, docs_are_due, summary, code, stage.stop_timeout, surroundings, shutdown).await
+}
+
+/// Nobody should write to a deployment, or miss it, without noticing.
+fn say_where(config: &Config) {
+    let names = ["ECS_CONTAINER_METADATA_URI_V4", "ECS_CONTAINER_METADATA_URI"];
+    let in_ecs = names.iter().any(|name| variable(&config.variables, name).is_some())
+        || variable(&config.variables, "AWS_EXECUTION_ENV").is_some_and(|value| value.to_string_lossy().starts_with("AWS_ECS"));
+    let deployments = config.deployments.join(", ");
+    match (config.is_deployment(), in_ecs) {
+        (true, false) => {
+            tracing::warn!("THIS RUN WRITES TO THE DEPLOYMENT {:?}, from outside ECS; set ENV to any other name for a sandbox", config.env);
+        }
+        (false, true) => tracing::warn!(
+            "THIS RUN GOES TO THE SANDBOX, though it runs in ECS: ENV is {:?} and no deployment ({deployments}); set ENV",
+            config.env
+        ),
+        (true, true) => tracing::info!("writing to the deployment {:?}", config.env),
+        (false, false) => tracing::info!("local run ({:?}): writing to the sandbox", config.env),
+    }
+}

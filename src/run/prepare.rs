@@ -1,0 +1,133 @@
+//! Owns the way from settings to an environment in which a child can start: AWS, the login, the workspace, the secrets to hide.
+//!
+//! Never starts a child and never publishes.
+
+use std::io::{self, IsTerminal};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::artifacts::Destination;
+use crate::aws::{self, Aws};
+use crate::config::{self, Config, Location, Publish, variable};
+use crate::credentials::{self, Connection};
+use crate::environment::{self, Environment};
+use crate::exit_code::ExitCode;
+use crate::pipeline;
+use crate::project::{self, Workspace, packages};
+use crate::redact::{Redactor, SHORTEST};
+use crate::report::Console;
+
+/// Why nothing could be started. Each variant is one module's own error.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Error {
+    #[error(transparent)]
+    Settings(#[from] config::Error),
+    #[error(transparent)]
+    Aws(#[from] aws::Error),
+    #[error(transparent)]
+    Credentials(#[from] credentials::Error),
+    #[error(transparent)]
+    Environment(#[from] environment::Error),
+    #[error(transparent)]
+    Project(#[from] project::Error),
+    #[error(transparent)]
+    Program(#[from] pipeline::Error),
+    #[error("cannot start again with the variables of the --env-file")]
+    Restart(#[source] io::Error),
+    #[error("{}", .faults.join("\n       "))]
+    Faults { code: ExitCode, faults: Vec<String>, hints: Vec<String> },
+}
+
+impl Error {
+    pub(super) fn code(&self) -> ExitCode {
+        match self {
+            Self::Settings(_) => ExitCode::Usage,
+            Self::Aws(error) => error.into(),
+            Self::Credentials(error) => error.into(),
+            Self::Environment(error) => error.into(),
+            Self::Program(error) => error.into(),
+            Self::Project(_) | Self::Restart(_) => ExitCode::Internal,
+            Self::Faults { code, .. } => *code,
+        }
+    }
+
+    pub(super) fn hint(&self) -> Option<String> {
+        match self {
+            Self::Credentials(error) => error.hint(),
+            Self::Environment(error) => error.hint(),
+            Self::Project(error) => Some(error.hint()),
+            Self::Faults { hints, .. } => (!hints.is_empty()).then(|| hints.join("\nhint: ")),
+            Self::Program(pipeline::Error::NotFound { .. }) => Some("install it, or set PATH, --dbt or DBT_ENTRYPOINT_DBT".to_owned()),
+            Self::Settings(_) | Self::Aws(_) | Self::Program(_) | Self::Restart(_) => None,
+        }
+    }
+}
+
+/// AWS as the variables say, if anything needs it.
+pub(super) async fn aws(config: &Config, publish: Option<&Publish>) -> Result<Option<Aws>, Error> {
+    let to_s3 = matches!(publish, Some(Publish::To { location: Location::S3 { .. }, .. }));
+    if !config.credentials.is_remote() && !to_s3 {
+        return Ok(None);
+    }
+    let text = |name| variable(&config.variables, name).map(|value| value.to_string_lossy().into_owned());
+    let settings = aws::Settings {
+        ca_bundle: variable(&config.variables, "AWS_CA_BUNDLE").map(PathBuf::from),
+        retry_mode: text("AWS_RETRY_MODE"),
+        max_attempts: text("AWS_MAX_ATTEMPTS"),
+    };
+    Ok(Some(aws::load(&settings).await?))
+}
+
+/// The place of the artifacts, if there is one.
+pub(super) fn destination(config: &Config, publish: &Publish, aws: Option<&Aws>) -> Option<Destination> {
+    let Publish::To { location, .. } = publish else { return None };
+    let custom_endpoint = ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"].iter().any(|name| variable(&config.variables, name).is_some());
+    Destination::new(location, aws.map(|aws| &aws.config), custom_endpoint)
+}
+
+/// The login as far as the source knows it.
+pub(super) async fn login(config: &Config, aws: Option<&Aws>) -> Result<Connection, Error> {
+    match aws {
+        Some(aws) if config.credentials.is_remote() => {
+            let connection = credentials::fetch(&config.credentials, &aws.config).await?;
+            tracing::info!("fetched the login from {}", config.credentials);
+            Ok(connection)
+        }
+        _ => Ok(Connection::default()),
+    }
+}
+
+/// All that a child needs.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    pub(super) workspace: Workspace,
+    pub(super) environment: Environment,
+    pub(super) redactor: Arc<Redactor>,
+    /// Why `dbt deps` has nothing to do, if so.
+    pub(super) packages_installed: Option<String>,
+}
+
+/// Composes the environment, says what won over what, and hides the secrets from here on.
+pub(super) fn child(config: &mut Config, connection: &Connection, aws: Option<&Aws>, console: &Console) -> Result<Prepared, Error> {
+    // Before the project is copied: in the copy, links of local packages have become directories.
+    let packages_installed = packages::installed(&config.project_dir);
+    let workspace = Workspace::prepare(config)?;
+    let environment = environment::compose(config, connection, io::stdout().is_terminal())?;
+    let mut secrets = environment.secrets.clone();
+    secrets.extend(aws.into_iter().flat_map(|aws| aws.issued.secrets()).map(|secret| ("the AWS credentials".to_owned(), secret)));
+    let redactor = Arc::new(Redactor::new(secrets.iter().map(|(_, secret)| secret)));
+    console.hide(&redactor);
+    if !environment.overridden.is_empty() {
+        tracing::info!(
+            "set in the settings or the environment, so not taken from {}: {}",
+            config.credentials,
+            environment.overridden.join(", ")
+        );
+    }
+    for (name, _) in secrets.iter().filter(|(_, secret)| secret.len() < SHORTEST) {
+        tracing::warn!(
+            "the value of {name} is shorter than {SHORTEST} bytes, so it is neither masked in the output nor looked for in artifacts"
+        );
+    }
+    Ok(Prepared { workspace, environment, redactor, packages_installed })
+}

@@ -1,0 +1,119 @@
+//! Owns the end of a run: the docs if they are due, the ledger in any case, inside the stop budget when there is one.
+//!
+//! Never masks what dbt said: a failure to publish decides the exit code only of a run that was a success until then.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{sleep_until, timeout};
+
+use super::{Surroundings, closing};
+use crate::artifacts::{Destination, Error, Publisher};
+use crate::exit_code::ExitCode;
+use crate::pipeline::Shutdown;
+use crate::redact::Redactor;
+use crate::report::{self, RunStatus, Summary};
+
+/// How long a run that failed before its first step waits for its ledger.
+const EARLY: Duration = Duration::from_secs(5);
+
+/// Publishes what is due and says how the run ends.
+pub(super) async fn publish(
+    publisher: &mut Publisher,
+    docs_are_due: bool,
+    summary: &mut Summary,
+    code: ExitCode,
+    budget: Duration,
+    surroundings: &Surroundings,
+    shutdown: &mut Shutdown,
+) -> ExitCode {
+    let all = async {
+        let mut errors = publisher.finish_ledger().await;
+        let mut files = 0;
+        if docs_are_due {
+            match publisher.publish_docs().await {
+                Ok(count) => files = count,
+                Err(failed) => errors.extend(failed),
+            }
+        }
+        (files, errors)
+    };
+    let Some((files, errors)) = within(all, budget, shutdown).await else {
+        return aborted(summary, code, shutdown);
+    };
+    summary.published = files;
+    if files > 0 {
+        tracing::info!("published {files} files to {}", summary.destination.as_deref().unwrap_or_default());
+    }
+    let code = failed(&errors, summary, code, surroundings);
+    // The last object of the ledger says how the run ended, so it comes after everything else has.
+    summary.exit_code = code.number();
+    let line = surroundings.console.line(summary);
+    match within(publisher.summarise(&line), budget, shutdown).await {
+        Some(Ok(())) => code,
+        Some(Err(error)) => failed(&[error], summary, code, surroundings),
+        None => aborted(summary, code, shutdown),
+    }
+}
+
+/// The ledger of a run that failed before its first step: only its summary, if it can be had quickly.
+pub(super) async fn early(
+    destination: Option<Destination>,
+    summary: &mut Summary,
+    code: ExitCode,
+    surroundings: &Surroundings,
+    shutdown: &mut Shutdown,
+) {
+    // The one is known to be unusable, the other would have to be waited for.
+    if destination.is_none() || matches!(code, ExitCode::Publish | ExitCode::Unavailable) {
+        return;
+    }
+    let nowhere = std::path::Path::new("");
+    let publisher = Publisher::new(destination, nowhere, &summary.run_id, Arc::new(Redactor::default()));
+    let line = surroundings.console.line(summary);
+    match within(timeout(EARLY, publisher.summarise(&line)), EARLY, shutdown).await {
+        Some(Ok(Ok(()))) => {}
+        Some(Ok(Err(error))) => tracing::warn!("the summary of this run is not in the ledger: {}", report::chain(&error)),
+        Some(Err(_)) | None => tracing::warn!("the summary of this run is not in the ledger: it took too long"),
+    }
+}
+
+/// Waits for the work; once the run should stop, no longer than the budget allows, and not at all when somebody insists.
+async fn within<T>(work: impl Future<Output = T>, budget: Duration, shutdown: &mut Shutdown) -> Option<T> {
+    tokio::pin!(work);
+    let stop = tokio::select! {
+        biased;
+        result = &mut work => return Some(result),
+        stop = shutdown.stopped() => stop,
+    };
+    tokio::select! {
+        biased;
+        result = &mut work => Some(result),
+        () = sleep_until(stop.at + budget) => None,
+        () = shutdown.insisted() => None,
+    }
+}
+
+/// The upload did not finish in time: the stop decides, unless dbt had failed before.
+fn aborted(summary: &mut Summary, code: ExitCode, shutdown: &Shutdown) -> ExitCode {
+    tracing::error!("the upload was given up; what is published is incomplete");
+    summary.error = Some("the upload was given up".to_owned());
+    match (code, shutdown.requested()) {
+        (ExitCode::Success, Some(stop)) => closing::stopped(stop, summary),
+        _ => code,
+    }
+}
+
+fn failed(errors: &[Error], summary: &mut Summary, code: ExitCode, surroundings: &Surroundings) -> ExitCode {
+    for error in errors {
+        surroundings.console.error(error, error.hint().as_deref());
+    }
+    let Some(first) = errors.first() else { return code };
+    let more = if errors.len() > 1 { format!(" (and {} more)", errors.len() - 1) } else { String::new() };
+    summary.error.get_or_insert_with(|| format!("{}{more}", report::chain(first)));
+    if code != ExitCode::Success {
+        return code;
+    }
+    summary.status = RunStatus::Error;
+    ExitCode::Publish
+}
