@@ -4,7 +4,7 @@
 //! the process that also waits for its own children would steal their exit status, so this is a process of its own.
 
 use nix::errno::Errno;
-use nix::sys::signal::{SigSet, Signal, kill};
+use nix::sys::signal::{SigHandler, SigSet, Signal, kill, signal};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, fork, getpid, setpgid};
 
@@ -15,7 +15,7 @@ const FORWARDED: [Signal; 8] =
 /// As PID 1, returns in the worker, and in PID 1 itself the exit code once the worker has ended. Anywhere else it does nothing.
 ///
 /// Has to be called before there is any thread.
-#[expect(unsafe_code, reason = "fork has no safe form")]
+#[expect(unsafe_code, reason = "fork and signal have no safe form")]
 pub(crate) fn split() -> Option<u8> {
     if getpid() != Pid::from_raw(1) {
         return None;
@@ -27,6 +27,9 @@ pub(crate) fn split() -> Option<u8> {
     if awaited.thread_block().is_err() {
         return None;
     }
+    // Where SIGCHLD is ignored, the kernel reaps the worker itself and nobody learns how it ended.
+    // SAFETY: the default disposition is valid, and nothing of ours has set another.
+    let _ = unsafe { signal(Signal::SIGCHLD, SigHandler::SigDfl) };
     // SAFETY: there is one thread.
     match unsafe { fork() } {
         // Without a second process the program still does its work, only without reaping.

@@ -104,7 +104,8 @@ pub(crate) async fn run_program(
 }
 
 async fn one(step: &Step, stage: &Stage, shutdown: &mut Shutdown) -> Outcome {
-    tracing::info!("step {}: dbt {}", step.name, step.subcommand());
+    let words: Vec<&str> = step.command.iter().take_while(|word| !word.starts_with('-')).map(String::as_str).collect();
+    tracing::info!("step {}: dbt {}", step.name, words.join(" "));
     tracing::debug!("step {}: {} {}", step.name, stage.dbt.display(), step.command.join(" "));
     let program = Program {
         path: stage.dbt.clone(),

@@ -37,11 +37,16 @@ struct JsonError<'a> {
 }
 
 impl Console {
+    /// A console without a log.
+    pub(crate) fn new(format: LogFormat) -> Self {
+        Self { format, redactor: Arc::new(OnceLock::new()) }
+    }
+
     /// Sends the runner's log to stderr from now on. `coloured`: whether a terminal shows it.
     pub(crate) fn start(format: LogFormat, filter: &str, coloured: bool) -> Self {
-        let redactor = Arc::new(OnceLock::new());
-        log::start(format, filter, coloured, &redactor);
-        Self { format, redactor }
+        let console = Self::new(format);
+        log::start(format, filter, coloured, &console.redactor);
+        console
     }
 
     /// From now on the values of these secrets are masked in everything that is said.

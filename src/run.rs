@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use clap::{CommandFactory, Parser};
 
 use crate::cli::{Cli, Command, CommonArgs};
-use crate::config::{self, Variables, variable};
+use crate::config::{self, LogFormat, Variables, variable};
 use crate::exit_code::ExitCode;
 use crate::pipeline::Shutdown;
 use crate::report::{self, Console};
@@ -99,15 +99,29 @@ fn usage(error: &clap::Error) -> u8 {
         report::print(&error.render().to_string());
         return ExitCode::Success.number();
     }
-    // Not through `Error::exit`, whose code is the one with which dbt says that it could not go on.
-    let _ = error.print();
+    let text = error.render().to_string();
+    let what = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+    if wants_json() {
+        Console::new(LogFormat::Json).error(&io::Error::other(what.clone()), Some("see --help"));
+    } else {
+        // Not through `Error::exit`, whose code is the one with which dbt says that it could not go on.
+        let _ = error.print();
+    }
     let other = std::env::args_os()
         .nth(1)
         .is_some_and(|first| Cli::command().find_subcommand(first).is_some_and(|found| found.get_name() != "run"));
     if !other {
-        closing::reject(&error.kind().to_string());
+        closing::reject(&what);
     }
     ExitCode::Usage.number()
+}
+
+/// The log format, as far as it can be told from a command line that cannot be understood.
+fn wants_json() -> bool {
+    let arguments: Vec<String> = std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect();
+    let by_flag = arguments.windows(2).any(|pair| pair[0] == "--log-format" && pair[1] == "json");
+    let by_variable = || config::log_settings(&CommonArgs::default(), &std::env::vars_os().collect()).0 == LogFormat::Json;
+    by_flag || arguments.iter().any(|argument| argument == "--log-format=json") || by_variable()
 }
 
 fn manual() -> ExitCode {

@@ -82,13 +82,16 @@ impl Shutdown {
     /// Waits for a second signal, at least a second after the first. May be dropped and called again.
     pub(crate) async fn insisted(&mut self) {
         loop {
-            self.signal().await;
-            let now = Instant::now();
+            let cause = Cause::Signal(self.signal().await);
+            let at = Instant::now();
             match self.signalled {
-                Some(first) if now.duration_since(first) >= INSISTENCE => return,
+                Some(first) if at.duration_since(first) >= INSISTENCE => return,
                 Some(_) => {}
-                // After the deadline this is the first signal, not the second.
-                None => self.signalled = Some(now),
+                // After a deadline or a step's timeout this is the first signal, not the second; it still stops the run.
+                None => {
+                    self.signalled = Some(at);
+                    self.stop.get_or_insert(Stop { cause, at });
+                }
             }
         }
     }
