@@ -126,7 +126,10 @@ fn installed_packages_that_match_the_lock_need_no_deps() {
     scene.runner().run().assert_code(0);
     assert!(scene.fake.steps().contains(&"deps".to_owned()), "nothing is installed yet");
 
-    scene.project.write("dbt_packages/tiny_utils/dbt_project.yml", package);
+    // dbt links a local package.
+    fs::create_dir(scene.project.path().join("dbt_packages")).unwrap();
+    let link = scene.project.path().join("dbt_packages/tiny_utils");
+    std::os::unix::fs::symlink("../local_packages/tiny_utils", link).unwrap();
     let scene = Scene { fake: crate::support::fake::Fake::new(), ..scene };
     let run = scene.runner().run();
     run.assert_code(0);

@@ -26,18 +26,22 @@ impl Tls {
     fn before(aws: Aws) -> Self {
         let folder = tempfile::TempDir::new().unwrap();
         let openssl = repo::system_program(&["/usr/bin/openssl", "/usr/local/bin/openssl"], "openssl");
-        let made = Command::new(openssl)
-            .current_dir(folder.path())
-            .args("req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=aws.test -keyout key.pem -out ca.pem".split(' '))
-            .args(["-addext", "subjectAltName=DNS:aws.test,DNS:localhost,IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:TRUE"])
-            .stderr(Stdio::null())
-            .status();
-        assert!(made.unwrap().success());
+        let make = |arguments: &str| {
+            let words = arguments.split_whitespace();
+            let status = Command::new(&openssl).current_dir(folder.path()).args(words).stderr(Stdio::null()).status();
+            assert!(status.unwrap().success(), "openssl {arguments}");
+        };
+        make(
+            "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=authority -keyout ca.key -out ca.pem -addext keyUsage=critical,keyCertSign",
+        );
+        make("req -newkey rsa:2048 -nodes -subj /CN=aws.test -keyout key.pem -out request.pem");
+        std::fs::write(folder.path().join("names"), "subjectAltName=DNS:aws.test,DNS:localhost,IP:127.0.0.1\n").unwrap();
+        make("x509 -req -in request.pem -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile names -out server.pem");
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let server = Command::new(repo::venv("python"))
             .arg(repo::root().join("tests/e2e/support/tls_front.py"))
             .args([port.to_string(), aws.address.port().to_string()])
-            .args([folder.path().join("ca.pem"), folder.path().join("key.pem")])
+            .args([folder.path().join("server.pem"), folder.path().join("key.pem")])
             .spawn()
             .unwrap();
         let tls = Self { folder, port, server };
