@@ -137,3 +137,37 @@ fn errors_before_the_first_step_have_a_closing_line_too() {
     assert_eq!(closing["status"], "error");
     assert!(closing["error"].as_str().unwrap().len() > 5);
 }
+
+/// Both streams through one pipe, so that their order can be seen.
+fn merged(runner: crate::support::runner::Runner) -> crate::support::runner::Runner {
+    runner.under(["/bin/sh", "-c", "exec \"$0\" \"$@\" 2>&1"])
+}
+
+#[test]
+fn nothing_follows_it_on_either_stream() {
+    let noisy = || Fake::new().on("run", "stderr", "the last words on stderr").on("run", "stdout", "and on stdout").on("run", "exit", "1");
+    let (healthy, failing) = (Scene::healthy(), Scene::new(noisy()));
+    merged(healthy.runner()).run().assert_code(0).closing();
+    merged(failing.runner()).run().assert_code(1).closing();
+    // The runner's own errors, before and after the steps.
+    merged(healthy.bare_runner()).run().assert_code(64).closing();
+    merged(healthy.runner()).arg("--no-such-flag").run().assert_code(64);
+    merged(healthy.publishing_runner(std::path::Path::new("/dev/null/site"))).run().assert_code(74).closing();
+}
+
+#[test]
+fn nothing_follows_it_after_a_signal_either() {
+    let scene = Scene::new(Fake::new().on("run", "until-sigint", "2"));
+    let mut running = merged(scene.runner()).spawn();
+    running.until("dbt to be ready", |_| scene.fake.is_ready("run"));
+    running.signal(nix::sys::signal::Signal::SIGTERM);
+    running.wait().assert_code(143).closing();
+}
+
+#[test]
+fn a_reader_that_goes_away_breaks_nothing() {
+    let scene = Scene::new(Fake::new().on("run", "flood", "2"));
+    let run = scene.runner().args(["--steps", "run,test"]).under(["/bin/sh", "-c", "\"$0\" \"$@\" | true"]).run();
+    assert!(!run.err().contains("panicked"), "{run}");
+    assert_eq!(scene.fake.steps(), ["run", "test"], "the work goes on: {run}");
+}

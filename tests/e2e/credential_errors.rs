@@ -15,7 +15,7 @@ const URL: &str = "jdbc:redshift://warehouse.example.com:5439/dev?currentSchema=
 fn refused(source: &str, proxy: Option<&FaultProxy>, code: i32) -> Finished {
     let scene = Scene::healthy();
     let endpoint = proxy.map_or_else(|| Aws::shared().endpoint(), FaultProxy::endpoint);
-    let run = Aws::attach_at(scene.bare_runner(), &endpoint).args(["--credentials", source]).run();
+    let run = Aws::attach_at(scene.bare_runner(), &endpoint).args(["--credentials", source]).env("RUST_BACKTRACE", "1").run();
     run.assert_code(code);
     assert!(scene.fake.steps().is_empty(), "dbt was started: {run}");
     assert_eq!(run.closing()["status"], "error");

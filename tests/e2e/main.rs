@@ -10,6 +10,7 @@
 
 mod support;
 
+mod aws_logins;
 mod before_step_one;
 mod cancelled_queries;
 mod closing_line;
@@ -17,6 +18,7 @@ mod commands;
 mod credential_errors;
 mod credential_sources;
 mod docs_in_a_browser;
+mod every_setting;
 mod happy_path;
 mod injected_environment;
 mod json_log;

@@ -142,3 +142,21 @@ fn a_deadline_that_does_not_pass_changes_nothing() {
     scene.runner().args(["--deadline", "50s"]).run().assert_code(0);
     assert_eq!(scene.fake.steps(), ALL);
 }
+
+#[test]
+fn a_step_that_ignores_its_timeout_is_killed_and_still_124() {
+    let scene = Scene::new(Fake::new().on("run", "ignore-signals", ""));
+    scene.project.write("dbt-entrypoint.yml", "stop_timeout: 7s\nsteps:\n  - {name: nightly, command: [run], timeout: 1s}\n  - docs\n");
+    let run = scene.runner().run();
+    run.assert_code(124).assert_nothing_left();
+    assert_eq!(run.step("docs")["status"], "skipped");
+    assert_eq!(run.closing()["status"], "timed_out");
+}
+
+#[test]
+fn the_deadline_kills_what_ignores_it() {
+    let scene = Scene::new(Fake::new().on("run", "ignore-signals", ""));
+    let run = scene.runner().args(["--deadline", "1s", "--stop-timeout", "7s"]).run();
+    run.assert_code(124).assert_nothing_left();
+    assert!(run.elapsed < std::time::Duration::from_secs(10), "{run}");
+}

@@ -213,3 +213,18 @@ fn a_folder_can_be_the_destination() {
     let summary: serde_json::Value = serde_json::from_slice(&fs::read(site.join(format!("runs/{id}/summary.json"))).unwrap()).unwrap();
     assert_eq!(summary["status"], json!("success"));
 }
+
+#[test]
+fn names_with_odd_characters_stay_what_they_are() {
+    let names = ["100%.html", "plus+and&.json", "hash#mark.html", "ünï/cödé.json", "question?.html"];
+    let mut fake = Fake::new().on("docs", "healthy", "");
+    for name in names {
+        fake = fake.on("docs", "write", format!("{name} body of {name}"));
+    }
+    let lab = Deployment::new(fake);
+    lab.run().assert_code(0);
+    for name in names {
+        let encoded: String = percent_encoding::utf8_percent_encode(name, percent_encoding::NON_ALPHANUMERIC).to_string();
+        assert_eq!(lab.bucket.object(&format!("shop/{encoded}")).text(), format!("body of {name}"), "{name}");
+    }
+}
