@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use clap::{CommandFactory, Parser};
 
 use crate::cli::{Cli, Command, CommonArgs};
-use crate::config::{self, LogFormat, Variables, variable};
+use crate::config::{self, Config, LogFormat, Variables, variable};
 use crate::exit_code::ExitCode;
 use crate::pipeline::Shutdown;
 use crate::report::{self, Console};
@@ -132,5 +132,24 @@ fn manual() -> ExitCode {
             ExitCode::Success
         }
         Err(_) => ExitCode::Internal,
+    }
+}
+
+/// Nobody should write to a deployment, or miss it, without noticing.
+fn say_where(config: &Config) {
+    let names = ["ECS_CONTAINER_METADATA_URI_V4", "ECS_CONTAINER_METADATA_URI"];
+    let in_ecs = names.iter().any(|name| variable(&config.variables, name).is_some())
+        || variable(&config.variables, "AWS_EXECUTION_ENV").is_some_and(|value| value.to_string_lossy().starts_with("AWS_ECS"));
+    let deployments = config.deployments.join(", ");
+    match (config.is_deployment(), in_ecs) {
+        (true, false) => {
+            tracing::warn!("THIS RUN WRITES TO THE DEPLOYMENT {:?}, from outside ECS; set ENV to any other name for a sandbox", config.env);
+        }
+        (false, true) => tracing::warn!(
+            "THIS RUN GOES TO THE SANDBOX, though it runs in ECS: ENV is {:?} and no deployment ({deployments}); set ENV",
+            config.env
+        ),
+        (true, true) => tracing::info!("writing to the deployment {:?}", config.env),
+        (false, false) => tracing::info!("local run ({:?}): writing to the sandbox", config.env),
     }
 }

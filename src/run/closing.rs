@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::oneshot;
-use tokio::time::sleep_until;
+use tokio::time::{Instant, sleep_until};
 
 use super::prepare::Error;
 use crate::artifacts::Results;
@@ -14,6 +14,9 @@ use crate::config::{Config, Pipeline, Publish};
 use crate::exit_code::ExitCode;
 use crate::pipeline::{Cause, Outcome, Shutdown, Status, Stop};
 use crate::report::{self, Console, RunStatus, StepLine, Summary};
+
+/// The least that the closing line is given, even where the upload has used up the stop budget.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// A run of which nothing is known but that it began.
 pub(super) fn blank() -> Summary {
@@ -106,7 +109,7 @@ pub(super) async fn close(mut summary: Summary, console: &Console, budget: Durat
     });
     let over = async {
         let stop = shutdown.stopped().await;
-        sleep_until(stop.at + budget + Duration::from_secs(1)).await;
+        sleep_until((stop.at + budget).max(Instant::now() + LAST_WORDS)).await;
     };
     tokio::select! {
         _ = done => {}

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::prepare::{self, Error, Prepared};
-use super::{Surroundings, adopt};
+use super::{Surroundings, adopt, say_where};
 use crate::cli::CommonArgs;
 use crate::config::{self, Config};
 use crate::exit_code::ExitCode;
@@ -46,6 +46,7 @@ async fn ready(args: &CommonArgs, surroundings: &Surroundings, shutdown: &mut Sh
     let start = Instant::now();
     let mut config = config::resolve(args, &surroundings.variables, &surroundings.home)?;
     adopt::aws_variables(&config).map_err(Error::Restart)?;
+    say_where(&config);
     shutdown.set_deadline(start, config.deadline);
     let fetched = async {
         let aws = prepare::aws(&config, None).await?;

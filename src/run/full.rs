@@ -8,11 +8,11 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::prepare::{self, Error};
-use super::{Surroundings, adopt, closing, preflight, publishing};
+use super::{Surroundings, adopt, closing, preflight, publishing, say_where};
 use crate::artifacts::{Destination, Publisher};
 use crate::aws::Aws;
 use crate::cli::RunArgs;
-use crate::config::{self, Config, Pipeline, Publish, variable};
+use crate::config::{self, Config, Pipeline, Publish};
 use crate::exit_code::ExitCode;
 use crate::pipeline::{self, Shutdown, Stage};
 use crate::project::Workspace;
@@ -141,23 +141,4 @@ async fn staged_run(
         Publish::To { even_after_failure, .. } => even_after_failure || code == ExitCode::Success,
     };
     publishing::publish(&mut publisher, docs_are_due, summary, code, stage.stop_timeout, surroundings, shutdown).await
-}
-
-/// Nobody should write to a deployment, or miss it, without noticing.
-fn say_where(config: &Config) {
-    let names = ["ECS_CONTAINER_METADATA_URI_V4", "ECS_CONTAINER_METADATA_URI"];
-    let in_ecs = names.iter().any(|name| variable(&config.variables, name).is_some())
-        || variable(&config.variables, "AWS_EXECUTION_ENV").is_some_and(|value| value.to_string_lossy().starts_with("AWS_ECS"));
-    let deployments = config.deployments.join(", ");
-    match (config.is_deployment(), in_ecs) {
-        (true, false) => {
-            tracing::warn!("THIS RUN WRITES TO THE DEPLOYMENT {:?}, from outside ECS; set ENV to any other name for a sandbox", config.env);
-        }
-        (false, true) => tracing::warn!(
-            "THIS RUN GOES TO THE SANDBOX, though it runs in ECS: ENV is {:?} and no deployment ({deployments}); set ENV",
-            config.env
-        ),
-        (true, true) => tracing::info!("writing to the deployment {:?}", config.env),
-        (false, false) => tracing::info!("local run ({:?}): writing to the sandbox", config.env),
-    }
 }
