@@ -101,6 +101,7 @@ pub(crate) fn resolve(args: &CommonArgs, inherited: &Variables, home: &Path) -> 
     // Settings of the pipeline may stand in the same file and environment; a fault there is a fault here.
     values::engine(&layers, None, &mut faults);
     steps::resolve(&layers, &RunArgs::default(), &mut faults);
+    destination::check(&layers, &mut faults);
     finish(config, faults)
 }
 
@@ -111,7 +112,7 @@ pub(crate) fn resolve_run(args: &RunArgs, inherited: &Variables, home: &Path) ->
     let config = common(&layers, &args.common, home, &mut faults);
     values::engine(&layers, args.pipeline.engine.as_deref(), &mut faults);
     let steps = steps::resolve(&layers, args, &mut faults);
-    if config.project_name.is_none() {
+    if config.project_name.is_none() && !layers.has_unread_file() {
         faults.push(paths::missing_project(&config.project_dir));
     }
     let publish = destination::resolve(&layers, args, &config, &mut faults);

@@ -75,7 +75,7 @@ pub(super) fn resolve(layers: &Layers, args: &CommonArgs, has_schema: bool, faul
             CredentialSource::None
         });
     }
-    if faults.len() > before {
+    if faults.len() > before || layers.has_unread_file() {
         return CredentialSource::None;
     }
     let mut missing: Vec<&str> = REQUIRED.into_iter().filter(|name| !layers.has_variable(name)).collect();

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 
 use url::Url;
 
-use super::layers::{Given, Layers, Origin};
+use super::layers::{Layers, Origin};
 use super::{Config, Publish};
-use crate::cli::RunArgs;
+use crate::cli::{PipelineArgs, RunArgs};
 
 /// Where artifacts go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,24 +37,39 @@ impl std::fmt::Display for Location {
     }
 }
 
+#[derive(Debug, Clone, Copy)]
+enum When {
+    Never,
+    OnSuccess,
+    Always,
+}
+
+/// What is said about publishing, each value for itself.
+#[derive(Debug)]
+struct Wish {
+    /// `None` where the default applies.
+    when: Option<When>,
+    destination: Option<Result<Location, String>>,
+    owner: Option<String>,
+    encryption: Option<Encryption>,
+}
+
+/// Only the faults of what is said about publishing.
+pub(super) fn check(layers: &Layers, faults: &mut Vec<String>) {
+    let wish = wish(layers, &PipelineArgs::default(), faults);
+    faults.extend(wish.destination.and_then(Result::err));
+}
+
 pub(super) fn resolve(layers: &Layers, args: &RunArgs, config: &Config, faults: &mut Vec<String>) -> Publish {
-    let pipeline = &args.pipeline;
-    let given = layers.text(pipeline.destination.as_deref(), "--destination", "DBT_ENTRYPOINT_DESTINATION", "destination", faults);
-    let publish = layers.text(pipeline.publish.as_deref(), "--publish", "DBT_ENTRYPOINT_PUBLISH", "publish", faults);
-    let owner = owner(layers, args, faults);
-    let encryption = encryption(layers, args, faults);
-    let even_after_failure = match publish.as_ref().map(|given| given.value.as_str()) {
-        None if config.is_deployment() || given.is_some() => Some(false),
-        None | Some("never") => None,
-        Some("on-success") => Some(false),
-        Some("always") => Some(true),
-        Some(other) => {
-            faults.extend(publish.as_ref().map(|given| given.fault(format!("{other:?} is not on-success, always or never"))));
-            None
-        }
+    let Wish { when, destination, owner, encryption } = wish(layers, &args.pipeline, faults);
+    let by_default = if config.is_deployment() || destination.is_some() { When::OnSuccess } else { When::Never };
+    let even_after_failure = match when.unwrap_or(by_default) {
+        When::Never => None,
+        When::OnSuccess => Some(false),
+        When::Always => Some(true),
     };
-    let location = match &given {
-        Some(given) => parse(&given.value).map_err(|what| given.fault(what)),
+    let location = match destination {
+        Some(location) => location,
         None if even_after_failure.is_some() => derived(layers, args, config, faults),
         None => return Publish::Never,
     };
@@ -68,6 +83,25 @@ pub(super) fn resolve(layers: &Layers, args: &RunArgs, config: &Config, faults: 
             faults.push(fault);
             Publish::Never
         }
+    }
+}
+
+fn wish(layers: &Layers, args: &PipelineArgs, faults: &mut Vec<String>) -> Wish {
+    let publish = layers.text(args.publish.as_deref(), "--publish", "DBT_ENTRYPOINT_PUBLISH", "publish", faults);
+    let destination = layers.text(args.destination.as_deref(), "--destination", "DBT_ENTRYPOINT_DESTINATION", "destination", faults);
+    Wish {
+        when: publish.map(|given| match given.value.as_str() {
+            "never" => When::Never,
+            "on-success" => When::OnSuccess,
+            "always" => When::Always,
+            other => {
+                faults.push(given.fault(format!("{other:?} is not on-success, always or never")));
+                When::Never
+            }
+        }),
+        destination: destination.map(|given| parse(&given.value).map_err(|what| given.fault(what))),
+        owner: owner(layers, args, faults),
+        encryption: encryption(layers, args, faults),
     }
 }
 
@@ -136,9 +170,9 @@ fn check_prefix(prefix: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn owner(layers: &Layers, args: &RunArgs, faults: &mut Vec<String>) -> Option<String> {
-    let flag = args.pipeline.bucket_owner.as_deref();
-    let given: Given<String> = layers.text(flag, "--bucket-owner", "DBT_ENTRYPOINT_BUCKET_OWNER", "bucket_owner", faults)?;
+fn owner(layers: &Layers, args: &PipelineArgs, faults: &mut Vec<String>) -> Option<String> {
+    let flag = args.bucket_owner.as_deref();
+    let given = layers.text(flag, "--bucket-owner", "DBT_ENTRYPOINT_BUCKET_OWNER", "bucket_owner", faults)?;
     if given.value.len() == 12 && given.value.bytes().all(|byte| byte.is_ascii_digit()) {
         return Some(given.value);
     }
@@ -146,8 +180,8 @@ fn owner(layers: &Layers, args: &RunArgs, faults: &mut Vec<String>) -> Option<St
     None
 }
 
-fn encryption(layers: &Layers, args: &RunArgs, faults: &mut Vec<String>) -> Option<Encryption> {
-    let given = layers.text(args.pipeline.sse.as_deref(), "--sse", "DBT_ENTRYPOINT_SSE", "sse", faults)?;
+fn encryption(layers: &Layers, args: &PipelineArgs, faults: &mut Vec<String>) -> Option<Encryption> {
+    let given = layers.text(args.sse.as_deref(), "--sse", "DBT_ENTRYPOINT_SSE", "sse", faults)?;
     match given.value.as_str() {
         "AES256" => return Some(Encryption::Aes256),
         "aws:kms" => return Some(Encryption::Kms(None)),

@@ -12,6 +12,8 @@ pub(super) struct EnvFile {
     path: PathBuf,
     /// Line number, name, value. Of a name given twice the last counts.
     entries: Vec<(usize, String, String)>,
+    /// It cannot be read, so nobody knows what it says.
+    pub(super) is_unread: bool,
 }
 
 impl EnvFile {
@@ -19,10 +21,10 @@ impl EnvFile {
     pub(super) fn read(path: Option<&Path>, faults: &mut Vec<String>) -> Self {
         let Some(path) = path else { return Self::default() };
         match std::fs::read_to_string(path) {
-            Ok(text) => Self { path: path.to_owned(), entries: entries(&text, path, faults) },
+            Ok(text) => Self { path: path.to_owned(), entries: entries(&text, path, faults), is_unread: false },
             Err(error) => {
                 faults.push(format!("--env-file {}: cannot be read: {error}", path.display()));
-                Self::default()
+                Self { is_unread: true, ..Self::default() }
             }
         }
     }

@@ -57,6 +57,11 @@ impl<'a> Layers<'a> {
         Self { inherited, env_file: dotenv::EnvFile::read(env_file, faults), file: file::SettingsFile::read(config, faults) }
     }
 
+    /// Whether a file that may hold more settings could not be read: then nothing can be called missing.
+    pub(super) fn has_unread_file(&self) -> bool {
+        self.env_file.is_unread || self.file.is_unread
+    }
+
     /// A setting of one word. A value that is not UTF-8 or, as a flag or in the file, empty, is a fault.
     pub(super) fn text(
         &self,
@@ -87,6 +92,14 @@ impl<'a> Layers<'a> {
         None
     }
 
+    /// The same with whatever bytes it holds.
+    pub(super) fn raw_variable(&self, name: &str) -> Option<(&OsStr, Origin)> {
+        if let Some(value) = super::variable(self.inherited, name) {
+            return Some((value, Origin::Variable(name.to_owned())));
+        }
+        self.env_file.get(name).map(|(value, origin)| (OsStr::new(value), origin))
+    }
+
     /// Whether a variable is set and not empty, whatever its bytes.
     pub(super) fn has_variable(&self, name: &str) -> bool {
         self.raw_variable(name).is_some()
@@ -112,12 +125,5 @@ impl<'a> Layers<'a> {
     pub(super) fn names_of_env_file(&self) -> BTreeSet<OsString> {
         let names = self.env_file.pairs().map(|(name, _)| name).filter(|name| super::variable(self.inherited, name).is_none());
         names.map(OsString::from).collect()
-    }
-
-    fn raw_variable(&self, name: &str) -> Option<(&OsStr, Origin)> {
-        if let Some(value) = super::variable(self.inherited, name) {
-            return Some((value, Origin::Variable(name.to_owned())));
-        }
-        self.env_file.get(name).map(|(value, origin)| (OsStr::new(value), origin))
     }
 }

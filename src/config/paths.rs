@@ -59,7 +59,7 @@ pub(super) fn profiles_dir(
     }
     let candidates = [Some(project_dir.to_owned()), Some(home.to_owned())];
     let found = candidates.into_iter().flatten().find(|directory| directory.join("profiles.yml").is_file());
-    found.or_else(|| layers.variable("HOME", faults).map(|given| absolute(home, Path::new(&given.value)).join(".dbt")))
+    found.or_else(|| layers.raw_variable("HOME").map(|(value, _)| absolute(home, Path::new(value)).join(".dbt")))
 }
 
 /// A name is looked up on `PATH` later; a path counts from the working directory of the runner, not from that of dbt.

@@ -2,6 +2,7 @@
 //!
 //! Never runs anything.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use serde_yaml::{Mapping, Value};
@@ -82,29 +83,21 @@ fn listed_steps(given: &Given<String>, faults: &mut Vec<String>) -> Vec<Step> {
 }
 
 fn spelled_steps(items: &[Value], file: &SettingsFile, faults: &mut Vec<String>) -> Vec<Step> {
-    let start = file.line_of("steps", 0).unwrap_or(0);
     if items.is_empty() {
-        faults.push(format!("{}: is empty; leave it out for the default", file.origin("steps", 0)));
+        faults.push(format!("{}: is empty; leave it out for the default", file.origin("steps")));
     }
     let mut steps = Vec::new();
-    let mut from = start;
-    for item in items {
+    for (item, lines) in items.iter().zip(file.items("steps", items.len())) {
         match item {
             Value::Mapping(fields) => {
-                from = fields.keys().filter_map(scalar).filter_map(|key| file.line_of(&key, from)).min().unwrap_or(from);
-                let mut own = Vec::new();
-                let step = spelled(fields, file, from, &mut own);
-                if own.is_empty() {
-                    steps.extend(step);
-                } else {
-                    faults.append(&mut own);
-                }
-                from += 1;
+                let before = faults.len();
+                let step = spelled(fields, file, &lines, faults);
+                steps.extend(step.filter(|_| faults.len() == before));
             }
             other => match scalar(other) {
                 Some(name) if SHORT.contains(&name.as_str()) => steps.push(short(&name)),
-                Some(name) => faults.push(format!("{}: {}", file.origin("steps", start), unknown_step(&name))),
-                None => faults.push(format!("{}: a step is a name or a mapping with name and command", file.origin("steps", start))),
+                Some(name) => faults.push(format!("{}: {}", file.at(lines.start, "steps"), unknown_step(&name))),
+                None => faults.push(format!("{}: a step is a name or a mapping with name and command", file.at(lines.start, "steps"))),
             },
         }
     }
@@ -112,17 +105,17 @@ fn spelled_steps(items: &[Value], file: &SettingsFile, faults: &mut Vec<String>)
 }
 
 /// `{name: nightly, command: [test, --select, "tag:nightly"], on_failure: continue, timeout: 20m}`.
-fn spelled(fields: &Mapping, file: &SettingsFile, from: usize, faults: &mut Vec<String>) -> Option<Step> {
+fn spelled(fields: &Mapping, file: &SettingsFile, lines: &Range<usize>, faults: &mut Vec<String>) -> Option<Step> {
     const KEYS: [&str; 4] = ["name", "command", "on_failure", "timeout"];
     for key in fields.keys().map(|key| scalar(key).unwrap_or_default()).filter(|key| !KEYS.contains(&key.as_str())) {
-        faults.push(format!("{}: unknown key of a step; known are {}", file.origin(&key, from), KEYS.join(", ")));
+        faults.push(format!("{}: unknown key of a step; known are {}", file.origin_in(&key, lines), KEYS.join(", ")));
     }
     let name = fields.get("name").and_then(scalar).unwrap_or_default();
     let is_plain = |character: char| character.is_ascii_alphanumeric() || matches!(character, '-' | '_');
     if name.is_empty() || name.len() > LONGEST_NAME || !name.chars().all(is_plain) {
         faults.push(format!(
             "{}: a step's name is 1 to {LONGEST_NAME} letters, digits, '-' or '_' (it becomes part of a key)",
-            file.origin("name", from)
+            file.origin_in("name", lines)
         ));
     }
     let command: Option<Vec<String>> = match fields.get("command") {
@@ -133,19 +126,19 @@ fn spelled(fields: &Mapping, file: &SettingsFile, from: usize, faults: &mut Vec<
     let command = command.filter(|words| words.first().is_some_and(|word| !word.is_empty() && word != "dbt"));
     if command.is_none() {
         let what = "must be the list of dbt's arguments, as [test, --select, \"tag:nightly\"], without dbt itself";
-        faults.push(format!("{}: {what}", file.origin("command", from)));
+        faults.push(format!("{}: {what}", file.origin_in("command", lines)));
     }
     let on_failure = match fields.get("on_failure").map(|value| scalar(value).unwrap_or_default()).as_deref() {
         None | Some("stop") => OnFailure::Stop,
         Some("continue") => OnFailure::Continue,
         Some("warn") => OnFailure::Warn,
         Some(other) => {
-            faults.push(format!("{}: {other:?} is not stop, continue or warn", file.origin("on_failure", from)));
+            faults.push(format!("{}: {other:?} is not stop, continue or warn", file.origin_in("on_failure", lines)));
             OnFailure::Stop
         }
     };
     let timeout = fields.get("timeout").and_then(|value| {
-        let given = Given { value: scalar(value).unwrap_or_default(), origin: file.origin("timeout", from) };
+        let given = Given { value: scalar(value).unwrap_or_default(), origin: file.origin_in("timeout", lines) };
         values::time(&given, faults)
     });
     Some(Step { name, command: command?, on_failure, timeout })

@@ -48,7 +48,7 @@ pub(super) fn log_level(layers: &Layers, args: &CommonArgs, faults: &mut Vec<Str
     };
     let given = layers.text(flag, "-v", "DBT_ENTRYPOINT_LOG", "log", faults);
     let Some(given) = given else { return LogLevel("info".to_owned()) };
-    if let Ok(_) = EnvFilter::builder().parse(&given.value) {
+    if EnvFilter::builder().parse(&given.value).is_ok() {
         LogLevel(given.value)
     } else {
         let what =
@@ -95,9 +95,9 @@ pub(super) fn deployments(layers: &Layers, faults: &mut Vec<String>) -> Vec<Stri
     let (names, origin): (Vec<String>, Origin) = match (from_variable, layers.node("deployments")) {
         (Some(given), _) => (split(&given.value), given.origin),
         (None, Some((serde_yaml::Value::Sequence(items), file))) => {
-            (items.iter().map(|item| scalar(item).unwrap_or_default()).collect(), file.origin("deployments", 0))
+            (items.iter().map(|item| scalar(item).unwrap_or_default()).collect(), file.origin("deployments"))
         }
-        (None, Some((node, file))) => (split(&scalar(node).unwrap_or_default()), file.origin("deployments", 0)),
+        (None, Some((node, file))) => (split(&scalar(node).unwrap_or_default()), file.origin("deployments")),
         (None, None) => return vec!["dev".to_owned(), "live".to_owned()],
     };
     if names.is_empty() || names.iter().any(String::is_empty) {
