@@ -54,7 +54,12 @@ impl Workspace {
         if !project.join("dbt_project.yml").is_file() || is_writable(&project, &target) {
             return Ok(Self { target: project.join(target), directory: project, _copy: None });
         }
-        let copy = copy(&project, &target).map_err(|source| Error::Copy { project: project.clone(), source })?;
+        Self::in_copy(config, &target).map_err(|source| Error::Copy { project, source })
+    }
+
+    fn in_copy(config: &mut Config, target: &Path) -> io::Result<Self> {
+        let project = config.project_dir.clone();
+        let copy = copy(&project, target)?;
         let directory = copy.path().to_owned();
         tracing::info!("{} cannot be written to: the steps run in the copy {}", project.display(), directory.display());
         if let Some(profiles) = &mut config.profiles_dir
@@ -86,7 +91,14 @@ fn copy(project: &Path, target: &Path) -> io::Result<TempDir> {
     let left_out = [project.join(target), project.join(LOGS)];
     let walk = WalkDir::new(project).min_depth(1).follow_links(true);
     for entry in walk.into_iter().filter_entry(|entry| !left_out.iter().any(|path| path == entry.path())) {
-        let entry = entry?;
+        let entry = match entry {
+            Ok(entry) => entry,
+            // A link that leads nowhere, or in a circle, is nothing that dbt could read either.
+            Err(error) if error.loop_ancestor().is_some() || error.path().is_some_and(|path| path.is_symlink() && !path.exists()) => {
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
         let place = copy.path().join(entry.path().strip_prefix(project).map_err(io::Error::other)?);
         if entry.file_type().is_dir() {
             std::fs::create_dir_all(place)?;

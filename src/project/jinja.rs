@@ -17,11 +17,32 @@ pub(super) enum EnvVar {
     Undecided,
 }
 
-/// Every call of `env_var` in the text.
+/// Every call of `env_var` in the expressions and statements of the text.
 pub(super) fn env_vars(text: &str) -> Vec<EnvVar> {
-    let conditional = text.contains("{%") || text.contains(" if ") || text.contains(" or ");
+    // Which parts of a text with statements count is for dbt to say.
+    let has_statements = text.contains("{%");
     let mut calls = Vec::new();
     let mut rest = text;
+    while let Some(at) = rest.find('{') {
+        rest = &rest[at + 1..];
+        let end = match rest.bytes().next() {
+            Some(b'{') => "}}",
+            Some(b'%') => "%}",
+            Some(b'#') => "#}",
+            _ => continue,
+        };
+        let (inside, after) = rest[1..].split_once(end).unwrap_or((&rest[1..], ""));
+        if end != "#}" {
+            calls_in(inside, has_statements, &mut calls);
+        }
+        rest = after;
+    }
+    calls
+}
+
+fn calls_in(expression: &str, has_statements: bool, calls: &mut Vec<EnvVar>) {
+    let is_conditional = has_statements || expression.split_whitespace().any(|word| matches!(word, "if" | "or" | "and"));
+    let mut rest = expression;
     while let Some(at) = rest.find("env_var") {
         let before = rest[..at].chars().next_back();
         rest = &rest[at + "env_var".len()..];
@@ -29,10 +50,13 @@ pub(super) fn env_vars(text: &str) -> Vec<EnvVar> {
             continue;
         }
         if let Some(arguments) = rest.trim_start().strip_prefix('(') {
-            calls.push(if conditional { EnvVar::Undecided } else { call(arguments).map_or(EnvVar::Undecided, |(call, _)| call) });
+            calls.push(match call(arguments) {
+                Some((EnvVar::Required(_), _)) if is_conditional => EnvVar::Undecided,
+                Some((call, _)) => call,
+                None => EnvVar::Undecided,
+            });
         }
     }
-    calls
 }
 
 /// The text with its `env_var` expressions replaced, or nothing where it holds other Jinja or a required variable is missing.

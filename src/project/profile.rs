@@ -44,7 +44,9 @@ fn selected(
     let directory = profiles_dir.ok_or("no profiles.yml was found, so its variables were not checked")?;
     let path = directory.join("profiles.yml");
     let undecided = |what: &str| format!("{}: {what}, so its variables were not checked", path.display());
-    let profiles = read_yaml(&path)?;
+    let mut profiles = read_yaml(&path)?;
+    // `<<: *defaults`, as dbt's parser takes it; a merge that is malformed is for dbt to report.
+    let _ = profiles.apply_merge();
     let from_project = || ProjectFile::read(project_dir).ok()?.text("profile").and_then(|text| jinja::render(&text, variables));
     let name = engine_variable(variables, "PROFILE").or_else(from_project);
     let name = name.ok_or_else(|| undecided("dbt_project.yml names no profile"))?;

@@ -1,1 +1,7 @@
+//! Owns the tests of what the runner knows of a project: its profile, its expressions, and where it runs.
+//!
+//! Never needs dbt.
 
+mod expressions;
+mod profiles;
+mod workspace;
