@@ -115,3 +115,81 @@ impl From<&pipeline::Error> for ExitCode {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use nix::sys::signal::Signal;
+
+    use super::*;
+
+    fn outcome(status: Status, exit_code: Option<u8>, stopped: Option<StopCause>) -> Outcome {
+        Outcome { status, exit_code, stopped, ..Outcome::skipped("step") }
+    }
+
+    fn of(outcomes: &[(Status, Option<u8>, Option<StopCause>)]) -> u8 {
+        let outcomes: Vec<Outcome> = outcomes.iter().map(|(status, code, stopped)| outcome(*status, *code, *stopped)).collect();
+        ExitCode::of_steps(&outcomes).number()
+    }
+
+    const TERMINATED: Option<StopCause> = Some(StopCause::Run(Cause::Signal(Signal::SIGTERM)));
+    const INTERRUPTED: Option<StopCause> = Some(StopCause::Run(Cause::Signal(Signal::SIGINT)));
+    const DEADLINE: Option<StopCause> = Some(StopCause::Run(Cause::Deadline));
+    const TIMEOUT: Option<StopCause> = Some(StopCause::StepTimeout);
+
+    /// Every status with every reason for being stopped.
+    #[test]
+    fn one_step() {
+        for (status, exit_code, plain, timeout) in [
+            (Status::Success, Some(0), 0, 0),
+            (Status::Warned, Some(1), 0, 0),
+            (Status::Skipped, None, 0, 0),
+            (Status::Failed, Some(1), 1, 124),
+            (Status::Failed, Some(2), 2, 124),
+            (Status::Failed, Some(127), 127, 124),
+            (Status::Failed, None, 70, 124),
+            (Status::Killed, Some(137), 137, 124),
+            (Status::Killed, Some(143), 143, 124),
+            (Status::Cancelled, Some(2), 2, 124),
+            (Status::TimedOut, Some(2), 2, 124),
+        ] {
+            for (stopped, expected) in [(None, plain), (TIMEOUT, timeout), (TERMINATED, 143), (INTERRUPTED, 130), (DEADLINE, 124)] {
+                assert_eq!(of(&[(status, exit_code, stopped)]), expected, "{status:?} {exit_code:?} {stopped:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn of_several_steps_the_first_that_failed_decides_unless_the_run_was_stopped() {
+        let good = (Status::Success, Some(0), None);
+        let warned = (Status::Warned, Some(3), None);
+        let failed = |code| (Status::Failed, Some(code), None);
+        assert_eq!(of(&[]), 0);
+        assert_eq!(of(&[good, warned, good]), 0);
+        assert_eq!(of(&[good, failed(1), failed(2), good]), 1);
+        assert_eq!(of(&[warned, failed(2), (Status::TimedOut, Some(2), TIMEOUT)]), 2);
+        assert_eq!(of(&[(Status::TimedOut, Some(2), TIMEOUT), failed(1)]), 124);
+        assert_eq!(of(&[failed(1), (Status::Cancelled, Some(2), TERMINATED)]), 143);
+        assert_eq!(of(&[good, (Status::Killed, Some(137), DEADLINE)]), 124);
+    }
+
+    #[test]
+    fn the_numbers_are_those_of_the_help() {
+        let codes = [
+            ExitCode::Success,
+            ExitCode::Step(1),
+            ExitCode::Usage,
+            ExitCode::Credentials,
+            ExitCode::Unavailable,
+            ExitCode::Internal,
+            ExitCode::Publish,
+            ExitCode::Denied,
+            ExitCode::TimedOut,
+            ExitCode::CannotRun,
+            ExitCode::NotFound,
+            ExitCode::Signal(15),
+        ];
+        assert_eq!(codes.map(ExitCode::number), [0, 1, 64, 65, 69, 70, 74, 77, 124, 126, 127, 143]);
+        let help: Vec<&str> = crate::cli::EXIT_CODES.lines().skip(1).filter_map(|line| line.get(2..12)).map(str::trim).collect();
+        assert_eq!(help, ["0", "1, 2", "64", "65", "69", "70", "74", "77", "124", "126, 127", "128+n"]);
+    }
+}

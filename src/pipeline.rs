@@ -153,3 +153,26 @@ fn log(outcome: &Outcome) {
         (status, None) => tracing::error!("step {name}: {status} after {seconds:.1} s{}", outcome.explanation()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_deps_as_it_is_by_default_may_be_left_out() {
+        for (command, expected) in [
+            ("deps", true),
+            ("deps --vars {x:1} --target live", true),
+            ("deps --upgrade", false),
+            ("deps --lock", false),
+            ("deps --target live --upgrade", false),
+            ("deps --add-package x --target live", false),
+            ("debug", false),
+            ("run", false),
+        ] {
+            let command = command.split(' ').map(str::to_owned).collect();
+            let step = Step { name: "x".to_owned(), command, on_failure: OnFailure::Stop, timeout: None };
+            assert_eq!(is_plain_deps(&step), expected, "{step:?}");
+        }
+    }
+}

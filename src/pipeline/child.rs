@@ -234,3 +234,16 @@ fn start_error(program: PathBuf, source: io::Error) -> Error {
         Error::CannotRun { program, source }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn five_seconds_of_the_budget_are_kept_for_the_upload() {
+        for (budget, expected) in [(25_000, 20_000), (30_000, 25_000), (6_500, 1_500), (6_000, 1_000), (5_000, 1_000), (1_000, 500), (0, 0)]
+        {
+            assert_eq!(kill_after(Duration::from_millis(budget)), Duration::from_millis(expected), "{budget} ms");
+        }
+    }
+}

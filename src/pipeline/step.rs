@@ -104,3 +104,47 @@ impl Outcome {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SIGNAL: Option<StopCause> = Some(StopCause::Run(Cause::Signal(Signal::SIGTERM)));
+    const DEADLINE: Option<StopCause> = Some(StopCause::Run(Cause::Deadline));
+    const TIMEOUT: Option<StopCause> = Some(StopCause::StepTimeout);
+
+    /// What became of a step: first where its failure counts, then where it is only a warning.
+    #[test]
+    fn what_the_runner_did_decides_and_not_the_code_of_dbt() {
+        for (ending, stopped, killed, expected, as_warning) in [
+            (Ending::Code(0), None, false, Status::Success, Status::Success),
+            (Ending::Code(1), None, false, Status::Failed, Status::Warned),
+            (Ending::Code(2), None, false, Status::Failed, Status::Warned),
+            (Ending::Signal(9), None, false, Status::Killed, Status::Warned),
+            (Ending::Code(0), SIGNAL, false, Status::Cancelled, Status::Cancelled),
+            (Ending::Code(2), SIGNAL, false, Status::Cancelled, Status::Cancelled),
+            (Ending::Signal(9), SIGNAL, true, Status::Killed, Status::Killed),
+            (Ending::Code(1), DEADLINE, false, Status::TimedOut, Status::TimedOut),
+            (Ending::Signal(9), DEADLINE, true, Status::Killed, Status::Killed),
+            (Ending::Code(2), TIMEOUT, false, Status::TimedOut, Status::Warned),
+            (Ending::Signal(9), TIMEOUT, true, Status::Killed, Status::Warned),
+        ] {
+            for (on_failure, expected) in [(OnFailure::Stop, expected), (OnFailure::Continue, expected), (OnFailure::Warn, as_warning)] {
+                let ended = Ended { ending, stopped, killed };
+                let outcome = Outcome::of("run", on_failure, Duration::from_millis(1500), Ok(ended));
+                assert_eq!(outcome.status, expected, "{ended:?} with {on_failure:?}");
+                assert_eq!((outcome.exit_code, outcome.stopped), (Some(ending.code()), stopped));
+                assert!((outcome.seconds - 1.5).abs() < 1e-9);
+            }
+        }
+    }
+
+    #[test]
+    fn a_step_that_could_not_be_run_says_why() {
+        let error = || Error::CannotRun { program: "/bin/dbt".into(), source: std::io::Error::other("no") };
+        let outcome = Outcome::of("run", OnFailure::Stop, Duration::ZERO, Err(error()));
+        assert_eq!((outcome.status, outcome.exit_code), (Status::Failed, Some(126)));
+        assert_eq!(outcome.fault.as_deref(), Some("/bin/dbt cannot be run: no"));
+        assert_eq!(Outcome::of("run", OnFailure::Warn, Duration::ZERO, Err(error())).status, Status::Warned);
+    }
+}
