@@ -179,3 +179,25 @@ fn a_flood_on_both_streams_at_once_blocks_nothing() {
     assert!(count(&run.stdout, b'o') >= 40 * 60_000 && count(&run.stderr, b'e') >= 40 * 60_000);
     assert!(run.elapsed < Duration::from_secs(30));
 }
+
+#[test]
+fn every_form_that_programs_make_of_a_password_is_replaced() {
+    // As Python's json.dumps and urllib write it, and others with small hexadecimal digits.
+    let password = "pä\"ss/wörd 日本🔑";
+    let forms = [
+        password,
+        r#"pä\"ss/wörd 日本🔑"#,
+        r#"p\u00e4\"ss/w\u00f6rd \u65e5\u672c\ud83d\udd11"#,
+        "p%C3%A4%22ss%2Fw%C3%B6rd%20%E6%97%A5%E6%9C%AC%F0%9F%94%91",
+        "p%C3%A4%22ss/w%C3%B6rd%20%E6%97%A5%E6%9C%AC%F0%9F%94%91",
+        "p%C3%A4%22ss%2Fw%C3%B6rd+%E6%97%A5%E6%9C%AC%F0%9F%94%91",
+        "p%c3%a4%22ss%2fw%c3%b6rd%20%e6%97%a5%e6%9c%ac%f0%9f%94%91",
+    ];
+    let text: Vec<_> = forms.iter().enumerate().map(|(index, form)| format!("{index}={form};\n")).collect();
+    let scene = Scene::new(Fake::new().on("run", "stdout", text.concat()));
+    let run = scene.runner().env("DBT_REDSHIFT_PASSWORD", password).args(["--steps", "run"]).run();
+    run.assert_code(0);
+    for index in 0..forms.len() {
+        assert!(run.out().contains(&format!("{index}=*****;\n")), "form {index}, {}: {run}", forms[index]);
+    }
+}

@@ -17,6 +17,13 @@ fn inner_pid(running: &Running) -> Option<i32> {
     std::fs::read_to_string(path).ok()?.split_whitespace().next()?.parse().ok()
 }
 
+/// The child of that process which does the work. It came first; an orphan could only come later.
+fn worker(running: &Running) -> i32 {
+    let init = inner_pid(running).expect("PID 1 of the namespace");
+    let children = std::fs::read_to_string(format!("/proc/{init}/task/{init}/children")).unwrap();
+    children.split_whitespace().next().expect("a worker").parse().unwrap()
+}
+
 fn signal_inside(running: &Running, signal: Signal) {
     let pid = inner_pid(running).expect("PID 1 of the namespace");
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), signal).unwrap();
@@ -67,7 +74,10 @@ fn a_signal_to_the_whole_group_of_pid_1_reaches_dbt_once() {
     let scene = Scene::new(Fake::new().on("run", "until-sigint", "2 2500"));
     let mut running = scene.runner().under(UNSHARE).spawn();
     running.until("dbt to be ready", |_| scene.fake.is_ready("run"));
-    let group = nix::unistd::getpgid(Some(nix::unistd::Pid::from_raw(running.pid()))).unwrap();
+    let group_of = |pid| nix::unistd::getpgid(Some(nix::unistd::Pid::from_raw(pid))).unwrap();
+    let group = group_of(running.pid());
+    assert_eq!(group_of(inner_pid(&running).unwrap()), group, "PID 1 is what the terminal signals");
+    assert_ne!(group_of(worker(&running)), group, "the worker is signalled by PID 1 alone");
     nix::sys::signal::killpg(group, Signal::SIGINT).unwrap();
     // `unshare` is in that group and dies of it or not, depending on its version: what counts is what dbt saw.
     crate::support::eventually("dbt's end", || scene.fake.signals("run").len() == 1);
@@ -104,4 +114,14 @@ fn exec_runs_a_program_as_pid_1_with_its_code() {
     let run = runner.run();
     run.assert_code(7);
     assert_eq!(run.out(), "out\n");
+}
+
+#[test]
+fn a_worker_that_is_killed_ends_the_container_with_137() {
+    let scene = Scene::new(Fake::new().on("run", "ready", "").on("run", "hang", ""));
+    let mut running = scene.runner().under(UNSHARE).spawn();
+    running.until("dbt to be ready", |_| scene.fake.is_ready("run"));
+    let worker = worker(&running);
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(worker), Signal::SIGKILL).unwrap();
+    running.wait().assert_code(137).assert_nothing_left();
 }
