@@ -3,6 +3,7 @@
 //! Owns the comparison. What the program does is tested elsewhere; here it only has to be what the documentation says.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken set-up should stop at the place that broke")]
+#![allow(clippy::case_sensitive_file_extension_comparisons, reason = "the files are the repository's own")]
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -30,7 +31,6 @@ fn run(directory: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Outp
 fn help(command: &[&str]) -> String {
     let output = run(root(), &[command, &["--help"]].concat(), &[]);
     assert!(output.status.success(), "{output:?}");
-    // Lines that were broken to fit are one again.
     String::from_utf8(output.stdout).unwrap()
 }
 
@@ -121,6 +121,9 @@ fn the_documented_exit_codes_are_those_of_the_program() {
     assert_eq!(program, readme);
 }
 
+/// Exit code, arguments, variables.
+type Case<'a> = (i32, &'a [&'a str], &'a [(&'a str, &'a str)]);
+
 /// Those that need neither AWS nor dbt; `tests/e2e` has them all.
 #[test]
 fn the_program_exits_as_the_readme_says() {
@@ -129,7 +132,7 @@ fn the_program_exits_as_the_readme_says() {
     let glue = [("DBT_ENTRYPOINT_CREDENTIALS", "glue:redshift"), ("AWS_REGION", "eu-west-1"), ("AWS_MAX_ATTEMPTS", "1")];
     let keys = [("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "b"), ("AWS_ENDPOINT_URL", "http://127.0.0.1:1")];
     let unreachable = [&glue[..], &keys].concat();
-    let cases: &[(i32, &[&str], &[(&str, &str)])] = &[
+    let cases: &[Case] = &[
         (0, &["exec", "--", "true"], &none),
         (0, &["--steps", "run", "--dbt", "/bin/true"], &none),
         (1, &["--steps", "run", "--dbt", "/bin/false"], &none),
@@ -169,12 +172,11 @@ fn every_flag_is_in_the_readme_and_every_flag_of_the_readme_exists() {
     let cells = settings.iter().map(|row| &row[1]).chain(nodes.iter().map(|row| &row[0]));
     let documented: BTreeSet<String> = cells.flat_map(|cell| quoted(cell)).filter(|flag| flag.starts_with("--")).chain(prose).collect();
     assert_eq!(flags, documented);
-    // `exec` has fewer, and none of its own.
-    assert!(flags.iter().all(|flag| README.contains(flag.as_str())));
 }
 
 #[test]
 fn every_variable_of_help_is_in_the_row_of_its_flag() {
+    // Lines that were broken to fit are one again.
     let help = help(&["run"]).split_whitespace().collect::<Vec<_>>().join(" ");
     let mut with_variable = 0;
     for row in table(section("## Settings"), "setting") {
