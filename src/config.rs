@@ -61,6 +61,8 @@ pub(crate) struct Config {
     pub(crate) variables: Variables,
     /// The names among them that only the `--env-file` sets.
     pub(crate) from_env_file: BTreeSet<OsString>,
+    /// Where the settings that dbt gets as variables were given, by the name of the variable.
+    pub(crate) origins: BTreeMap<&'static str, Origin>,
 }
 
 impl Config {
@@ -140,11 +142,25 @@ fn common(layers: &Layers, args: &CommonArgs, home: &Path, faults: &mut Vec<Stri
         log_format: values::log_format(layers, args, faults),
         variables: layers.variables(),
         from_env_file: layers.names_of_env_file(),
+        origins: origins(layers, args),
         env,
         project_name,
         project_dir,
         profiles_dir,
     }
+}
+
+fn origins(layers: &Layers, args: &CommonArgs) -> BTreeMap<&'static str, Origin> {
+    let origin = |flag: &Option<String>, flag_name, variable, key, default| {
+        (variable, layers.origin(flag.as_deref(), flag_name, variable, key, default))
+    };
+    BTreeMap::from([
+        origin(&args.env, "--env", "ENV", "env", "default"),
+        origin(&args.project_name, "--project-name", "PROJECT_NAME", "project_name", "name in dbt_project.yml"),
+        origin(&None, "", "DBT_ENTRYPOINT_DEPLOYMENTS", "deployments", "default"),
+        origin(&args.project_dir, "--project-dir", "DBT_PROJECT_DIR", "project_dir", "default"),
+        origin(&args.profiles_dir, "--profiles-dir", "DBT_PROFILES_DIR", "profiles_dir", "default"),
+    ])
 }
 
 /// An empty variable counts as unset.

@@ -192,14 +192,18 @@ impl Composer<'_> {
     /// The settings as they were resolved, so that `exec -- dbt …` works from anywhere.
     fn resolved_settings(&mut self) {
         let config = self.config;
-        self.set("ENV", (&config.env).into(), "settings".to_owned());
-        if let Some(name) = &config.project_name {
-            self.set("PROJECT_NAME", name.into(), "settings".to_owned());
-        }
-        self.set("DBT_ENTRYPOINT_DEPLOYMENTS", config.deployments.join(",").into(), "settings".to_owned());
-        self.set("DBT_PROJECT_DIR", config.project_dir.clone().into(), "settings".to_owned());
-        if let Some(directory) = &config.profiles_dir {
-            self.set("DBT_PROFILES_DIR", directory.clone().into(), "settings".to_owned());
+        let settings = [
+            ("ENV", Some(OsString::from(&config.env))),
+            ("PROJECT_NAME", config.project_name.as_ref().map(OsString::from)),
+            ("DBT_ENTRYPOINT_DEPLOYMENTS", Some(config.deployments.join(",").into())),
+            ("DBT_PROJECT_DIR", Some(config.project_dir.clone().into())),
+            ("DBT_PROFILES_DIR", config.profiles_dir.clone().map(OsString::from)),
+        ];
+        for (name, value) in settings {
+            let origin = config.origins.get(name).map(ToString::to_string).unwrap_or_default();
+            if let Some(value) = value {
+                self.set(name, value, origin);
+            }
         }
     }
 

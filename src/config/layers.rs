@@ -14,14 +14,24 @@ use super::{Variables, dotenv, file};
 pub(crate) enum Origin {
     Flag(&'static str),
     Variable(String),
-    EnvFile { path: PathBuf, line: usize, name: String },
-    File { path: PathBuf, line: usize, key: String },
+    EnvFile {
+        path: PathBuf,
+        line: usize,
+        name: String,
+    },
+    File {
+        path: PathBuf,
+        line: usize,
+        key: String,
+    },
+    /// Nowhere; the text says what the default is.
+    Default(&'static str),
 }
 
 impl fmt::Display for Origin {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Flag(name) => formatter.write_str(name),
+            Self::Flag(name) | Self::Default(name) => formatter.write_str(name),
             Self::Variable(name) => write!(formatter, "variable {name}"),
             Self::EnvFile { path, line, name } => write!(formatter, "{}:{line}: {name}", path.display()),
             Self::File { path, line, key } => write!(formatter, "{}:{line}: {key}", path.display()),
@@ -80,6 +90,14 @@ impl<'a> Layers<'a> {
             return None;
         }
         Some(given)
+    }
+
+    /// Where a setting was given, whatever its value.
+    pub(super) fn origin(&self, flag: Option<&str>, flag_name: &'static str, variable: &str, key: &str, default: &'static str) -> Origin {
+        let from_flag = flag.map(|_| Origin::Flag(flag_name));
+        let from_variable = || self.raw_variable(variable).map(|(_, origin)| origin);
+        let from_file = || self.file.node(key).map(|_| self.file.origin(key));
+        from_flag.or_else(from_variable).or_else(from_file).unwrap_or(Origin::Default(default))
     }
 
     /// A variable of the environment or else of the `--env-file`. An empty one counts as unset.

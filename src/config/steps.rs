@@ -165,7 +165,9 @@ fn unknown_step(name: &str) -> String {
 fn add_selection(step: &mut Step, nodes: &NodeArgs) {
     let subcommand = step.subcommand().to_owned();
     let has_nodes = matches!(subcommand.as_str(), "run" | "test" | "build" | "seed" | "snapshot" | "compile");
-    if !has_nodes && !matches!(subcommand.as_str(), "deps" | "debug" | "source" | "docs") {
+    let others = ["deps", "debug", "source", "docs", "clone", "list", "ls", "parse", "retry", "run-operation", "show"];
+    // What is not known may refuse a flag, and a refused flag is a failed step.
+    if !has_nodes && !others.contains(&subcommand.as_str()) {
         return;
     }
     let written = step.command.clone();

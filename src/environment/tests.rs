@@ -45,6 +45,15 @@ fn origin<'a>(environment: &'a Environment, name: &str) -> &'a str {
 }
 
 #[test]
+fn the_settings_say_where_they_were_given() {
+    let environment = compose_with(&[("ENV", b"dev")], &fetched());
+    for (name, expected) in [("ENV", "variable ENV"), ("PROJECT_NAME", "variable PROJECT_NAME"), ("DBT_ENTRYPOINT_DEPLOYMENTS", "default")]
+    {
+        assert_eq!(origin(&environment, name), expected);
+    }
+}
+
+#[test]
 fn what_was_fetched_is_injected() {
     let environment = compose_with(&[("PATH", b"/bin")], &fetched());
     for (name, expected) in [

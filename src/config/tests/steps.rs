@@ -119,7 +119,8 @@ fn what_a_step_spells_out_itself_is_not_widened() {
     assert_eq!(of("[run, -s, z, --threads=1, -f]"), "run -s z --threads=1 -f --vars v --target t");
     assert_eq!(of("[run, --selector, z, --vars, w]"), "run --selector z --vars w --threads 4 --target t --full-refresh");
     // Of a command that is not known, it is not known which flags it takes.
-    assert_eq!(of("[run-operation, grant]"), "run-operation grant");
+    assert_eq!(of("[some-plugin, grant]"), "some-plugin grant");
+    assert_eq!(of("[run-operation, grant]"), "run-operation grant --vars v --target t");
     assert_eq!(of("[docs, generate, --no-compile]"), "docs generate --no-compile --vars v --target t");
 }
 
