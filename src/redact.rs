@@ -108,30 +108,30 @@ impl Stream<'_> {
         if self.redactor.automaton.is_none() {
             out.extend_from_slice(chunk);
         } else if self.held.is_empty() {
-            self.scan(chunk, 0, out);
+            self.scan(chunk, 0, self.redactor.open_end(chunk), out);
         } else {
             let mut data = std::mem::take(&mut self.held);
             data.extend_from_slice(chunk);
-            self.scan(&data, self.masked, out);
+            self.scan(&data, self.masked, self.redactor.open_end(&data), out);
         }
     }
 
-    /// Appends what was kept: the stream is over, so it is no secret.
+    /// Appends what was kept: the stream is over, so nothing in it can become a longer secret.
     pub(crate) fn finish(&mut self, out: &mut Vec<u8>) {
-        out.extend_from_slice(self.held.get(self.masked..).unwrap_or_default());
-        self.held.clear();
-        self.masked = 0;
+        let held = std::mem::take(&mut self.held);
+        self.scan(&held, self.masked, 0, out);
     }
 
-    /// `masked`: the mask for so many bytes at the start of the data is out already.
-    fn scan(&mut self, data: &[u8], masked: usize, out: &mut Vec<u8>) {
+    /// `masked`: the mask for so many bytes at the start of the data is out already. `open`: so many bytes at its end may be the
+    /// beginning of a secret. What is found in those alone waits, too: it may lie inside of that secret.
+    fn scan(&mut self, data: &[u8], masked: usize, open: usize, out: &mut Vec<u8>) {
         let Some(automaton) = &self.redactor.automaton else { return };
-        let open = data.len() - self.redactor.open_end(data);
+        let open = data.len() - open;
         // Where the bytes that are still to be written begin.
         let mut next = masked;
         // Most output holds no secret: one quick search settles it.
         if automaton.is_match(data) {
-            for (start, end) in merged(automaton, data) {
+            for (start, end) in merged(automaton, data).into_iter().filter(|(start, _)| *start < open) {
                 if start >= next {
                     out.extend_from_slice(&data[next..start]);
                     out.extend_from_slice(MASK.as_bytes());
@@ -162,5 +162,7 @@ fn merged(automaton: &AhoCorasick, data: &[u8]) -> Vec<(usize, usize)> {
     merged
 }
 
+#[cfg(test)]
+mod fuzz;
 #[cfg(test)]
 mod tests;

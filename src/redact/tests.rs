@@ -1,3 +1,7 @@
+//! Owns the tests of the redactor: examples, chunk borders and properties.
+//!
+//! Never needs a child process.
+
 use proptest::prelude::*;
 
 use super::*;
@@ -30,6 +34,15 @@ fn a_secret_that_begins_or_overlaps_another_leaves_nothing() {
     for size in 1..40 {
         let out = streamed(&redactor, b"x password-one y password-one-longer z password-one-longer-and-on.", size);
         assert_eq!(String::from_utf8(out).unwrap(), "x ***** y ***** z *****.", "chunks of {size}");
+    }
+}
+
+#[test]
+fn a_secret_inside_of_another_does_not_let_its_beginning_out() {
+    let redactor = redactor(&["secret-word", "https://ada:secret-word@git.example"]);
+    for size in 1..60 {
+        let out = streamed(&redactor, b"x https://ada:secret-word@git.example y secret-word", size);
+        assert_eq!(String::from_utf8(out).unwrap(), "x ***** y *****", "chunks of {size}");
     }
 }
 
