@@ -1,6 +1,6 @@
 //! Owns the reading of the JDBC URL in a Glue Connection.
 //!
-//! Never repeats the URL in an error, since it may hold a password: at most the name of its host.
+//! Never repeats any part of the URL in an error: where an `@` is missing or misplaced, what looks like a host is the login.
 
 use std::net::Ipv6Addr;
 
@@ -25,8 +25,8 @@ pub(crate) enum Error {
     Host,
     #[error("it has several hosts, expected one")]
     SeveralHosts,
-    #[error("the port of host \"{host}\" is not a number from 1 to 65535")]
-    Port { host: String },
+    #[error("its port is not a number from 1 to 65535")]
+    Port,
     #[error("it names a cluster and a region, expected the cluster's endpoint: jdbc:redshift:iam://host:port/database")]
     Cluster,
     #[error("its {part} is not UTF-8 once its percent-escapes are decoded")]
@@ -109,7 +109,7 @@ fn host_and_port(place: &str, protocol: Protocol) -> Result<(String, u16), Error
         "" => Some(DEFAULT_PORT),
         _ => port.parse().ok().filter(|port| *port > 0 && number),
     };
-    port.map(|port| (host.to_owned(), port)).ok_or_else(|| Error::Port { host: host.to_owned() })
+    port.map(|port| (host.to_owned(), port)).ok_or(Error::Port)
 }
 
 /// `?k=v&k2=v2`, `;k=v;k2=v2` and `;k=v?k2=v2`. Only the first question mark separates, so that a value may hold another.
@@ -135,5 +135,7 @@ fn strip<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
     head.eq_ignore_ascii_case(prefix).then(|| &text[prefix.len()..])
 }
 
+#[cfg(test)]
+mod fuzz;
 #[cfg(test)]
 mod tests;

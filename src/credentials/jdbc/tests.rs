@@ -63,7 +63,6 @@ fn parameters_in_every_spelling() {
 
 #[test]
 fn what_does_not_lead_to_a_warehouse_is_refused() {
-    let port = |host: &str| Error::Port { host: host.to_owned() };
     for (url, expected) in [
         ("", Error::NotJdbc),
         ("redshift://h:5439/d", Error::NotJdbc),
@@ -75,12 +74,12 @@ fn what_does_not_lead_to_a_warehouse_is_refused() {
         ("jdbc:redshift:///d", Error::NoHost),
         ("jdbc:redshift://:5439/d", Error::NoHost),
         ("jdbc:redshift://h1:5439,h2:5439/d", Error::SeveralHosts),
-        ("jdbc:redshift://h:0/d", port("h")),
-        ("jdbc:redshift://h:65536/d", port("h")),
-        ("jdbc:redshift://h:-1/d", port("h")),
-        ("jdbc:redshift://h:+1/d", port("h")),
-        ("jdbc:redshift://h:port/d", port("h")),
-        ("jdbc:redshift://[::1]:x/d", port("::1")),
+        ("jdbc:redshift://h:0/d", Error::Port),
+        ("jdbc:redshift://h:65536/d", Error::Port),
+        ("jdbc:redshift://h:-1/d", Error::Port),
+        ("jdbc:redshift://h:+1/d", Error::Port),
+        ("jdbc:redshift://h:port/d", Error::Port),
+        ("jdbc:redshift://[::1]:x/d", Error::Port),
         ("jdbc:redshift://::1:5439/d", Error::Host),
         ("jdbc:redshift://[::1/d", Error::Host),
         ("jdbc:redshift://[::1]5439/d", Error::Host),
