@@ -197,7 +197,7 @@ fn every_form_that_programs_make_of_a_password_is_replaced() {
     let scene = Scene::new(Fake::new().on("run", "stdout", text.concat()));
     let run = scene.runner().env("DBT_REDSHIFT_PASSWORD", password).args(["--steps", "run"]).run();
     run.assert_code(0);
-    for index in 0..forms.len() {
-        assert!(run.out().contains(&format!("{index}=*****;\n")), "form {index}, {}: {run}", forms[index]);
+    for (index, form) in forms.iter().enumerate() {
+        assert!(run.out().contains(&format!("{index}=*****;\n")), "form {index}, {form}: {run}");
     }
 }
