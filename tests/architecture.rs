@@ -1,1 +1,109 @@
-fn main() {}
+//! The plan of the house, held against the house: the order of the modules is the direction of the data.
+//!
+//! Reads the source as text. What the compiler or clippy can check is theirs.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken set-up should stop at the place that broke")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The modules in the order of their `mod` lines.
+fn modules() -> Vec<String> {
+    let main = fs::read_to_string(root().join("src/main.rs")).unwrap();
+    main.lines().filter_map(|line| Some(line.strip_prefix("mod ")?.strip_suffix(';')?.to_owned())).collect()
+}
+
+/// Every source file with its path below `src/`.
+fn sources(directory: &Path) -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(sources(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let name = path.strip_prefix(root().join("src")).unwrap().to_owned();
+            found.push((name, fs::read_to_string(&path).unwrap()));
+        }
+    }
+    found
+}
+
+/// The module a file belongs to: `pipeline` for `pipeline.rs` and for `pipeline/output/lines.rs`.
+fn module_of(path: &Path) -> String {
+    path.iter().next().unwrap().to_str().unwrap().trim_end_matches(".rs").to_owned()
+}
+
+/// The modules that a text names as `crate::…`, braces and all.
+fn imports(text: &str) -> Vec<String> {
+    let is_word = |character: char| character.is_ascii_alphanumeric() || character == '_';
+    let mut names = Vec::new();
+    for rest in text.split("crate::").skip(1) {
+        match rest.strip_prefix('{') {
+            Some(list) => {
+                let list = list.split("};").next().unwrap();
+                // Names at the first level of the braces, each before its own `::`.
+                let mut depth = 0;
+                for part in list.split_inclusive([',', '{', '}']) {
+                    if depth == 0 {
+                        names.extend(part.trim().split(|character| !is_word(character)).next().map(str::to_owned));
+                    }
+                    depth += i32::from(part.ends_with('{')) - i32::from(part.ends_with('}'));
+                }
+            }
+            None => names.extend(rest.split(|character| !is_word(character)).next().map(str::to_owned)),
+        }
+    }
+    names.retain(|name| !name.is_empty());
+    names
+}
+
+/// What a module imports against the direction of the data, given the order.
+fn against_the_direction(order: &[String], path: &Path, text: &str) -> Vec<String> {
+    let own = module_of(path);
+    let place = |name: &str| order.iter().position(|module| module == name);
+    let here = place(&own);
+    let is_wrong = |name: &String| *name != own && (place(name).is_none() || place(name) > here);
+    imports(text).into_iter().filter(|name| here.is_some() && is_wrong(name)).collect()
+}
+
+#[test]
+fn a_module_imports_only_modules_above_it() {
+    let order = modules();
+    assert!(order.len() > 10, "{order:?}");
+    for (path, text) in sources(&root().join("src")) {
+        let wrong = against_the_direction(&order, &path, &text);
+        assert!(wrong.is_empty(), "src/{} imports {wrong:?}, which are not above it in src/main.rs", path.display());
+    }
+}
+
+#[test]
+fn an_import_that_runs_the_other_way_is_noticed() {
+    let order = ["secret", "config", "run"].map(str::to_owned);
+    let wrong = |text| against_the_direction(&order, Path::new("config/steps.rs"), text);
+    assert_eq!(wrong("use crate::secret::Secret;\nuse crate::config::{Step, steps};"), Vec::<String>::new());
+    assert_eq!(wrong("use crate::run;"), ["run"]);
+    assert_eq!(wrong("use crate::{secret, run::{prepare, closing}, config};"), ["run"]);
+    assert_eq!(wrong("fn f(x: &crate::run::X) {}"), ["run"]);
+    assert_eq!(wrong("use crate::utils::x;"), ["utils"]);
+}
+
+#[test]
+fn every_file_says_what_it_owns() {
+    for (path, text) in sources(&root().join("src")) {
+        let header: Vec<&str> = text.lines().take_while(|line| line.starts_with("//!")).collect();
+        let says_so = header.iter().any(|line| line.starts_with("//! Owns ")) || path == Path::new("main.rs") && !header.is_empty();
+        assert!(says_so, "src/{} has no //! header that says what it owns", path.display());
+    }
+}
+
+#[test]
+fn the_documents_tell_of_the_modules_in_the_same_order() {
+    let document = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let headings: Vec<String> =
+        document.lines().filter_map(|line| Some(line.strip_prefix("### `")?.strip_suffix('`')?.to_owned())).collect();
+    assert_eq!(headings, modules());
+}

@@ -6,7 +6,7 @@ use std::future::pending;
 use std::io;
 use std::time::Duration;
 
-use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, Signal, sigprocmask};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
 use tokio::signal::unix::{self, SignalKind};
 use tokio::time::{Instant, sleep_until};
 
@@ -32,8 +32,7 @@ pub(crate) struct Stop {
 pub(crate) struct Shutdown {
     terminate: unix::Signal,
     interrupt: unix::Signal,
-    /// `None` under `nohup`, which asks to survive the end of the terminal.
-    hang_up: Option<unix::Signal>,
+    hang_up: unix::Signal,
     deadline: Option<Instant>,
     stop: Option<Stop>,
     /// When the first signal came, which is later than the stop if that was the deadline.
@@ -41,9 +40,9 @@ pub(crate) struct Shutdown {
 }
 
 impl Shutdown {
-    /// Listens from now on, whatever mask was inherited. Needs a running runtime.
+    /// Listens from now on, whatever mask and dispositions were inherited. Needs a running runtime.
     pub(crate) fn listen() -> io::Result<Self> {
-        let hang_up = if ignores_hang_up() { None } else { Some(unix::signal(SignalKind::hangup())?) };
+        let hang_up = unix::signal(SignalKind::hangup())?;
         let terminate = unix::signal(SignalKind::terminate())?;
         let interrupt = unix::signal(SignalKind::interrupt())?;
         sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)?;
@@ -97,17 +96,10 @@ impl Shutdown {
     }
 
     async fn signal(&mut self) -> Signal {
-        let source = &mut self.hang_up;
-        let hung_up = async {
-            match source {
-                Some(signal) => signal.recv().await,
-                None => pending().await,
-            }
-        };
         tokio::select! {
             _ = self.terminate.recv() => Signal::SIGTERM,
             _ = self.interrupt.recv() => Signal::SIGINT,
-            _ = hung_up => Signal::SIGHUP,
+            _ = self.hang_up.recv() => Signal::SIGHUP,
         }
     }
 }
@@ -117,17 +109,5 @@ pub(crate) async fn at(moment: Option<Instant>) {
     match moment {
         Some(moment) => sleep_until(moment).await,
         None => pending().await,
-    }
-}
-
-/// Asks by setting the disposition, the only way there is; it is put back.
-#[expect(unsafe_code, reason = "sigaction has no safe form; no handler of ours is involved")]
-fn ignores_hang_up() -> bool {
-    use nix::sys::signal::signal;
-    // SAFETY: SIG_IGN and the inherited disposition (never a Rust function this early) are valid dispositions.
-    unsafe {
-        let Ok(inherited) = signal(Signal::SIGHUP, SigHandler::SigIgn) else { return false };
-        let _ = signal(Signal::SIGHUP, inherited);
-        matches!(inherited, SigHandler::SigIgn)
     }
 }

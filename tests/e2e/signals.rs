@@ -177,10 +177,12 @@ fn a_step_has_default_dispositions_and_an_empty_mask_whatever_the_runner_inherit
 
 #[test]
 fn a_runner_that_was_started_with_signals_ignored_still_obeys_them() {
-    let scene = Scene::new(Fake::new().on("run", "until-sigint", "2"));
-    // `sh` without job control does this to whatever it starts in the background.
-    let runner = scene.runner().under(["/bin/sh", "-c", "trap '' INT TERM HUP; exec \"$@\"", "sh"]);
-    let run = interrupt(&scene, runner, Signal::SIGTERM);
-    run.assert_code(143);
-    assert_eq!(scene.fake.signals("run").len(), 1);
+    for (signal, code) in [(Signal::SIGTERM, 143), (Signal::SIGINT, 130), (Signal::SIGHUP, 129)] {
+        let scene = Scene::new(Fake::new().on("run", "until-sigint", "2"));
+        // `sh` without job control does this to whatever it starts in the background.
+        let runner = scene.runner().under(["/bin/sh", "-c", "trap '' INT TERM HUP; exec \"$@\"", "sh"]);
+        let run = interrupt(&scene, runner, signal);
+        run.assert_code(code);
+        assert_eq!(scene.fake.signals("run").len(), 1);
+    }
 }
