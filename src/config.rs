@@ -88,17 +88,35 @@ pub(crate) enum Publish {
     To { even_after_failure: bool, location: Location },
 }
 
+/// The `--env-file` and the settings file as they were read: once, since either may be a pipe that can be read only once.
+#[derive(Debug)]
+pub(crate) struct Files {
+    env_file: dotenv::EnvFile,
+    settings: file::SettingsFile,
+    faults: Vec<String>,
+}
+
+impl Files {
+    /// Faults are kept, to be reported together with all others.
+    pub(crate) fn read(args: &CommonArgs) -> Self {
+        let mut faults = Vec::new();
+        let env_file = dotenv::EnvFile::read(args.env_file.as_deref(), &mut faults);
+        let settings = file::SettingsFile::read(args.config.as_deref(), &mut faults);
+        Self { env_file, settings, faults }
+    }
+}
+
 /// The settings that say how to log, as far as they can be read: they are needed to report faults in the others.
-pub(crate) fn log_settings(args: &CommonArgs, inherited: &Variables) -> (LogFormat, LogLevel) {
+pub(crate) fn log_settings(args: &CommonArgs, files: &Files, inherited: &Variables) -> (LogFormat, LogLevel) {
     let mut faults = Vec::new();
-    let layers = Layers::read(args.env_file.as_deref(), args.config.as_deref(), inherited, &mut faults);
+    let layers = Layers::new(files, inherited);
     (values::log_format(&layers, args, &mut faults), values::log_level(&layers, args, &mut faults))
 }
 
 /// Settings of `exec` and `env`. `home` is where the working directory's relative paths start.
-pub(crate) fn resolve(args: &CommonArgs, inherited: &Variables, home: &Path) -> Result<Config, Error> {
-    let mut faults = Vec::new();
-    let layers = Layers::read(args.env_file.as_deref(), args.config.as_deref(), inherited, &mut faults);
+pub(crate) fn resolve(args: &CommonArgs, files: &Files, inherited: &Variables, home: &Path) -> Result<Config, Error> {
+    let mut faults = files.faults.clone();
+    let layers = Layers::new(files, inherited);
     let config = common(&layers, args, home, &mut faults);
     // Settings of the pipeline may stand in the same file and environment; a fault there is a fault here.
     values::engine(&layers, None, &mut faults);
@@ -108,9 +126,9 @@ pub(crate) fn resolve(args: &CommonArgs, inherited: &Variables, home: &Path) -> 
 }
 
 /// Settings of the pipeline.
-pub(crate) fn resolve_run(args: &RunArgs, inherited: &Variables, home: &Path) -> Result<(Config, Pipeline), Error> {
-    let mut faults = Vec::new();
-    let layers = Layers::read(args.common.env_file.as_deref(), args.common.config.as_deref(), inherited, &mut faults);
+pub(crate) fn resolve_run(args: &RunArgs, files: &Files, inherited: &Variables, home: &Path) -> Result<(Config, Pipeline), Error> {
+    let mut faults = files.faults.clone();
+    let layers = Layers::new(files, inherited);
     let config = common(&layers, &args.common, home, &mut faults);
     values::engine(&layers, args.pipeline.engine.as_deref(), &mut faults);
     let steps = steps::resolve(&layers, args, &mut faults);

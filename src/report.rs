@@ -14,8 +14,10 @@ use crate::redact::Redactor;
 mod log;
 mod summary;
 mod table;
+mod voice;
 
 pub(crate) use summary::{RunStatus, StepLine, Summary};
+use voice::Voice;
 
 /// The runner's own voice on stderr, and the last words of a run on stdout. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -23,6 +25,7 @@ pub(crate) struct Console {
     format: LogFormat,
     /// Set once the secrets are known.
     redactor: Arc<OnceLock<Arc<Redactor>>>,
+    voice: Arc<Voice>,
 }
 
 /// An error as a line of the JSON log.
@@ -39,13 +42,13 @@ struct JsonError<'a> {
 impl Console {
     /// A console without a log.
     pub(crate) fn new(format: LogFormat) -> Self {
-        Self { format, redactor: Arc::new(OnceLock::new()) }
+        Self { format, redactor: Arc::new(OnceLock::new()), voice: Arc::new(Voice::new()) }
     }
 
     /// Sends the runner's log to stderr from now on. `coloured`: whether a terminal shows it.
     pub(crate) fn start(format: LogFormat, filter: &str, coloured: bool) -> Self {
         let console = Self::new(format);
-        log::start(format, filter, coloured, &console.redactor);
+        log::start(format, filter, coloured, &console.redactor, &console.voice);
         console
     }
 
@@ -74,7 +77,7 @@ impl Console {
                 lines.join("\n") + "\n"
             }
         };
-        let _ = io::stderr().lock().write_all(text.as_bytes());
+        self.voice.say(text.as_bytes());
     }
 
     /// The table, in text format, and the closing line. Nothing is written after it.

@@ -4,12 +4,13 @@
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal};
+use std::panic::{self, AssertUnwindSafe};
 use std::path::PathBuf;
 
 use clap::{CommandFactory, Parser};
 
 use crate::cli::{Cli, Command, CommonArgs};
-use crate::config::{self, Config, LogFormat, Variables, variable};
+use crate::config::{self, Config, Files, LogFormat, Variables, variable};
 use crate::exit_code::ExitCode;
 use crate::pipeline::Shutdown;
 use crate::report::{self, Console};
@@ -26,6 +27,7 @@ mod publishing;
 #[derive(Debug)]
 struct Surroundings {
     variables: Variables,
+    files: Files,
     /// The working directory.
     home: PathBuf,
     console: Console,
@@ -46,25 +48,26 @@ pub(crate) fn main() -> u8 {
             ExitCode::Success
         }
         Command::Man => manual(),
-        Command::Run(args) => on_runtime(&args.common, async |surroundings, shutdown| full::run(args, surroundings, shutdown).await),
-        Command::Exec(args) => {
-            on_runtime(&args.common, async |surroundings, shutdown| exec::run(&args.common, &args.program, surroundings, shutdown).await)
-        }
+        Command::Run(args) => on_runtime(&args.common, true, async |surroundings, shutdown| full::run(args, surroundings, shutdown).await),
+        Command::Exec(args) => on_runtime(&args.common, false, async |surroundings, shutdown| {
+            exec::run(&args.common, &args.program, surroundings, shutdown).await
+        }),
         Command::Dbt(args) => {
             let program: Vec<OsString> = std::iter::once("dbt".into()).chain(args.args.iter().cloned()).collect();
-            on_runtime(&CommonArgs::default(), async |surroundings, shutdown| {
+            on_runtime(&CommonArgs::default(), false, async |surroundings, shutdown| {
                 exec::run(&CommonArgs::default(), &program, surroundings, shutdown).await
             })
         }
-        Command::Env(args) => on_runtime(args, async |surroundings, shutdown| exec::list(args, surroundings, shutdown).await),
+        Command::Env(args) => on_runtime(args, false, async |surroundings, shutdown| exec::list(args, surroundings, shutdown).await),
     };
     code.number()
 }
 
 /// Reads the surroundings, starts the log and the runtime, and listens for signals before anything else happens.
-fn on_runtime(args: &CommonArgs, story: impl AsyncFnOnce(&Surroundings, &mut Shutdown) -> ExitCode) -> ExitCode {
+fn on_runtime(args: &CommonArgs, is_run: bool, story: impl AsyncFnOnce(&Surroundings, &mut Shutdown) -> ExitCode) -> ExitCode {
     let variables: Variables = std::env::vars_os().collect();
-    let (format, level) = config::log_settings(args, &variables);
+    let files = Files::read(args);
+    let (format, level) = config::log_settings(args, &files, &variables);
     let coloured = io::stderr().is_terminal() && variable(&variables, "NO_COLOR").is_none();
     let console = Console::start(format, &level.0, coloured);
     let failed = |error: &io::Error| {
@@ -79,14 +82,22 @@ fn on_runtime(args: &CommonArgs, story: impl AsyncFnOnce(&Surroundings, &mut Shu
         Ok(runtime) => runtime,
         Err(error) => return failed(&error),
     };
-    let code = runtime.block_on(async {
+    silence_panics(&console);
+    let story = async {
         match Shutdown::listen() {
             Ok(mut shutdown) => {
-                let surroundings = Surroundings { variables, home, console: console.clone() };
+                let surroundings = Surroundings { variables, files, home, console: console.clone() };
                 story(&surroundings, &mut shutdown).await
             }
             Err(error) => failed(&error),
         }
+    };
+    // What panics is a fault of ours or of a library. The run still ends as promised: with its code, its line and no backtrace.
+    let code = panic::catch_unwind(AssertUnwindSafe(|| runtime.block_on(story))).unwrap_or_else(|_| {
+        if is_run {
+            closing::reject(ExitCode::Internal, "a fault in the runner itself");
+        }
+        ExitCode::Internal
     });
     // Nothing that is still under way (a name look-up, a file of an upload that was given up) may hold up the end.
     runtime.shutdown_background();
@@ -111,7 +122,7 @@ fn usage(error: &clap::Error) -> u8 {
         .nth(1)
         .is_some_and(|first| Cli::command().find_subcommand(first).is_some_and(|found| found.get_name() != "run"));
     if !other {
-        closing::reject(&what);
+        closing::reject(ExitCode::Usage, &what);
     }
     ExitCode::Usage.number()
 }
@@ -120,8 +131,20 @@ fn usage(error: &clap::Error) -> u8 {
 fn wants_json() -> bool {
     let arguments: Vec<String> = std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect();
     let by_flag = arguments.windows(2).any(|pair| pair[0] == "--log-format" && pair[1] == "json");
-    let by_variable = || config::log_settings(&CommonArgs::default(), &std::env::vars_os().collect()).0 == LogFormat::Json;
+    let by_variable = || {
+        config::log_settings(&CommonArgs::default(), &Files::read(&CommonArgs::default()), &std::env::vars_os().collect()).0
+            == LogFormat::Json
+    };
     by_flag || arguments.iter().any(|argument| argument == "--log-format=json") || by_variable()
+}
+
+/// One line for a fault in the runner, in the format of the log. What it says of itself names types and would end in a backtrace.
+fn silence_panics(console: &Console) {
+    let console = console.clone();
+    panic::set_hook(Box::new(move |fault| {
+        let place = fault.location().map(|place| format!(" ({}:{})", place.file(), place.line())).unwrap_or_default();
+        console.error(&io::Error::other(format!("a fault in the runner itself{place}")), Some("report it with this line and the settings"));
+    }));
 }
 
 fn manual() -> ExitCode {
@@ -151,5 +174,16 @@ fn say_where(config: &Config) {
         ),
         (true, true) => tracing::info!("writing to the deployment {:?}", config.env),
         (false, false) => tracing::info!("local run ({:?}): writing to the sandbox", config.env),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_ends_with_the_code_of_a_fault_in_the_runner() {
+        let code = on_runtime(&CommonArgs::default(), false, async |_, _| panic!("as a library may"));
+        assert_eq!(code, ExitCode::Internal);
     }
 }

@@ -5,9 +5,9 @@
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use super::{Variables, dotenv, file};
+use super::{Files, Variables, dotenv, file};
 
 /// Where a value was given, in the words of who gave it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,14 +57,13 @@ impl<T> Given<T> {
 #[derive(Debug)]
 pub(super) struct Layers<'a> {
     inherited: &'a Variables,
-    env_file: dotenv::EnvFile,
-    file: file::SettingsFile,
+    env_file: &'a dotenv::EnvFile,
+    file: &'a file::SettingsFile,
 }
 
 impl<'a> Layers<'a> {
-    /// Reads the two files. A file that was named and cannot be read is a fault.
-    pub(super) fn read(env_file: Option<&Path>, config: Option<&Path>, inherited: &'a Variables, faults: &mut Vec<String>) -> Self {
-        Self { inherited, env_file: dotenv::EnvFile::read(env_file, faults), file: file::SettingsFile::read(config, faults) }
+    pub(super) fn new(files: &'a Files, inherited: &'a Variables) -> Self {
+        Self { inherited, env_file: &files.env_file, file: &files.settings }
     }
 
     /// Whether a file that may hold more settings could not be read: then nothing can be called missing.
@@ -125,7 +124,7 @@ impl<'a> Layers<'a> {
 
     /// The settings file's node for settings that are more than one word.
     pub(super) fn node(&self, key: &str) -> Option<(&serde_yaml::Value, &file::SettingsFile)> {
-        self.file.node(key).map(|node| (node, &self.file))
+        self.file.node(key).map(|node| (node, self.file))
     }
 
     /// What a child inherits: the environment over the `--env-file`.

@@ -69,7 +69,7 @@ impl Scene {
     fn resolve(&self) -> Result<(Config, Pipeline), Error> {
         let words = ["dbt-entrypoint".to_owned(), "run".to_owned()].into_iter().chain(self.flags.iter().cloned());
         match Cli::try_parse_from(words).unwrap().command {
-            Some(Command::Run(args)) => resolve_run(&args, &self.variables, self.home.path()),
+            Some(Command::Run(args)) => resolve_run(&args, &Files::read(&args.common), &self.variables, self.home.path()),
             other => panic!("{other:?}"),
         }
     }
@@ -90,7 +90,9 @@ impl Scene {
     fn faults_of_exec(&self) -> Vec<String> {
         let words = ["dbt-entrypoint", "exec"].map(str::to_owned).into_iter().chain(self.flags.iter().cloned());
         match Cli::try_parse_from(words.chain(["--", "dbt"].map(str::to_owned))).unwrap().command {
-            Some(Command::Exec(args)) => self.strip(resolve(&args.common, &self.variables, self.home.path()).unwrap_err()),
+            Some(Command::Exec(args)) => {
+                self.strip(resolve(&args.common, &Files::read(&args.common), &self.variables, self.home.path()).unwrap_err())
+            }
             other => panic!("{other:?}"),
         }
     }

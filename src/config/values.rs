@@ -15,6 +15,9 @@ use crate::cli::CommonArgs;
 /// Inside the 30 s after which ECS kills.
 const STOP_TIMEOUT: Duration = Duration::from_secs(25);
 
+/// Longer times are mistakes, and the clock could not hold all of them.
+const LONGEST: Duration = Duration::from_hours(366 * 24);
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LogFormat {
     Text,
@@ -81,6 +84,7 @@ pub(super) fn stop_timeout(layers: &Layers, args: &CommonArgs, faults: &mut Vec<
 /// `55m`, `1h30m`, `25s`; more than nothing.
 pub(super) fn time(given: &Given<String>, faults: &mut Vec<String>) -> Option<Duration> {
     match humantime::parse_duration(&given.value) {
+        Ok(time) if time > LONGEST => faults.push(given.fault("is more than a year")),
         Ok(time) if !time.is_zero() => return Some(time),
         Ok(_) => faults.push(given.fault("must be longer than nothing; leave it out for the default")),
         Err(_) => faults.push(given.fault(format!("{:?} is no time; expected a number with a unit, as 25s, 55m or 1h30m", given.value))),

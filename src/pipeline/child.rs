@@ -16,7 +16,7 @@ use nix::unistd::{Pid, setsid};
 use tokio::process::Child;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::shutdown::{Cause, Shutdown, at};
+use super::shutdown::{Cause, Event, Shutdown, at};
 use crate::config::Variables;
 
 /// A second SIGINT this long after the first clears the cases in which dbt swallowed the first one. Sooner, it would kill dbt
@@ -24,8 +24,10 @@ use crate::config::Variables;
 const SECOND_INTERRUPT: Duration = Duration::from_secs(8);
 /// What of the stop budget is kept for the upload of the ledger.
 const UPLOAD: Duration = Duration::from_secs(5);
+/// Nothing outlives SIGKILL but a process that waits for a device, perhaps for ever.
+const AFTER_SIGKILL: Duration = Duration::from_secs(2);
 /// How often a group without its leader is looked at: nothing tells when its last member ends.
-const LOOK: Duration = Duration::from_millis(20);
+const LOOK: Duration = Duration::from_millis(50);
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
@@ -104,8 +106,27 @@ impl ProcessGroup {
         let _ = killpg(self.0, signal);
     }
 
+    /// Zombies do not count: whoever should reap them may never do so, and they run nothing.
     fn is_alive(self) -> bool {
-        killpg(self.0, None) != Err(Errno::ESRCH)
+        killpg(self.0, None) != Err(Errno::ESRCH) && self.has_living_member().unwrap_or(true)
+    }
+
+    /// `None` where there is no `/proc` to tell.
+    fn has_living_member(self) -> Option<bool> {
+        let processes = std::fs::read_dir("/proc").ok()?;
+        let mut seen = false;
+        for process in processes.filter_map(Result::ok) {
+            // `pid (name) state parent group …`; a name may hold anything, a parenthesis too.
+            let Ok(line) = std::fs::read_to_string(process.path().join("stat")) else { continue };
+            let Some((_, rest)) = line.rsplit_once(')') else { continue };
+            let mut fields = rest.split_ascii_whitespace();
+            let (state, group) = (fields.next(), fields.nth(1));
+            seen = true;
+            if group.and_then(|group| group.parse().ok()) == Some(self.0.as_raw()) && !matches!(state, Some("Z" | "X")) {
+                return Some(true);
+            }
+        }
+        seen.then_some(false)
     }
 }
 
@@ -115,6 +136,17 @@ pub(crate) struct Running {
     path: PathBuf,
     child: Child,
     group: ProcessGroup,
+    /// There is nobody left to stop.
+    ended: bool,
+}
+
+impl Drop for Running {
+    /// Whatever made the runner give up waiting, dbt does not go on by itself, and gets the one signal on which it cancels its queries.
+    fn drop(&mut self) {
+        if !self.ended {
+            self.group.signal(Signal::SIGINT);
+        }
+    }
 }
 
 impl Program<'_> {
@@ -150,7 +182,7 @@ impl Program<'_> {
         let pipe = |source| Error::CannotRun { program: path.clone(), source };
         let stdout = child.stdout.take().map(tokio::process::ChildStdout::into_owned_fd).transpose().map_err(pipe)?.map(ChildStdout::from);
         let stderr = child.stderr.take().map(tokio::process::ChildStderr::into_owned_fd).transpose().map_err(pipe)?.map(ChildStderr::from);
-        Ok((Running { path, child, group: ProcessGroup(Pid::from_raw(number)) }, stdout, stderr))
+        Ok((Running { path, child, group: ProcessGroup(Pid::from_raw(number)), ended: false }, stdout, stderr))
     }
 }
 
@@ -159,15 +191,22 @@ impl Running {
     /// 8 s later, and SIGKILL when the stop budget less the time for the upload has passed or somebody insists.
     pub(crate) async fn wait(mut self, timeout: Option<Duration>, budget: Duration, shutdown: &mut Shutdown) -> Result<Ended, Error> {
         let timeout = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        let (cause, since) = tokio::select! {
-            status = self.child.wait() => {
-                let status = status.map_err(|source| Error::Wait { program: self.path.clone(), source })?;
-                return Ok(Ended { ending: ending(status), stopped: None, killed: false });
+        let (cause, since) = loop {
+            tokio::select! {
+                status = self.child.wait() => {
+                    let status = status.map_err(|source| Error::Wait { program: self.path.clone(), source })?;
+                    self.ended = true;
+                    return Ok(Ended { ending: ending(status), stopped: None, killed: false });
+                }
+                event = shutdown.event() => match event {
+                    Event::Stop(stop) => break (StopCause::Run(stop.cause), stop.at),
+                    Event::PassOn(signal) => self.group.signal(signal),
+                },
+                () = at(timeout) => break (StopCause::StepTimeout, Instant::now()),
             }
-            stop = shutdown.stopped() => (StopCause::Run(stop.cause), stop.at),
-            () = at(timeout) => (StopCause::StepTimeout, Instant::now()),
         };
         let (ending, killed) = self.stop(since + kill_after(budget), shutdown).await?;
+        self.ended = true;
         Ok(Ended { ending, stopped: Some(cause), killed })
     }
 
@@ -187,6 +226,7 @@ impl Running {
         tokio::pin!(gone);
         let mut killed = false;
         let mut interrupted_again = false;
+        let mut given_up = kill_at + AFTER_SIGKILL;
         loop {
             tokio::select! {
                 status = &mut gone => {
@@ -201,11 +241,17 @@ impl Running {
                 }
                 () = sleep_until(kill_at), if !killed => {
                     killed = true;
+                    given_up = Instant::now() + AFTER_SIGKILL;
                     group.signal(Signal::SIGKILL);
                 }
                 () = shutdown.insisted(), if !killed => {
                     killed = true;
+                    given_up = Instant::now() + AFTER_SIGKILL;
                     group.signal(Signal::SIGKILL);
+                }
+                () = sleep_until(given_up), if killed => {
+                    tracing::error!("{} does not end even after SIGKILL; it is left behind", self.path.display());
+                    return Ok((Ending::Signal(Signal::SIGKILL as i32), true));
                 }
             }
         }

@@ -3,10 +3,12 @@
 //! One thread for each pipe, so that a reader of our stdout that is slow, or gone, never keeps a signal from being handled.
 //! Never waits for ever for a pipe that a stray grandchild keeps open.
 
+use std::fs::File;
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -23,8 +25,8 @@ const CHUNK: usize = 64 * 1024;
 /// After the child's end a pipe may still hold what it wrote, at most what an unprivileged process can make a pipe hold. More than
 /// that is not from the child.
 const REST: usize = 1024 * 1024;
-/// After the child's end, so long is waited for the end of a pipe that somebody else holds open, in milliseconds.
-const LINGER: u16 = 500;
+/// After the child's end, so long is listened to whoever else holds the pipe open, silent or not.
+const LINGER: Duration = Duration::from_millis(500);
 
 /// Which of the runner's own streams the output goes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,8 +38,10 @@ pub(crate) enum Sink {
 /// What becomes of the bytes besides redaction.
 #[derive(Debug, Clone)]
 pub(crate) enum Framing {
-    /// As they are.
+    /// As they are. When nobody reads our stream any more, the rest is read and dropped: no reason to stop dbt.
     Raw,
+    /// As they are, of a program that stands in our place: it hears that nobody reads any more, as it would without us.
+    Program,
     /// Every line is JSON: what is not is wrapped, with the name of the step.
     Json { step: String },
 }
@@ -55,7 +59,7 @@ impl Pump {
     pub(crate) fn start(pipe: impl Into<OwnedFd>, sink: Sink, framing: Framing, redactor: Arc<Redactor>) -> io::Result<Self> {
         let (child_gone, child_lives) = io::pipe()?;
         let (finished, done) = oneshot::channel();
-        let pipe = std::fs::File::from(pipe.into());
+        let pipe = File::from(pipe.into());
         thread::Builder::new().name("pump".to_owned()).stack_size(256 * 1024).spawn(move || {
             pump(pipe, &child_gone, sink, framing, &redactor);
             // Nobody listens any more where the run could not wait.
@@ -72,27 +76,16 @@ impl Pump {
 }
 
 fn pump(mut pipe: impl Read + AsFd, child_gone: &PipeReader, sink: Sink, framing: Framing, redactor: &Redactor) {
-    let mut out = Outlet { stream: redactor.stream(), framing: Frame::new(framing), sink, redacted: Vec::new() };
+    let mut out = Outlet::new(redactor, framing, sink);
     let mut chunk = vec![0; CHUNK];
-    let mut rest: Option<usize> = None;
-    loop {
-        match ready(pipe.as_fd(), child_gone, rest.is_some()) {
-            Ready::Data => {}
-            Ready::ChildGone => {
-                rest = Some(REST);
-                continue;
-            }
-            Ready::Nothing => break,
-        }
+    let mut end = End::Unknown;
+    while wait(pipe.as_fd(), child_gone, &mut end) {
         match pipe.read(&mut chunk) {
             Ok(0) => break,
             Ok(length) => {
-                out.write(&chunk[..length]);
-                if let Some(left) = &mut rest {
-                    *left = left.saturating_sub(length);
-                    if *left == 0 {
-                        break;
-                    }
+                end.count(length);
+                if !out.write(&chunk[..length]) {
+                    break;
                 }
             }
             Err(error) if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) => {}
@@ -102,22 +95,57 @@ fn pump(mut pipe: impl Read + AsFd, child_gone: &PipeReader, sink: Sink, framing
     out.finish();
 }
 
-enum Ready {
-    Data,
-    ChildGone,
-    Nothing,
+/// What is known of the child's end.
+enum End {
+    Unknown,
+    /// It is gone, and what it wrote is still in the pipe: so many bytes at most.
+    Owed {
+        left: usize,
+        until: Instant,
+    },
+    /// What it wrote has been read.
+    Lingering {
+        until: Instant,
+    },
 }
 
-/// Waits for data; also for the child's end, unless that is known, and then no longer than [`LINGER`].
-fn ready(pipe: BorrowedFd<'_>, child_gone: &PipeReader, gone: bool) -> Ready {
-    let mut watched = [PollFd::new(pipe, PollFlags::POLLIN), PollFd::new(child_gone.as_fd(), PollFlags::POLLIN)];
-    let (count, timeout) = if gone { (1, PollTimeout::from(LINGER)) } else { (2, PollTimeout::NONE) };
+impl End {
+    fn count(&mut self, length: usize) {
+        if let Self::Owed { left, until } = self {
+            *left = left.saturating_sub(length);
+            if *left == 0 {
+                *self = Self::Lingering { until: *until };
+            }
+        }
+    }
+}
+
+/// Waits for data, and says whether there is more to read. What the child wrote is read however long our own reader takes; after
+/// that, nobody can hold us up for longer than [`LINGER`] after the child's end.
+fn wait(pipe: BorrowedFd<'_>, child_gone: &PipeReader, end: &mut End) -> bool {
     loop {
-        match poll(&mut watched[..count], timeout) {
-            Err(Errno::EINTR) => {}
-            Err(_) | Ok(0) => return Ready::Nothing,
-            Ok(_) if watched[0].any() == Some(true) => return Ready::Data,
-            Ok(_) => return Ready::ChildGone,
+        let mut watched = [PollFd::new(pipe, PollFlags::POLLIN), PollFd::new(child_gone.as_fd(), PollFlags::POLLIN)];
+        let (count, timeout) = match end {
+            End::Unknown => (2, PollTimeout::NONE),
+            End::Owed { .. } => (1, PollTimeout::ZERO),
+            End::Lingering { until } => match until.checked_duration_since(Instant::now()) {
+                Some(left) => (1, PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO)),
+                None => return false,
+            },
+        };
+        let ready = match poll(&mut watched[..count], timeout) {
+            Err(Errno::EINTR) => continue,
+            Err(_) => return false,
+            Ok(ready) => ready,
+        };
+        let has_data = watched[0].any() == Some(true);
+        match end {
+            End::Unknown if has_data => return true,
+            End::Unknown => *end = End::Owed { left: REST, until: Instant::now() + LINGER },
+            _ if has_data => return true,
+            End::Owed { until, .. } => *end = End::Lingering { until: *until },
+            End::Lingering { .. } if ready == 0 => return false,
+            End::Lingering { .. } => {}
         }
     }
 }
@@ -125,29 +153,35 @@ fn ready(pipe: BorrowedFd<'_>, child_gone: &PipeReader, gone: bool) -> Ready {
 /// Redaction, framing and the sink, in this order: redaction first, so that a secret which a wrapped line would cut is whole.
 struct Outlet<'a> {
     stream: Stream<'a>,
-    framing: Frame,
+    lines: Option<JsonLines>,
+    /// Ends with its reader.
+    ends: bool,
     sink: Sink,
+    /// A descriptor of its own, without the lock of the standard library: the runner's last words must not wait for a reader that has
+    /// stopped reading. `None` where the stream is closed.
+    stream_out: Option<File>,
     redacted: Vec<u8>,
 }
 
-enum Frame {
-    Raw,
-    Json(JsonLines),
-}
-
-impl Frame {
-    fn new(framing: Framing) -> Self {
-        match framing {
-            Framing::Raw => Self::Raw,
-            Framing::Json { step } => Self::Json(JsonLines::new(step)),
-        }
+impl<'a> Outlet<'a> {
+    fn new(redactor: &'a Redactor, framing: Framing, sink: Sink) -> Self {
+        let (lines, ends) = match framing {
+            Framing::Raw => (None, false),
+            Framing::Program => (None, true),
+            Framing::Json { step } => (Some(JsonLines::new(step)), false),
+        };
+        let descriptor = match sink {
+            Sink::Stdout => io::stdout().as_fd().try_clone_to_owned(),
+            Sink::Stderr => io::stderr().as_fd().try_clone_to_owned(),
+        };
+        Self { stream: redactor.stream(), lines, ends, sink, stream_out: descriptor.ok().map(File::from), redacted: Vec::new() }
     }
-}
 
-impl Outlet<'_> {
-    fn write(&mut self, bytes: &[u8]) {
+    /// Says whether to go on.
+    fn write(&mut self, bytes: &[u8]) -> bool {
         self.stream.push(bytes, &mut self.redacted);
-        self.emit(false);
+        let is_read = self.emit(false);
+        is_read || !self.ends
     }
 
     fn finish(&mut self) {
@@ -155,34 +189,20 @@ impl Outlet<'_> {
         self.emit(true);
     }
 
-    fn emit(&mut self, last: bool) {
-        match &mut self.framing {
-            Frame::Raw => write(self.sink, &self.redacted),
-            Frame::Json(lines) => {
-                let mut framed = Vec::new();
-                lines.push(&self.redacted, self.sink, &mut framed);
-                if last {
-                    lines.finish(self.sink, &mut framed);
-                }
-                write(self.sink, &framed);
+    /// Says whether somebody reads.
+    fn emit(&mut self, last: bool) -> bool {
+        if let Some(lines) = &mut self.lines {
+            let mut framed = Vec::new();
+            lines.push(&self.redacted, self.sink, &mut framed);
+            if last {
+                lines.finish(self.sink, &mut framed);
             }
+            self.redacted = framed;
         }
+        let written = self.stream_out.as_mut().map(|stream| stream.write_all(&self.redacted));
         self.redacted.clear();
         // One long line must not keep its memory for the rest of the run.
         self.redacted.shrink_to(2 * CHUNK);
+        written.is_none_or(|written| written.is_ok())
     }
-}
-
-/// A reader that is gone is no reason to stop dbt: the rest is read and dropped.
-fn write(sink: Sink, bytes: &[u8]) {
-    if bytes.is_empty() {
-        return;
-    }
-    let _ = match sink {
-        Sink::Stdout => {
-            let mut stdout = io::stdout().lock();
-            stdout.write_all(bytes).and_then(|()| stdout.flush())
-        }
-        Sink::Stderr => io::stderr().lock().write_all(bytes),
-    };
 }

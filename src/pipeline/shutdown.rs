@@ -2,8 +2,9 @@
 //!
 //! Never kills anything: it says that the run should stop, and whether somebody insists.
 
-use std::future::pending;
+use std::future::{pending, poll_fn};
 use std::io;
+use std::task::Poll;
 use std::time::Duration;
 
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
@@ -12,6 +13,16 @@ use tokio::time::{Instant, sleep_until};
 
 /// Two signals closer together than this are one request: Ctrl-C on a terminal and an orchestrator often send it twice.
 const INSISTENCE: Duration = Duration::from_secs(1);
+
+/// What means something to the program that runs and nothing to the run.
+const PASSED_ON: [Signal; 4] = [Signal::SIGQUIT, Signal::SIGUSR1, Signal::SIGUSR2, Signal::SIGWINCH];
+
+/// What comes from outside while a program runs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Event {
+    Stop(Stop),
+    PassOn(Signal),
+}
 
 /// Why the run should stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +44,7 @@ pub(crate) struct Shutdown {
     terminate: unix::Signal,
     interrupt: unix::Signal,
     hang_up: unix::Signal,
+    others: Vec<(Signal, unix::Signal)>,
     deadline: Option<Instant>,
     stop: Option<Stop>,
     /// When the first signal came, which is later than the stop if that was the deadline.
@@ -43,10 +55,15 @@ impl Shutdown {
     /// Listens from now on, whatever mask and dispositions were inherited. Needs a running runtime.
     pub(crate) fn listen() -> io::Result<Self> {
         let hang_up = unix::signal(SignalKind::hangup())?;
+        // Where SIGCHLD is ignored, as some parents hand it on, the kernel reaps our children and nobody learns how they ended. A
+        // handler, once installed, stays.
+        drop(unix::signal(SignalKind::child())?);
+        let others = PASSED_ON.map(|signal| unix::signal(SignalKind::from_raw(signal as i32)).map(|stream| (signal, stream)));
+        let others = others.into_iter().collect::<io::Result<Vec<_>>>()?;
         let terminate = unix::signal(SignalKind::terminate())?;
         let interrupt = unix::signal(SignalKind::interrupt())?;
         sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)?;
-        Ok(Self { terminate, interrupt, hang_up, deadline: None, stop: None, signalled: None })
+        Ok(Self { terminate, interrupt, hang_up, others, deadline: None, stop: None, signalled: None })
     }
 
     /// The whole run may take so long, counted from `start`.
@@ -60,14 +77,27 @@ impl Shutdown {
         self.stop
     }
 
-    /// Waits for the first request; returns at once when there has been one. May be dropped and called again.
+    /// Waits for the first request; returns at once when there has been one. Signals that only a program understands are lost, since
+    /// none runs. May be dropped and called again.
     pub(crate) async fn stopped(&mut self) -> Stop {
+        loop {
+            if let Event::Stop(stop) = self.event().await {
+                return stop;
+            }
+        }
+    }
+
+    /// Waits for the first request, or for a signal that is to be passed on. May be dropped and called again.
+    pub(crate) async fn event(&mut self) -> Event {
         if let Some(stop) = self.stop {
-            return stop;
+            return Event::Stop(stop);
         }
         let deadline = self.deadline;
         let cause = tokio::select! {
-            signal = self.signal() => Cause::Signal(signal),
+            signal = self.signal() => match signal {
+                Signal::SIGTERM | Signal::SIGINT | Signal::SIGHUP => Cause::Signal(signal),
+                other => return Event::PassOn(other),
+            },
             () = at(deadline) => Cause::Deadline,
         };
         let stop = Stop { cause, at: Instant::now() };
@@ -75,14 +105,17 @@ impl Shutdown {
             self.signalled = Some(stop.at);
         }
         self.stop = Some(stop);
-        stop
+        Event::Stop(stop)
     }
 
     /// Waits for a second signal, at least a second after the first. May be dropped and called again.
     pub(crate) async fn insisted(&mut self) {
         loop {
-            let cause = Cause::Signal(self.signal().await);
-            let at = Instant::now();
+            let signal = self.signal().await;
+            if PASSED_ON.contains(&signal) {
+                continue;
+            }
+            let (cause, at) = (Cause::Signal(signal), Instant::now());
             match self.signalled {
                 Some(first) if at.duration_since(first) >= INSISTENCE => return,
                 Some(_) => {}
@@ -96,10 +129,16 @@ impl Shutdown {
     }
 
     async fn signal(&mut self) -> Signal {
+        let others = &mut self.others;
+        let other = poll_fn(|context| {
+            let ready = others.iter_mut().find_map(|(signal, stream)| stream.poll_recv(context).is_ready().then_some(*signal));
+            ready.map_or(Poll::Pending, Poll::Ready)
+        });
         tokio::select! {
             _ = self.terminate.recv() => Signal::SIGTERM,
             _ = self.interrupt.recv() => Signal::SIGINT,
             _ = self.hang_up.recv() => Signal::SIGHUP,
+            signal = other => signal,
         }
     }
 }

@@ -11,15 +11,19 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
+use super::voice::Voice;
 use crate::config::LogFormat;
 use crate::redact::Redactor;
 
 type Shared = Arc<OnceLock<Arc<Redactor>>>;
 
 /// Takes a filter that is known to be valid.
-pub(super) fn start(format: LogFormat, filter: &str, coloured: bool, redactor: &Shared) {
+pub(super) fn start(format: LogFormat, filter: &str, coloured: bool, redactor: &Shared, voice: &Arc<Voice>) {
     let filter = EnvFilter::builder().parse_lossy(filter).and(filter_fn(is_safe));
-    let layer = tracing_subscriber::fmt::layer().with_target(false).with_ansi(coloured).with_writer(Redacting(Arc::clone(redactor)));
+    let layer = tracing_subscriber::fmt::layer()
+        .with_target(false)
+        .with_ansi(coloured)
+        .with_writer(Redacting(Arc::clone(redactor), Arc::clone(voice)));
     let layer = match format {
         LogFormat::Text => layer.with_filter(filter).boxed(),
         LogFormat::Json => layer.json().flatten_event(true).with_current_span(false).with_span_list(false).with_filter(filter).boxed(),
@@ -34,18 +38,18 @@ fn is_safe(metadata: &Metadata<'_>) -> bool {
     metadata.target().starts_with("dbt_entrypoint") || *metadata.level() == Level::ERROR
 }
 
-struct Redacting(Shared);
+struct Redacting(Shared, Arc<Voice>);
 
 impl<'a> MakeWriter<'a> for Redacting {
     type Writer = RedactingWriter<'a>;
 
     fn make_writer(&'a self) -> Self::Writer {
-        RedactingWriter(self.0.get())
+        RedactingWriter(self.0.get(), &self.1)
     }
 }
 
 /// Gets one whole event at a time.
-struct RedactingWriter<'a>(Option<&'a Arc<Redactor>>);
+struct RedactingWriter<'a>(Option<&'a Arc<Redactor>>, &'a Voice);
 
 impl Write for RedactingWriter<'_> {
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
@@ -58,7 +62,7 @@ impl Write for RedactingWriter<'_> {
             }
             None => out.extend_from_slice(event),
         }
-        io::stderr().lock().write_all(&out)?;
+        self.1.say(&out);
         Ok(event.len())
     }
 

@@ -7,10 +7,11 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::process::CommandExt;
 
+use crate::cli::CommonArgs;
 use crate::config::{Config, variable};
 
 /// Returns if there is nothing to add, or with the reason why the program could not be started again.
-pub(super) fn aws_variables(config: &Config) -> io::Result<()> {
+pub(super) fn aws_variables(args: &CommonArgs, config: &Config) -> io::Result<()> {
     let added: Vec<(&OsString, &OsString)> = config
         .from_env_file
         .iter()
@@ -19,6 +20,10 @@ pub(super) fn aws_variables(config: &Config) -> io::Result<()> {
         .collect();
     if added.is_empty() {
         return Ok(());
+    }
+    // It would be read a second time, and a pipe such as `<(sops -d …)` is empty by then.
+    if let Some(path) = [&args.env_file, &args.config].into_iter().flatten().find(|path| !path.is_file()) {
+        return Err(io::Error::other(format!("{} is no regular file; export its AWS and proxy variables instead", path.display())));
     }
     let mut arguments = std::env::args_os();
     let mut command = std::process::Command::new(std::env::current_exe()?);

@@ -34,10 +34,10 @@ pub(super) fn blank() -> Summary {
     }
 }
 
-/// The closing line of a command line that could not be understood.
-pub(super) fn reject(what: &str) {
+/// The closing line of a run of which nothing is known: a command line that could not be understood, a fault in the runner.
+pub(super) fn reject(code: ExitCode, what: &str) {
     let mut summary = blank();
-    summary.exit_code = ExitCode::Usage.number();
+    summary.exit_code = code.number();
     summary.error = Some(what.to_owned());
     report::print(&format!("{}\n", summary.line()));
 }

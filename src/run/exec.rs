@@ -44,8 +44,8 @@ fn finish(surroundings: &Surroundings, code: Result<ExitCode, Error>) -> ExitCod
 /// Fetches and composes; a signal ends that at once.
 async fn ready(args: &CommonArgs, surroundings: &Surroundings, shutdown: &mut Shutdown) -> Result<Result<(Config, Prepared), Stop>, Error> {
     let start = Instant::now();
-    let mut config = config::resolve(args, &surroundings.variables, &surroundings.home)?;
-    adopt::aws_variables(&config).map_err(Error::Restart)?;
+    let mut config = config::resolve(args, &surroundings.files, &surroundings.variables, &surroundings.home)?;
+    adopt::aws_variables(args, &config).map_err(Error::Restart)?;
     say_where(&config);
     shutdown.set_deadline(start, config.deadline);
     let fetched = async {
@@ -81,7 +81,7 @@ async fn one(args: &CommonArgs, command: &[OsString], surroundings: &Surrounding
         stdin: std::os::fd::AsFd::as_fd(&stdin).try_clone_to_owned().map_or_else(|_| Stdio::null(), Stdio::from),
     };
     let redactor = Arc::clone(&prepared.redactor);
-    let ended = pipeline::run_program(program, &Framing::Raw, &redactor, None, config.stop_timeout, shutdown).await?;
+    let ended = pipeline::run_program(program, &Framing::Program, &redactor, None, config.stop_timeout, shutdown).await?;
     Ok(code(ended))
 }
 

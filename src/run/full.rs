@@ -26,12 +26,12 @@ pub(super) async fn run(args: &RunArgs, surroundings: &Surroundings, shutdown: &
     let start = Instant::now();
     let mut summary = closing::blank();
     let mut budget = STOP_TIMEOUT;
-    let code = match config::resolve_run(args, &surroundings.variables, &surroundings.home) {
+    let code = match config::resolve_run(args, &surroundings.files, &surroundings.variables, &surroundings.home) {
         Err(error) => closing::refused(&error.into(), &mut summary, &surroundings.console),
         Ok((config, plan)) => {
             shutdown.set_deadline(start, config.deadline);
             budget = config.stop_timeout;
-            known(config, plan, &mut summary, surroundings, shutdown).await
+            known(args, config, plan, &mut summary, surroundings, shutdown).await
         }
     };
     summary.exit_code = code.number();
@@ -41,6 +41,7 @@ pub(super) async fn run(args: &RunArgs, surroundings: &Surroundings, shutdown: &
 
 /// The settings are known, so the summary can say what was to be done.
 async fn known(
+    args: &RunArgs,
     mut config: Config,
     plan: Pipeline,
     summary: &mut Summary,
@@ -48,7 +49,7 @@ async fn known(
     shutdown: &mut Shutdown,
 ) -> ExitCode {
     closing::announce(summary, &config, &plan);
-    if let Err(error) = adopt::aws_variables(&config) {
+    if let Err(error) = adopt::aws_variables(&args.common, &config) {
         return closing::refused(&Error::Restart(error), summary, &surroundings.console);
     }
     say_where(&config);

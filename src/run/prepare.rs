@@ -41,12 +41,12 @@ pub(super) enum Error {
 impl Error {
     pub(super) fn code(&self) -> ExitCode {
         match self {
-            Self::Settings(_) => ExitCode::Usage,
+            Self::Settings(_) | Self::Restart(_) => ExitCode::Usage,
             Self::Aws(error) => error.into(),
             Self::Credentials(error) => error.into(),
             Self::Environment(error) => error.into(),
             Self::Program(error) => error.into(),
-            Self::Project(_) | Self::Restart(_) => ExitCode::Internal,
+            Self::Project(_) => ExitCode::Internal,
             Self::Faults { code, .. } => *code,
         }
     }
@@ -69,6 +69,7 @@ pub(super) async fn aws(config: &Config, publish: Option<&Publish>) -> Result<Op
     if !config.credentials.is_remote() && !to_s3 {
         return Ok(None);
     }
+    refuse_control_characters(config)?;
     let text = |name| variable(&config.variables, name).map(|value| value.to_string_lossy().into_owned());
     let settings = aws::Settings {
         ca_bundle: variable(&config.variables, "AWS_CA_BUNDLE").map(PathBuf::from),
@@ -76,6 +77,19 @@ pub(super) async fn aws(config: &Config, publish: Option<&Publish>) -> Result<Op
         max_attempts: text("AWS_MAX_ATTEMPTS"),
     };
     Ok(Some(aws::load(&settings).await?))
+}
+
+/// The SDK makes HTTP headers of these, and panics on a line end that came along from a file.
+fn refuse_control_characters(config: &Config) -> Result<(), Error> {
+    let names = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_DEFAULT_REGION"];
+    let is_bad =
+        |name: &&str| variable(&config.variables, name).is_some_and(|value| value.as_encoded_bytes().iter().any(u8::is_ascii_control));
+    let faults: Vec<String> = names
+        .iter()
+        .filter(|name| is_bad(name))
+        .map(|name| format!("variable {name}: holds a control character, such as a line end"))
+        .collect();
+    if faults.is_empty() { Ok(()) } else { Err(Error::Faults { code: ExitCode::Usage, faults, hints: Vec::new() }) }
 }
 
 /// The place of the artifacts, if there is one.

@@ -20,6 +20,7 @@ mod credential_sources;
 mod docs_in_a_browser;
 mod every_setting;
 mod happy_path;
+mod hostile_surroundings;
 mod injected_environment;
 mod json_log;
 mod ledger;

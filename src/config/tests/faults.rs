@@ -133,7 +133,7 @@ fn a_run_needs_a_project_and_exec_does_not() {
     std::fs::remove_file(scene.path("dbt_project.yml")).unwrap();
     let fault = one(&scene);
     assert!(fault.starts_with("no dbt project in /") && fault.contains("--project-dir"), "{fault}");
-    assert!(resolve(&CommonArgs::default(), &scene.variables, scene.home.path()).is_ok());
+    assert!(resolve(&CommonArgs::default(), &Files::read(&CommonArgs::default()), &scene.variables, scene.home.path()).is_ok());
     scene.write("dbt_project.yml", "version: 1\n");
     assert!(one(&scene).starts_with("~/dbt_project.yml: has no name"));
     scene.write("dbt_project.yml", "name: shop\nname: [\n");

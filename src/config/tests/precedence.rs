@@ -173,7 +173,8 @@ fn a_null_in_the_settings_file_counts_as_unset_and_an_empty_value_is_a_fault() {
 fn the_log_filter_comes_from_flags_variable_files_and_default() {
     let level = |scene: &Scene| {
         let words = ["dbt-entrypoint".to_owned()].into_iter().chain(scene.flags.iter().cloned());
-        let (_, level) = log_settings(&Cli::try_parse_from(words).unwrap().run.common, &scene.variables);
+        let args = Cli::try_parse_from(words).unwrap().run.common;
+        let (_, level) = log_settings(&args, &Files::read(&args), &scene.variables);
         level.0
     };
     let full = || Scene::new().settings("log: trace\n").env_file("DBT_ENTRYPOINT_LOG=debug\n");

@@ -29,7 +29,11 @@ fn project() -> TempDir {
 
 fn config(project: &Path) -> Config {
     let variables: Variables = [("DBT_ENTRYPOINT_CREDENTIALS".into(), "none".into())].into();
-    config::resolve(&crate::cli::CommonArgs::default(), &variables, project).unwrap()
+    {
+        let args = crate::cli::CommonArgs::default();
+        config::resolve(&args, &config::Files::read(&args), &variables, project)
+    }
+    .unwrap()
 }
 
 /// The files below a directory, in order.
