@@ -119,10 +119,15 @@ impl Publisher {
         Ok(destination.put(Object { key, body: Body::Bytes(format!("{line}\n").into_bytes()), no_cache: false }).await?)
     }
 
-    /// Publishes the docs and says how many files they are. When one of them holds a secret, none goes out: what is there fits together.
-    pub(crate) async fn publish_docs(&self) -> Result<usize, Vec<Error>> {
-        let Some(destination) = &self.destination else { return Ok(0) };
-        let (last, first) = self.docs()?.into_iter().partition::<Vec<_>, _>(|(key, _)| LAST.contains(&key.as_str()));
+    /// Publishes the docs and says how many files went out, and what went wrong. When one of them holds a secret, none goes out: what
+    /// is there fits together.
+    pub(crate) async fn publish_docs(&self) -> (usize, Vec<Error>) {
+        let Some(destination) = &self.destination else { return (0, Vec::new()) };
+        let docs = match self.docs().await {
+            Ok(docs) => docs,
+            Err(errors) => return (0, errors),
+        };
+        let (last, first) = docs.into_iter().partition::<Vec<_>, _>(|(key, _)| LAST.contains(&key.as_str()));
         let mut published = 0;
         let mut errors = Vec::new();
         let mut uploads = JoinSet::new();
@@ -148,14 +153,16 @@ impl Publisher {
                 }
             }
         }
-        if errors.is_empty() { Ok(published) } else { Err(errors) }
+        (published, errors)
     }
 
     /// The files of the docs by key, each scanned.
-    fn docs(&self) -> Result<Vec<(String, Source)>, Vec<Error>> {
+    async fn docs(&self) -> Result<Vec<(String, Source)>, Vec<Error>> {
         let mut docs = Vec::new();
         let mut errors = Vec::new();
         for path in Found::below(&self.target).written_since(&self.before) {
+            // Scanning takes the thread; between two files it listens to signals.
+            tokio::task::yield_now().await;
             match (path.to_str(), self.source(&path)) {
                 (None, _) => errors.push(Error::Name { path: self.target.join(path) }),
                 (Some(key), Ok(source)) => docs.extend(source.map(|source| (key.to_owned(), source))),

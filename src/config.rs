@@ -132,10 +132,12 @@ pub(crate) fn resolve_run(args: &RunArgs, files: &Files, inherited: &Variables, 
     let config = common(&layers, &args.common, home, &mut faults);
     values::engine(&layers, args.pipeline.engine.as_deref(), &mut faults);
     let steps = steps::resolve(&layers, args, &mut faults);
-    if config.project_name.is_none() && !layers.has_unread_file() {
+    let publish = destination::resolve(&layers, args, &config, &mut faults);
+    // A project that is not there is a fault of its own, told with the others before step one, unless the settings end the run.
+    let is_there = config.project_dir.join("dbt_project.yml").exists();
+    if config.project_name.is_none() && !layers.has_unread_file() && (is_there || !faults.is_empty()) {
         faults.push(paths::missing_project(&config.project_dir));
     }
-    let publish = destination::resolve(&layers, args, &config, &mut faults);
     finish((config, Pipeline { steps, target: args.nodes.target.clone(), publish }), faults)
 }
 

@@ -125,6 +125,8 @@ async fn one(step: &Step, stage: &Stage, shutdown: &mut Shutdown) -> Outcome {
 
 /// The request to stop, asked for without waiting.
 async fn already_stopped(shutdown: &mut Shutdown) -> Option<Stop> {
+    // A signal that came while this thread was busy is noticed only once the runtime has looked.
+    tokio::task::yield_now().await;
     tokio::select! {
         biased;
         stop = shutdown.stopped() => Some(stop),
@@ -148,7 +150,7 @@ fn log(outcome: &Outcome) {
     let seconds = outcome.seconds;
     match (outcome.status, &outcome.fault) {
         (Status::Success, _) => tracing::info!("step {name}: success in {seconds:.1} s"),
-        (Status::Warned, _) => tracing::warn!("step {name}: failed with exit code {:?}, which is only a warning", outcome.exit_code),
+        (Status::Warned, _) => tracing::warn!("step {name}: {}, which is only a warning", outcome.in_words()),
         (_, Some(fault)) => tracing::error!("step {name}: {fault}"),
         (status, None) => tracing::error!("step {name}: {status} after {seconds:.1} s{}", outcome.explanation()),
     }
@@ -174,5 +176,13 @@ mod tests {
             let step = Step { name: "x".to_owned(), command, on_failure: OnFailure::Stop, timeout: None };
             assert_eq!(is_plain_deps(&step), expected, "{step:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_signal_that_came_while_the_thread_was_busy_is_noticed_between_two_steps() {
+        let mut shutdown = Shutdown::listen().unwrap();
+        assert!(already_stopped(&mut shutdown).await.is_none());
+        nix::sys::signal::raise(nix::sys::signal::Signal::SIGTERM).unwrap();
+        assert!(already_stopped(&mut shutdown).await.is_some());
     }
 }

@@ -28,7 +28,9 @@ pub(crate) enum Error {
 impl Error {
     pub(crate) fn hint(&self) -> String {
         let Self::Copy { .. } = self;
-        "make the project writable, or give the container a writable temporary directory (a tmpfs or volume at /tmp, or TMPDIR)".to_owned()
+        "make the project writable; or make all of it readable, and give the container a writable temporary directory (a tmpfs or volume \
+         at /tmp, or TMPDIR)"
+            .to_owned()
     }
 }
 
@@ -48,18 +50,20 @@ impl Workspace {
     /// settings are made to point at the copy.
     ///
     /// dbt with a read-only project exits with 2, without a word where `logs/` is missing.
-    pub(crate) fn prepare(config: &mut Config) -> Result<Self, Error> {
+    pub(crate) async fn prepare(config: &mut Config) -> Result<Self, Error> {
         let project = config.project_dir.clone();
         let target = target_path(&project, &config.variables);
         if !project.join("dbt_project.yml").is_file() || is_writable(&project, &target) {
             return Ok(Self { target: project.join(target), directory: project, _copy: None });
         }
-        Self::in_copy(config, &target).map_err(|source| Error::Copy { project, source })
+        let (from, without) = (project.clone(), target.clone());
+        // On a thread of its own: a large project takes seconds, and a signal must not wait for it.
+        let copied = tokio::task::spawn_blocking(move || copy(&from, &without)).await.unwrap_or_else(|error| Err(error.into()));
+        Ok(Self::in_copy(config, &target, copied.map_err(|source| Error::Copy { project, source })?))
     }
 
-    fn in_copy(config: &mut Config, target: &Path) -> io::Result<Self> {
+    fn in_copy(config: &mut Config, target: &Path, copy: TempDir) -> Self {
         let project = config.project_dir.clone();
-        let copy = copy(&project, target)?;
         let directory = copy.path().to_owned();
         tracing::info!("{} cannot be written to: the steps run in the copy {}", project.display(), directory.display());
         if let Some(profiles) = &mut config.profiles_dir
@@ -68,14 +72,21 @@ impl Workspace {
             *profiles = directory.join(inside).components().collect();
         }
         config.project_dir.clone_from(&directory);
-        Ok(Self { target: directory.join(target), directory, _copy: Some(copy) })
+        Self { target: directory.join(target), directory, _copy: Some(copy) }
     }
 }
 
 /// `DBT_TARGET_PATH`, else `target-path` of dbt_project.yml, else `target`; relative to the project unless absolute.
 fn target_path(project: &Path, variables: &Variables) -> PathBuf {
     let from_variable = profile::engine_variable(variables, "TARGET_PATH");
-    let from_file = || ProjectFile::read(project).ok()?.text("target-path").and_then(|text| jinja::render(&text, variables));
+    let from_file = || {
+        let text = ProjectFile::read(project).ok()?.text("target-path")?;
+        let path = jinja::render(&text, variables);
+        if path.is_none() {
+            tracing::warn!("target-path of dbt_project.yml cannot be told ({text}); set DBT_TARGET_PATH, or nothing may be published");
+        }
+        path
+    };
     PathBuf::from(from_variable.or_else(from_file).unwrap_or_else(|| "target".to_owned()))
 }
 
@@ -104,7 +115,8 @@ fn copy(project: &Path, target: &Path) -> io::Result<TempDir> {
             std::fs::create_dir_all(place)?;
         } else if entry.file_type().is_file() {
             // Contents alone: a copied mode of 0444 would keep dbt from replacing the file.
-            io::copy(&mut std::fs::File::open(entry.path())?, &mut std::fs::File::create(place)?)?;
+            let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", entry.path().display()));
+            io::copy(&mut std::fs::File::open(entry.path()).map_err(named)?, &mut std::fs::File::create(place)?)?;
         }
     }
     Ok(copy)

@@ -70,17 +70,21 @@ fn on_runtime(args: &CommonArgs, is_run: bool, story: impl AsyncFnOnce(&Surround
     let (format, level) = config::log_settings(args, &files, &variables);
     let coloured = io::stderr().is_terminal() && variable(&variables, "NO_COLOR").is_none();
     let console = Console::start(format, &level.0, coloured);
-    let failed = |error: &io::Error| {
-        console.error(error, None);
+    let failed = |what: &str, error: &io::Error| {
+        let what = format!("{what}: {error}");
+        console.error(&io::Error::other(what.clone()), None);
+        if is_run {
+            closing::reject(ExitCode::Internal, &what);
+        }
         ExitCode::Internal
     };
     let home = match std::env::current_dir() {
         Ok(home) => home,
-        Err(error) => return failed(&error),
+        Err(error) => return failed("the working directory cannot be found", &error),
     };
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return failed(&error),
+        Err(error) => return failed("the runtime cannot be started", &error),
     };
     silence_panics(&console);
     let story = async {
@@ -89,7 +93,7 @@ fn on_runtime(args: &CommonArgs, is_run: bool, story: impl AsyncFnOnce(&Surround
                 let surroundings = Surroundings { variables, files, home, console: console.clone() };
                 story(&surroundings, &mut shutdown).await
             }
-            Err(error) => failed(&error),
+            Err(error) => failed("signals cannot be listened to", &error),
         }
     };
     // What panics is a fault of ours or of a library. The run still ends as promised: with its code, its line and no backtrace.
@@ -111,7 +115,8 @@ fn usage(error: &clap::Error) -> u8 {
         return ExitCode::Success.number();
     }
     let text = error.render().to_string();
-    let what = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+    let said = text.lines().take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more")).map(str::trim);
+    let what = said.filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ").trim_start_matches("error: ").to_owned();
     if wants_json() {
         Console::new(LogFormat::Json).error(&io::Error::other(what.clone()), Some("see --help"));
     } else {

@@ -60,11 +60,11 @@ pub(crate) enum Destination {
 }
 
 impl Destination {
-    /// `custom_endpoint`: not AWS itself, so buckets are part of the path and not of the host name.
-    pub(crate) fn new(location: &Location, aws: Option<&SdkConfig>, custom_endpoint: bool) -> Option<Self> {
+    /// `None` for a bucket without AWS.
+    pub(crate) fn new(location: &Location, aws: Option<&SdkConfig>) -> Option<Self> {
         match location {
             Location::S3 { bucket, prefix, owner, encryption } => {
-                Some(Self::S3(S3::new(aws?, bucket.clone(), prefix.clone(), owner.clone(), encryption.clone(), custom_endpoint)))
+                Some(Self::S3(S3::new(aws?, bucket.clone(), prefix.clone(), owner.clone(), encryption.clone())))
             }
             Location::Directory(path) => Some(Self::Directory(path.clone())),
         }

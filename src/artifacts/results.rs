@@ -2,7 +2,8 @@
 //!
 //! Reads the few fields it needs, so that a new version of the file changes nothing; never judges a step by them.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 
 use crate::config::Step;
 
@@ -38,18 +39,28 @@ struct File {
 
 #[derive(Deserialize)]
 struct Node {
-    #[serde(default)]
-    status: String,
-    #[serde(default)]
-    unique_id: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "text")]
+    status: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    unique_id: Option<String>,
+    #[serde(default, deserialize_with = "text")]
     message: Option<String>,
     /// In sources.json, for a source that could not be asked.
-    #[serde(default)]
-    error: Option<serde_json::Value>,
+    #[serde(default, deserialize_with = "text")]
+    error: Option<String>,
     /// In sources.json: the age of the youngest row, in seconds.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "number")]
     max_loaded_at_time_ago_in_s: Option<f64>,
+}
+
+/// A text, or nothing where a field holds something else: one odd node must not hide all others.
+fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Ok(Value::deserialize(deserializer)?.as_str().map(str::to_owned))
+}
+
+/// The same for a number.
+fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+    Ok(Value::deserialize(deserializer)?.as_f64())
 }
 
 /// Whether the results of a step are worth keeping as the run's: those of `docs generate` and `compile` say only that the SQL of a
@@ -73,17 +84,18 @@ pub(super) fn read(step: &str, content: &[u8]) -> Option<Results> {
     let file: File = serde_json::from_slice(content).ok()?;
     let mut results = Results::default();
     for node in file.results {
-        match node.status.as_str() {
+        match node.status.as_deref().unwrap_or_default() {
             "success" | "pass" | "no-op" | "reused" => results.nodes.success += 1,
             "warn" => results.nodes.warn += 1,
             "skipped" => results.nodes.skipped += 1,
             // error, fail, runtime error, partial success: dbt itself exits with 1 for each.
             _ => {
                 results.nodes.error += 1;
-                let message = node.message.or_else(|| node.error.and_then(|error| error.as_str().map(str::to_owned)));
+                let message = node.message.or(node.error);
                 let stale = || node.max_loaded_at_time_ago_in_s.map(|age| format!("stale: the youngest row is {} old", duration(age)));
-                let message = message.filter(|message| !message.is_empty()).or_else(stale).unwrap_or(node.status);
-                results.failed.push(FailedNode { step: step.to_owned(), node: node.unique_id, message });
+                let message = message.filter(|message| !message.is_empty()).or_else(stale).or(node.status).unwrap_or_default();
+                let node = node.unique_id.unwrap_or_default();
+                results.failed.push(FailedNode { step: step.to_owned(), node, message });
             }
         }
     }
@@ -119,6 +131,14 @@ mod tests {
         let failed = read("freshness", sources.to_string().as_bytes()).unwrap().failed;
         assert_eq!(failed[0].message, "stale: the youngest row is 2days old");
         assert_eq!(failed[1].message, "relation does not exist");
+    }
+
+    #[test]
+    fn an_odd_node_hides_no_other() {
+        let results =
+            serde_json::json!({"results": [{"status": null, "message": 5}, {"status": "error", "unique_id": "b", "message": "boom"}]});
+        let results = read("run", results.to_string().as_bytes()).unwrap();
+        assert_eq!((results.nodes.error, results.failed[1].message.as_str()), (2, "boom"));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::config::Config;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumAlgorithm, ServerSideEncryption};
+use aws_types::service_config::ServiceConfigKey;
 
 use super::destination::{self, Body, Object};
 use crate::aws::{Fault, FaultKind, arn};
@@ -21,6 +22,8 @@ const CHECK: Duration = Duration::from_secs(10);
 /// An upload is given ten seconds and another ten for each started 2 MiB: a link of 200 KB/s is slow, a slower one is broken.
 const PATIENCE: Duration = Duration::from_secs(10);
 const BYTES_PER_PATIENCE: u64 = 2 << 20;
+/// So many times that patience for all attempts and the pauses between them, unless more attempts are asked for than most do.
+const ATTEMPTS: u32 = 6;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
@@ -58,15 +61,11 @@ pub(crate) struct S3 {
 }
 
 impl S3 {
-    pub(super) fn new(
-        aws: &SdkConfig,
-        bucket: String,
-        prefix: String,
-        owner: Option<String>,
-        encryption: Option<Encryption>,
-        custom_endpoint: bool,
-    ) -> Self {
-        let path_style = custom_endpoint || aws.endpoint_url().is_some();
+    pub(super) fn new(aws: &SdkConfig, bucket: String, prefix: String, owner: Option<String>, encryption: Option<Encryption>) -> Self {
+        // Not AWS itself: the bucket is part of the path there, since no name server knows it as a host.
+        let key = ServiceConfigKey::builder().service_id("S3").env("AWS_ENDPOINT_URL").profile("endpoint_url").build().ok();
+        let own = key.and_then(|key| aws.service_config()?.load_config(key));
+        let path_style = own.is_some() || aws.endpoint_url().is_some();
         let config: Config = aws_sdk_s3::config::Builder::from(aws).force_path_style(path_style).build();
         let region = aws.region().map(ToString::to_string);
         let timeouts = aws.timeout_config().cloned();
@@ -131,10 +130,20 @@ impl S3 {
             Some(Encryption::Kms(id)) => request.server_side_encryption(ServerSideEncryption::AwsKms).set_ssekms_key_id(id.clone()),
         };
         let result = request.customize().config_override(Config::builder().timeout_config(self.patience(size)));
-        match result.send().await {
-            Ok(_) => Ok(()),
-            Err(error) => {
-                let source = Box::new(Fault::of(&error));
+        // Attempts have limits of their own, but an answer that comes drop by drop keeps to all of them.
+        let limit = self.patience(size).read_timeout().unwrap_or(PATIENCE).saturating_mul(ATTEMPTS);
+        let result = tokio::time::timeout(limit, result.send()).await;
+        match result.map(|sent| sent.map_err(|error| Fault::of(&error))) {
+            Ok(Ok(_)) => Ok(()),
+            failed => {
+                let dripping = || Fault {
+                    kind: FaultKind::Unreachable,
+                    code: None,
+                    status: None,
+                    message: format!("no complete answer within {} s", limit.as_secs()),
+                    hint: None,
+                };
+                let source = Box::new(failed.map_or_else(|_| dripping(), |sent| sent.err().unwrap_or_else(dripping)));
                 let hint = self.hint(&source, &key);
                 Err(Error::Put { bucket: self.bucket.clone(), key, hint, source }.into())
             }

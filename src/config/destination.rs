@@ -130,6 +130,9 @@ fn parse(text: &str) -> Result<Location, String> {
         return Ok(Location::S3 { bucket: bucket.to_owned(), prefix: prefix.to_owned(), owner: None, encryption: None });
     }
     if text.starts_with("file:") {
+        if text.contains(['?', '#']) {
+            return Err(format!("{text:?} holds '?' or '#'; write %3F or %23 for them"));
+        }
         let path = Url::parse(text).ok().filter(|_| text.starts_with("file:///")).and_then(|url| url.to_file_path().ok());
         return path.map(Location::Directory).ok_or_else(|| format!("{text:?} is not file:///absolute/directory"));
     }

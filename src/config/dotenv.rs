@@ -44,6 +44,8 @@ impl EnvFile {
 
 fn entries(text: &str, path: &Path, faults: &mut Vec<String>) -> Vec<(usize, String, String)> {
     let mut entries = Vec::new();
+    // Editors on Windows put a byte order mark before the first name.
+    let text = text.trim_start_matches('\u{feff}');
     for (index, line) in text.lines().enumerate() {
         let start = line.trim_start();
         if start.is_empty() || start.starts_with('#') {

@@ -89,6 +89,15 @@ impl Outcome {
         }
     }
 
+    /// How a step ended whose failure is only a warning.
+    pub(super) fn in_words(&self) -> String {
+        match (self.stopped, self.exit_code) {
+            (Some(_), _) => format!("stopped by its timeout after {:.1} s", self.seconds),
+            (None, Some(code)) => format!("failed (exit code {code})"),
+            (None, None) => "failed".to_owned(),
+        }
+    }
+
     /// What an operator should know about an end that was no ordinary exit, with a separator before it.
     pub(crate) fn explanation(&self) -> String {
         match (self.status, self.stopped, self.exit_code) {

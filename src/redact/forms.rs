@@ -49,6 +49,8 @@ fn json(value: &[u8], ascii_only: bool) -> Vec<u8> {
                 '\u{8}' => out.extend_from_slice(br"\b"),
                 '\u{c}' => out.extend_from_slice(br"\f"),
                 control if control < ' ' => escape(u32::from(control), &mut out),
+                // Python counts it among what is not ASCII.
+                '\u{7f}' if ascii_only => escape(0x7f, &mut out),
                 other if other.is_ascii() || !ascii_only => out.extend_from_slice(other.encode_utf8(&mut [0; 4]).as_bytes()),
                 other => other.encode_utf16(&mut [0; 2]).iter().for_each(|unit| escape(u32::from(*unit), &mut out)),
             }

@@ -73,6 +73,12 @@ fn knows_the_escaped_forms() {
 }
 
 #[test]
+fn knows_how_python_writes_a_delete_character() {
+    let redactor = redactor(&["pass\u{7f}word"]);
+    assert_eq!(redactor.text(r#"{"password": "pass\u007fword"}"#), r#"{"password": "*****"}"#);
+}
+
+#[test]
 fn leaves_short_values_and_other_bytes_alone() {
     let redactor = redactor(&["short", "long-enough"]);
     let input = b"short \xff\xfe long-enough\xf0 short";

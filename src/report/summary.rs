@@ -88,7 +88,7 @@ impl Summary {
         settings.into_iter().flatten().for_each(&mut change);
     }
 
-    /// One line of JSON under 16 KiB: messages are cut first, then nodes left out, then everything else that has no bound.
+    /// One line of JSON under 16 KiB: messages are cut first, then failed nodes and at last the counts left out.
     pub(crate) fn line(&self) -> String {
         let mut summary = self.clone();
         summary.failed.truncate(MOST_FAILED);
@@ -105,6 +105,7 @@ impl Summary {
             }
         }
         summary.failed.clear();
+        summary.steps.iter_mut().for_each(|step| step.nodes = None);
         serde_json::to_string(&summary).unwrap_or_default()
     }
 }
@@ -173,7 +174,8 @@ mod tests {
         let node = FailedNode { step: "run".to_owned(), node: "n".repeat(30_000), message: "\u{1}😀".repeat(30_000) };
         summary.failed = vec![node; 500];
         summary.error = Some("e".repeat(100_000));
-        let step = StepLine { name: "s".repeat(40), ..summary.steps[0].clone() };
+        let nodes = Nodes { success: 12345, error: 12345, warn: 12345, skipped: 12345 };
+        let step = StepLine { name: "s".repeat(40), seconds: 12345.678, nodes: Some(nodes), ..summary.steps[0].clone() };
         summary.steps = vec![step; 99];
         let line = summary.line();
         assert!(line.len() < LIMIT, "{} bytes", line.len());

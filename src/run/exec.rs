@@ -4,7 +4,8 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::os::fd::AsFd;
+use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
 
@@ -16,6 +17,8 @@ use crate::cli::CommonArgs;
 use crate::config::{self, Config};
 use crate::exit_code::ExitCode;
 use crate::pipeline::{self, Ended, Ending, Framing, Program, Shutdown, Stop, StopCause};
+use crate::project::Workspace;
+use crate::report;
 
 /// Runs one program and ends as it ends.
 pub(super) async fn run(args: &CommonArgs, command: &[OsString], surroundings: &Surroundings, shutdown: &mut Shutdown) -> ExitCode {
@@ -24,8 +27,8 @@ pub(super) async fn run(args: &CommonArgs, command: &[OsString], surroundings: &
 
 /// Prints what would be injected.
 pub(super) async fn list(args: &CommonArgs, surroundings: &Surroundings, shutdown: &mut Shutdown) -> ExitCode {
-    let listed = ready(args, surroundings, shutdown).await.map(|ready| match ready {
-        Ok((_, prepared)) => {
+    let listed = ready(args, false, surroundings, shutdown).await.map(|ready| match ready {
+        Ok(Ready { prepared, .. }) => {
             surroundings.console.injected(prepared.environment.injected.iter().map(|variable| (variable.name, variable.origin.as_str())));
             ExitCode::Success
         }
@@ -41,8 +44,21 @@ fn finish(surroundings: &Surroundings, code: Result<ExitCode, Error>) -> ExitCod
     })
 }
 
+/// What `exec` and `env` have in common.
+struct Ready {
+    config: Config,
+    prepared: Prepared,
+    /// The copy of a project that cannot be written to; `None` for `env`, which writes nothing.
+    _workspace: Option<Workspace>,
+}
+
 /// Fetches and composes; a signal ends that at once.
-async fn ready(args: &CommonArgs, surroundings: &Surroundings, shutdown: &mut Shutdown) -> Result<Result<(Config, Prepared), Stop>, Error> {
+async fn ready(
+    args: &CommonArgs,
+    writes: bool,
+    surroundings: &Surroundings,
+    shutdown: &mut Shutdown,
+) -> Result<Result<Ready, Stop>, Error> {
     let start = Instant::now();
     let mut config = config::resolve(args, &surroundings.files, &surroundings.variables, &surroundings.home)?;
     adopt::aws_variables(args, &config).map_err(Error::Restart)?;
@@ -51,37 +67,43 @@ async fn ready(args: &CommonArgs, surroundings: &Surroundings, shutdown: &mut Sh
     let fetched = async {
         let aws = prepare::aws(&config, None).await?;
         let connection = prepare::login(&config, aws.as_ref()).await?;
-        Ok::<_, Error>((aws, connection))
+        let workspace = if writes { workspace(&mut config).await } else { None };
+        Ok::<_, Error>((aws, connection, workspace))
     };
-    let (aws, connection) = tokio::select! {
+    let (aws, connection, workspace) = tokio::select! {
         biased;
         stop = shutdown.stopped() => return Ok(Err(stop)),
         fetched = fetched => fetched?,
     };
-    let prepared = prepare::child(&mut config, &connection, aws.as_ref(), &surroundings.console)?;
-    Ok(Ok((config, prepared)))
+    let prepared = prepare::child(&config, &connection, aws.as_ref(), &surroundings.console)?;
+    Ok(Ok(Ready { config, prepared, _workspace: workspace }))
+}
+
+/// A program need not be dbt and need not write into the project, so a copy that cannot be made is no reason not to start it.
+async fn workspace(config: &mut Config) -> Option<Workspace> {
+    Workspace::prepare(config).await.inspect_err(|error| tracing::warn!("{}", report::chain(error))).ok()
 }
 
 async fn one(args: &CommonArgs, command: &[OsString], surroundings: &Surroundings, shutdown: &mut Shutdown) -> Result<ExitCode, Error> {
-    let (config, prepared) = match ready(args, surroundings, shutdown).await? {
+    let ready = match ready(args, true, surroundings, shutdown).await? {
         Ok(ready) => ready,
         Err(stop) => return Ok(stop.cause.into()),
     };
     let (name, arguments) = command.split_first().map_or((Path::new("dbt"), &[][..]), |(name, arguments)| (Path::new(name), arguments));
     // `dbt` is the dbt of the settings.
-    let name: PathBuf = if name == Path::new("dbt") { config.dbt.clone() } else { name.to_owned() };
-    let variables = &prepared.environment.variables;
-    let path = pipeline::find_program(&name, variables, &surroundings.home)?;
+    let name = if name == Path::new("dbt") { &ready.config.dbt } else { name };
+    let variables = &ready.prepared.environment.variables;
+    let path = pipeline::find_program(name, variables, &surroundings.home)?;
     let stdin = io::stdin();
     let program = Program {
         path,
         arguments: arguments.to_vec(),
         variables,
         directory: None,
-        stdin: std::os::fd::AsFd::as_fd(&stdin).try_clone_to_owned().map_or_else(|_| Stdio::null(), Stdio::from),
+        stdin: stdin.as_fd().try_clone_to_owned().map_or_else(|_| Stdio::null(), Stdio::from),
     };
-    let redactor = Arc::clone(&prepared.redactor);
-    let ended = pipeline::run_program(program, &Framing::Program, &redactor, None, config.stop_timeout, shutdown).await?;
+    let redactor = Arc::clone(&ready.prepared.redactor);
+    let ended = pipeline::run_program(program, &Framing::Program, &redactor, None, ready.config.stop_timeout, shutdown).await?;
     Ok(code(ended))
 }
 

@@ -15,7 +15,7 @@ use crate::cli::RunArgs;
 use crate::config::{self, Config, Pipeline, Publish};
 use crate::exit_code::ExitCode;
 use crate::pipeline::{self, Shutdown, Stage};
-use crate::project::Workspace;
+use crate::project::{Workspace, packages};
 use crate::report::Summary;
 
 /// Where the closing line has to be out if the settings do not say.
@@ -57,7 +57,7 @@ async fn known(
         Ok(aws) => aws,
         Err(error) => return closing::refused(&error, summary, &surroundings.console),
     };
-    let destination = prepare::destination(&config, &plan.publish, aws.as_ref());
+    let destination = prepare::destination(&plan.publish, aws.as_ref());
     let staged = tokio::select! {
         biased;
         stop = shutdown.stopped() => Err(stop),
@@ -103,19 +103,22 @@ async fn stage(
             unusable = &mut check => (login.await?, unusable),
         }
     };
+    // Before the project is copied: in the copy, links of local packages have become directories.
+    let packages_installed = packages::installed(&config.project_dir);
+    let workspace = Workspace::prepare(config).await?;
     let prepared = prepare::child(config, &connection, aws, &surroundings.console)?;
     let variables = &prepared.environment.variables;
     let dbt = preflight::check(config, variables, plan.target.as_deref(), unusable.as_ref(), &surroundings.home)?;
     let stage = Stage {
         dbt,
-        directory: prepared.workspace.directory.clone(),
+        directory: workspace.directory.clone(),
         environment: prepared.environment,
         redactor: prepared.redactor,
         log_format: config.log_format,
         stop_timeout: config.stop_timeout,
-        packages_installed: prepared.packages_installed,
+        packages_installed,
     };
-    Ok((stage, prepared.workspace))
+    Ok((stage, workspace))
 }
 
 /// Steps, then artifacts.

@@ -5,6 +5,9 @@
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::timeout;
 
 use crate::artifacts::Destination;
 use crate::aws::{self, Aws};
@@ -13,9 +16,13 @@ use crate::credentials::{self, Connection};
 use crate::environment::{self, Environment};
 use crate::exit_code::ExitCode;
 use crate::pipeline;
-use crate::project::{self, Workspace, packages};
+use crate::project;
 use crate::redact::{Redactor, SHORTEST};
 use crate::report::Console;
+
+/// Every attempt has limits of its own; this one is for an answer that comes drop by drop, and leaves a person time for a second
+/// factor.
+const FETCH: Duration = Duration::from_mins(2);
 
 /// Why nothing could be started. Each variant is one module's own error.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +39,8 @@ pub(super) enum Error {
     Project(#[from] project::Error),
     #[error(transparent)]
     Program(#[from] pipeline::Error),
+    #[error("{origin} was not answered completely within {} s", FETCH.as_secs())]
+    Dripping { origin: String },
     #[error("cannot start again with the variables of the --env-file")]
     Restart(#[source] io::Error),
     #[error("{}", .faults.join("\n       "))]
@@ -46,6 +55,7 @@ impl Error {
             Self::Credentials(error) => error.into(),
             Self::Environment(error) => error.into(),
             Self::Program(error) => error.into(),
+            Self::Dripping { .. } => ExitCode::Unavailable,
             Self::Project(_) => ExitCode::Internal,
             Self::Faults { code, .. } => *code,
         }
@@ -58,7 +68,7 @@ impl Error {
             Self::Project(error) => Some(error.hint()),
             Self::Faults { hints, .. } => (!hints.is_empty()).then(|| hints.join("\nhint: ")),
             Self::Program(pipeline::Error::NotFound { .. }) => Some("install it, or set PATH, --dbt or DBT_ENTRYPOINT_DBT".to_owned()),
-            Self::Settings(_) | Self::Aws(_) | Self::Program(_) | Self::Restart(_) => None,
+            Self::Settings(_) | Self::Aws(_) | Self::Program(_) | Self::Restart(_) | Self::Dripping { .. } => None,
         }
     }
 }
@@ -93,17 +103,17 @@ fn refuse_control_characters(config: &Config) -> Result<(), Error> {
 }
 
 /// The place of the artifacts, if there is one.
-pub(super) fn destination(config: &Config, publish: &Publish, aws: Option<&Aws>) -> Option<Destination> {
+pub(super) fn destination(publish: &Publish, aws: Option<&Aws>) -> Option<Destination> {
     let Publish::To { location, .. } = publish else { return None };
-    let custom_endpoint = ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"].iter().any(|name| variable(&config.variables, name).is_some());
-    Destination::new(location, aws.map(|aws| &aws.config), custom_endpoint)
+    Destination::new(location, aws.map(|aws| &aws.config))
 }
 
 /// The login as far as the source knows it.
 pub(super) async fn login(config: &Config, aws: Option<&Aws>) -> Result<Connection, Error> {
     match aws {
         Some(aws) if config.credentials.is_remote() => {
-            let connection = credentials::fetch(&config.credentials, &aws.config).await?;
+            let fetched = timeout(FETCH, credentials::fetch(&config.credentials, &aws.config)).await;
+            let connection = fetched.map_err(|_| Error::Dripping { origin: config.credentials.to_string() })??;
             tracing::info!("fetched the login from {}", config.credentials);
             Ok(connection)
         }
@@ -114,18 +124,12 @@ pub(super) async fn login(config: &Config, aws: Option<&Aws>) -> Result<Connecti
 /// All that a child needs.
 #[derive(Debug)]
 pub(super) struct Prepared {
-    pub(super) workspace: Workspace,
     pub(super) environment: Environment,
     pub(super) redactor: Arc<Redactor>,
-    /// Why `dbt deps` has nothing to do, if so.
-    pub(super) packages_installed: Option<String>,
 }
 
 /// Composes the environment, says what won over what, and hides the secrets from here on.
-pub(super) fn child(config: &mut Config, connection: &Connection, aws: Option<&Aws>, console: &Console) -> Result<Prepared, Error> {
-    // Before the project is copied: in the copy, links of local packages have become directories.
-    let packages_installed = packages::installed(&config.project_dir);
-    let workspace = Workspace::prepare(config)?;
+pub(super) fn child(config: &Config, connection: &Connection, aws: Option<&Aws>, console: &Console) -> Result<Prepared, Error> {
     let environment = environment::compose(config, connection, io::stdout().is_terminal())?;
     let mut secrets = environment.secrets.clone();
     secrets.extend(aws.into_iter().flat_map(|aws| aws.issued.secrets()).map(|secret| ("the AWS credentials".to_owned(), secret)));
@@ -143,5 +147,5 @@ pub(super) fn child(config: &mut Config, connection: &Connection, aws: Option<&A
             "the value of {name} is shorter than {SHORTEST} bytes, so it is neither masked in the output nor looked for in artifacts"
         );
     }
-    Ok(Prepared { workspace, environment, redactor, packages_installed })
+    Ok(Prepared { environment, redactor })
 }

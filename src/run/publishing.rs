@@ -31,10 +31,9 @@ pub(super) async fn publish(
         let mut errors = publisher.finish_ledger().await;
         let mut files = 0;
         if docs_are_due {
-            match publisher.publish_docs().await {
-                Ok(count) => files = count,
-                Err(failed) => errors.extend(failed),
-            }
+            let (count, failed) = publisher.publish_docs().await;
+            files = count;
+            errors.extend(failed);
         }
         (files, errors)
     };
@@ -49,9 +48,11 @@ pub(super) async fn publish(
     // The last object of the ledger says how the run ended, so it comes after everything else has.
     summary.exit_code = code.number();
     let line = surroundings.console.line(summary);
-    match within(publisher.summarise(&line), budget, shutdown).await {
-        Some(Ok(())) => code,
-        Some(Err(error)) => failed(&[error], summary, code, surroundings),
+    // Where something has failed already, the summary will hardly fare better: it is not waited for as long.
+    let limit = if errors.is_empty() { Duration::MAX } else { EARLY };
+    match within(timeout(limit, publisher.summarise(&line)), budget, shutdown).await {
+        Some(Ok(Ok(())) | Err(_)) => code,
+        Some(Ok(Err(error))) => failed(&[error], summary, code, surroundings),
         None => aborted(summary, code, shutdown),
     }
 }

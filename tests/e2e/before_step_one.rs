@@ -184,3 +184,11 @@ fn an_arbitrary_uid_runs_from_a_copy_too() {
     assert!(!scene.project.path().join("target").exists());
     assert_eq!(scene.fake.steps().len(), 6);
 }
+
+#[test]
+fn a_missing_project_and_a_missing_dbt_are_told_together() {
+    let scene = Scene::healthy();
+    fs::remove_file(scene.project.path().join("dbt_project.yml")).unwrap();
+    let run = scene.runner().env("DBT_ENTRYPOINT_DBT", "/nonexistent/dbt").run();
+    run.assert_code(127).assert_err_has(&["/nonexistent/dbt was not found", "no dbt project in"]);
+}

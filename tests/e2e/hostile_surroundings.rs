@@ -132,3 +132,23 @@ fn a_line_end_in_an_aws_variable_is_named() {
     run.assert_code(64).assert_err_has(&["variable AWS_ACCESS_KEY_ID: holds a control character", "variable AWS_SECRET_ACCESS_KEY"]);
     assert_eq!(run.closing()["exit_code"], 64);
 }
+
+#[test]
+fn a_working_directory_that_is_gone_still_ends_with_the_closing_line() {
+    let scene = Scene::healthy();
+    let gone = ["/bin/sh", "-c", "mkdir gone && cd gone && rmdir ../gone && exec \"$@\"", "sh"];
+    let run = scene.runner().under(gone).run();
+    run.assert_code(70).assert_err_has(&["the working directory cannot be found"]);
+    assert_eq!(run.closing()["status"], "error");
+}
+
+#[test]
+fn what_writes_nothing_needs_no_place_to_write_to() {
+    let scene = Scene::healthy();
+    std::fs::set_permissions(scene.project.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let wrapper = ["/usr/bin/setpriv", "--reuid=54321", "--regid=54321", "--clear-groups", "--"];
+    for command in [&["env"][..], &["exec", "--", "true"]] {
+        let runner = scene.runner().env("TMPDIR", "/nonexistent").env("HOME", "/").args(command);
+        runner.under(wrapper).run().assert_code(0);
+    }
+}

@@ -154,3 +154,15 @@ fn https_proxy_is_used_and_no_proxy_goes_past_it() {
     run.assert_code(69);
     assert_eq!(proxy.asked().len(), asked.len(), "the proxy was asked all the same");
 }
+
+#[test]
+fn an_endpoint_for_s3_alone_in_the_profile_means_path_style() {
+    let scene = Scene::healthy();
+    let aws = Aws::shared();
+    let bucket = aws.bucket();
+    let config = format!("[default]\nservices = local\n[services local]\ns3 =\n  endpoint_url = http://localhost:{}\n", aws.address.port());
+    scene.project.write("aws-config", config);
+    let runner = aws.attach(scene.runner()).env_remove("AWS_ENDPOINT_URL").env("AWS_CONFIG_FILE", scene.project.path().join("aws-config"));
+    runner.env("DBT_ENTRYPOINT_DESTINATION", format!("s3://{}/shop", bucket.name)).run().assert_code(0);
+    assert!(bucket.keys().contains(&"shop/index.html".to_owned()));
+}

@@ -43,11 +43,11 @@ fn files(directory: &Path) -> Vec<String> {
     files.map(|entry| entry.path().strip_prefix(directory).unwrap().display().to_string()).collect()
 }
 
-#[test]
-fn a_writable_project_is_taken_as_it_is() {
+#[tokio::test]
+async fn a_writable_project_is_taken_as_it_is() {
     let project = project();
     let mut config = config(project.path());
-    let workspace = Workspace::prepare(&mut config).unwrap();
+    let workspace = Workspace::prepare(&mut config).await.unwrap();
     assert_eq!((workspace.directory.as_path(), config.project_dir.as_path()), (project.path(), project.path()));
     assert_eq!(workspace.target, project.path().join("target"));
     assert_eq!(config.profiles_dir.as_deref(), Some(project.path()));
@@ -132,7 +132,10 @@ fn the_settings_point_at_the_copy() {
     {
         let mut config = config(project.path());
         config.profiles_dir = Some(profiles.clone());
-        let workspace = Workspace::in_copy(&mut config, Path::new("target")).unwrap();
+        let workspace = {
+            let copy = copy(&config.project_dir, Path::new("target")).unwrap();
+            Workspace::in_copy(&mut config, Path::new("target"), copy)
+        };
         let copy = workspace.directory.clone();
         assert!(copy.is_absolute() && copy != project.path() && copy.join("models/a.sql").exists());
         assert_eq!((&config.project_dir, &workspace.target), (&copy, &copy.join("target")));
@@ -140,7 +143,10 @@ fn the_settings_point_at_the_copy() {
         assert_eq!(config.profiles_dir.as_deref(), Some(expected.components().collect::<PathBuf>().as_path()));
     }
     let mut config = config(project.path());
-    let workspace = Workspace::in_copy(&mut config, Path::new("/var/target")).unwrap();
+    let workspace = {
+        let copy = copy(&config.project_dir, Path::new("/var/target")).unwrap();
+        Workspace::in_copy(&mut config, Path::new("/var/target"), copy)
+    };
     assert_eq!(workspace.target, Path::new("/var/target"));
 }
 
