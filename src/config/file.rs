@@ -56,6 +56,8 @@ impl SettingsFile {
                 return Self { is_unread: true, ..Self::default() };
             }
         };
+        // Editors on Windows put a byte order mark before the first key.
+        let text = text.trim_start_matches('\u{feff}').to_owned();
         let root = match serde_yaml::from_str::<Value>(&text) {
             Ok(Value::Mapping(root)) => root,
             Ok(Value::Null) => serde_yaml::Mapping::new(),

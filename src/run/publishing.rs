@@ -65,8 +65,12 @@ pub(super) async fn early(
     surroundings: &Surroundings,
     shutdown: &mut Shutdown,
 ) {
-    // The one is known to be unusable, the other would have to be waited for.
-    if destination.is_none() || matches!(code, ExitCode::Publish | ExitCode::Unavailable) {
+    // The one is known to be unusable; AWS, where it did not answer, would have to be waited for once more.
+    let is_out_of_reach = match (&destination, code) {
+        (None, _) | (_, ExitCode::Publish) | (Some(Destination::S3(_)), ExitCode::Unavailable) => true,
+        (Some(_), _) => false,
+    };
+    if is_out_of_reach {
         return;
     }
     let nowhere = std::path::Path::new("");

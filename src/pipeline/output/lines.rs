@@ -9,6 +9,8 @@ use super::Sink;
 
 /// CloudWatch cuts events at 256 KiB; a wrapped piece stays below that with its escapes in all but strange cases.
 const LONGEST: usize = 128 * 1024;
+/// What begins as a line of dbt's own JSON log is kept whole up to here.
+const LONGEST_JSON: usize = 1024 * 1024;
 
 #[derive(Debug)]
 pub(super) struct JsonLines {
@@ -48,8 +50,10 @@ impl JsonLines {
     }
 
     fn take(&mut self, mut bytes: &[u8], sink: Sink, out: &mut Vec<u8>) {
-        while self.line.len() + bytes.len() > LONGEST {
-            let (head, tail) = bytes.split_at(LONGEST - self.line.len());
+        let first = self.line.first().or(bytes.first());
+        let longest = if first == Some(&b'{') && !self.cut { LONGEST_JSON } else { LONGEST };
+        while self.line.len() + bytes.len() > longest {
+            let (head, tail) = bytes.split_at(longest.saturating_sub(self.line.len()));
             self.line.extend_from_slice(head);
             // A character that the cut would halve goes into the next piece.
             let whole = self.line.utf8_chunks().last().filter(|last| last.invalid().len() < 4).map_or(0, |last| last.invalid().len());
@@ -105,6 +109,21 @@ mod tests {
             let messages: Vec<_> = lines[2..].iter().map(|line| line["message"].as_str().unwrap()).collect();
             assert_eq!(messages, ["[1]", "{broken", "", "last"]);
         }
+    }
+
+    #[test]
+    fn what_only_begins_like_json_loses_nothing_either() {
+        let input = format!("{{{}", "ä".repeat(1_500_000));
+        for size in [65_537, 1_000_001, 3_000_001] {
+            let pieces = lines(input.as_bytes(), size);
+            assert_eq!(pieces.iter().map(|piece| piece["message"].as_str().unwrap()).collect::<String>(), input);
+        }
+    }
+
+    #[test]
+    fn a_long_line_of_json_stays_whole() {
+        let input = serde_json::json!({"sql": "x".repeat(500_000)});
+        assert_eq!(lines(format!("{input}\n").as_bytes(), 65_536), [input]);
     }
 
     #[test]
