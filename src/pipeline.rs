@@ -14,6 +14,7 @@ use crate::environment::Environment;
 use crate::redact::Redactor;
 
 mod child;
+mod group;
 mod output;
 mod program;
 mod shutdown;

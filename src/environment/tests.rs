@@ -22,11 +22,11 @@ fn fetched() -> Connection {
     }
 }
 
-/// The settings of a command in `/work` with these variables.
+/// The settings of a command in `/srv` with these variables.
 fn settings(credentials: &str, variables: &[(&str, &[u8])]) -> Config {
     let mut all: Variables = [("DBT_ENTRYPOINT_CREDENTIALS".into(), credentials.into()), ("PROJECT_NAME".into(), "shop".into())].into();
     all.extend(variables.iter().map(|(name, value)| ((*name).into(), OsString::from_vec(value.to_vec()))));
-    config::resolve(&CommonArgs::default(), &config::Files::read(&CommonArgs::default()), &all, std::path::Path::new("/work")).unwrap()
+    config::resolve(&CommonArgs::default(), &config::Files::read(&CommonArgs::default()), &all, std::path::Path::new("/srv")).unwrap()
 }
 
 fn compose_with(variables: &[(&str, &[u8])], connection: &Connection) -> Environment {
@@ -168,8 +168,8 @@ fn the_resolved_settings_go_to_dbt_with_absolute_directories() {
     for (name, expected) in [
         ("ENV", "local"),
         ("PROJECT_NAME", "shop"),
-        ("DBT_PROJECT_DIR", "/work/jobs/dbt"),
-        ("DBT_PROFILES_DIR", "/work/profiles"),
+        ("DBT_PROJECT_DIR", "/srv/jobs/dbt"),
+        ("DBT_PROFILES_DIR", "/srv/profiles"),
         ("DBT_ENTRYPOINT_DEPLOYMENTS", "dev,live,stage"),
     ] {
         assert_eq!(value(&environment, name), Some(expected.as_bytes()), "{name}");
@@ -186,7 +186,7 @@ fn the_resolved_settings_go_to_dbt_with_absolute_directories() {
 fn a_schema_by_flag_wins_over_the_variable_and_what_was_fetched() {
     let args = CommonArgs { schema: Some("flag".to_owned()), credentials: Some("glue:x".to_owned()), ..CommonArgs::default() };
     let variables: Variables = [("DBT_REDSHIFT_SCHEMA".into(), "variable".into())].into();
-    let config = config::resolve(&args, &config::Files::read(&args), &variables, std::path::Path::new("/work")).unwrap();
+    let config = config::resolve(&args, &config::Files::read(&args), &variables, std::path::Path::new("/srv")).unwrap();
     let environment = compose(&config, &fetched(), true).unwrap();
     assert_eq!(value(&environment, "DBT_REDSHIFT_SCHEMA"), Some(&b"flag"[..]));
     assert_eq!((origin(&environment, "DBT_REDSHIFT_SCHEMA"), &environment.overridden[..]), ("--schema", &["DBT_REDSHIFT_SCHEMA"][..]));

@@ -11,11 +11,12 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::libc;
-use nix::sys::signal::{Signal, killpg};
+use nix::sys::signal::Signal;
 use nix::unistd::{Pid, setsid};
 use tokio::process::Child;
 use tokio::time::{Instant, sleep, sleep_until};
 
+use super::group::ProcessGroup;
 use super::shutdown::{Cause, Event, Shutdown, at};
 use crate::config::Variables;
 
@@ -96,40 +97,6 @@ pub(crate) struct Ended {
     pub(crate) killed: bool,
 }
 
-/// A process group of ours. Its number cannot be anything else, so no signal goes astray.
-#[derive(Debug, Clone, Copy)]
-struct ProcessGroup(Pid);
-
-impl ProcessGroup {
-    fn signal(self, signal: Signal) {
-        // A group that is gone needs no signal.
-        let _ = killpg(self.0, signal);
-    }
-
-    /// Zombies do not count: whoever should reap them may never do so, and they run nothing.
-    fn is_alive(self) -> bool {
-        killpg(self.0, None) != Err(Errno::ESRCH) && self.has_living_member().unwrap_or(true)
-    }
-
-    /// `None` where there is no `/proc` to tell.
-    fn has_living_member(self) -> Option<bool> {
-        let processes = std::fs::read_dir("/proc").ok()?;
-        let mut seen = false;
-        for process in processes.filter_map(Result::ok) {
-            // `pid (name) state parent group …`; a name may hold anything, a parenthesis too.
-            let Ok(line) = std::fs::read_to_string(process.path().join("stat")) else { continue };
-            let Some((_, rest)) = line.rsplit_once(')') else { continue };
-            let mut fields = rest.split_ascii_whitespace();
-            let (state, group) = (fields.next(), fields.nth(1));
-            seen = true;
-            if group.and_then(|group| group.parse().ok()) == Some(self.0.as_raw()) && !matches!(state, Some("Z" | "X")) {
-                return Some(true);
-            }
-        }
-        seen.then_some(false)
-    }
-}
-
 /// A started program.
 #[derive(Debug)]
 pub(crate) struct Running {
@@ -182,7 +149,7 @@ impl Program<'_> {
         let pipe = |source| Error::CannotRun { program: path.clone(), source };
         let stdout = child.stdout.take().map(tokio::process::ChildStdout::into_owned_fd).transpose().map_err(pipe)?.map(ChildStdout::from);
         let stderr = child.stderr.take().map(tokio::process::ChildStderr::into_owned_fd).transpose().map_err(pipe)?.map(ChildStderr::from);
-        Ok((Running { path, child, group: ProcessGroup(Pid::from_raw(number)), ended: false }, stdout, stderr))
+        Ok((Running { path, child, group: ProcessGroup::led_by(Pid::from_raw(number)), ended: false }, stdout, stderr))
     }
 }
 
