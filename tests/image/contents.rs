@@ -1,0 +1,107 @@
+//! What is in the image, and what is not.
+
+use std::io::Read as _;
+
+use serde_json::{Value, json};
+
+use crate::container::Container;
+use crate::engine::{docker, image, needs_engine, stream};
+
+fn configuration() -> Value {
+    serde_json::from_str(&docker(&["image", "inspect", "--format", "{{json .Config}}", &image()])).unwrap()
+}
+
+/// A shell in the image, without the entry point.
+fn shell(script: &str) -> String {
+    let run = Container::of(&image()).flags(["--network", "none", "--entrypoint", "/bin/sh"]).args(["-c", script]).run();
+    run.assert_code(0);
+    run.out()
+}
+
+#[test]
+fn it_starts_as_an_unprivileged_user_with_the_runner_as_pid_1() {
+    needs_engine!();
+    let configuration = configuration();
+    assert_eq!(configuration["Entrypoint"], json!(["/usr/local/bin/dbt-entrypoint"]));
+    assert_eq!(configuration["Cmd"], json!(["run"]));
+    assert_eq!(configuration["User"], "65532:65532");
+    assert_eq!(configuration["StopSignal"], "SIGTERM");
+    assert_eq!(configuration["WorkingDir"], "/app");
+    assert_eq!(configuration["Volumes"], json!({"/tmp": {}}));
+    for label in ["title", "description", "licenses", "version"] {
+        assert!(
+            configuration["Labels"][format!("org.opencontainers.image.{label}")].as_str().is_some_and(|text| !text.is_empty()),
+            "{label}"
+        );
+    }
+    assert_eq!(configuration["Labels"]["org.opencontainers.image.version"], env!("CARGO_PKG_VERSION"));
+}
+
+#[test]
+fn its_environment_decides_nothing() {
+    needs_engine!();
+    let configuration = configuration();
+    let names: Vec<_> =
+        configuration["Env"].as_array().unwrap().iter().map(|entry| entry.as_str().unwrap().split('=').next().unwrap()).collect();
+    assert_eq!(names, ["PATH", "HOME", "LANG"], "with ENV, a local run would be no sandbox run any more");
+}
+
+#[test]
+fn nothing_is_there_that_only_a_build_needs() {
+    needs_engine!();
+    let programs = ["gcc", "cc", "ld", "make", "rustc", "cargo", "pip", "pip3", "aws", "curl", "wget"];
+    let script = programs.map(|name| format!("command -v {name}; ")).concat() + "command -v git; command -v dbt";
+    // The last two show that the question can be answered.
+    assert_eq!(shell(&script), "/usr/bin/git\n/opt/dbt/bin/dbt\n");
+    let modules =
+        "import importlib.util as u; print([name for name in ('pip', 'awscli', 'ensurepip', 'moto', 'dbt') if u.find_spec(name)])";
+    for python in ["/usr/bin/python3", "/opt/dbt/bin/python"] {
+        let found = shell(&format!("{python} -I -c \"{modules}\""));
+        assert_eq!(found, if python.starts_with("/opt") { "['dbt']\n" } else { "[]\n" }, "{python}");
+    }
+    assert_eq!(
+        shell("find / -xdev -name '*.whl' -o -xdev -path '/var/lib/apt/lists/*' -type f -o -xdev -path '/root/.cache/*' | head"),
+        ""
+    );
+}
+
+#[test]
+fn what_was_cut_from_the_packages_is_not_missed() {
+    needs_engine!();
+    let script = "import boto3, babel.numbers, agate, networkx, redshift_connector
+for service in ('redshift', 'redshift-serverless', 'sts', 'sso', 'sso-oidc'):
+    boto3.client(service, region_name='eu-west-1')
+print(babel.numbers.parse_decimal('1,234.5', locale='en_US'))";
+    assert_eq!(shell(&format!("/opt/dbt/bin/python -I -c \"{script}\"")), "1234.5\n");
+}
+
+#[test]
+fn python_compiles_nothing_at_a_start() {
+    needs_engine!();
+    let script = "import dbt.cli.main, dbt.adapters.redshift, sys
+from pathlib import Path
+modules = [Path(module.__file__) for module in list(sys.modules.values()) if str(getattr(module, '__file__', '')).startswith('/opt/dbt') and module.__file__.endswith('.py')]
+print([str(path) for path in modules if not Path(module_cache(path)).exists()][:5], len(modules) > 500)";
+    let script = script.replace("module_cache(path)", "__import__('importlib.util').util.cache_from_source(str(path))");
+    assert_eq!(shell(&format!("/opt/dbt/bin/python -I -c \"{script}\"")), "[] True\n");
+}
+
+#[test]
+fn the_binary_is_static_and_at_most_15_megabytes() {
+    needs_engine!();
+    let made = crate::engine::Made::container(docker(&["create", "--label", &crate::engine::label(), &image()]));
+    let mut child = stream(&["cp", &format!("{}:/usr/local/bin/dbt-entrypoint", made.name), "-"]);
+    let mut archive = Vec::new();
+    child.stdout.take().unwrap().read_to_end(&mut archive).unwrap();
+    assert!(child.wait().unwrap().success());
+    // One file of a tar archive begins after one block, which has its size in octal digits.
+    let size = usize::from_str_radix(str::from_utf8(&archive[124..135]).unwrap(), 8).unwrap();
+    let binary = &archive[512..512 + size];
+    assert!(binary.starts_with(b"\x7fELF"), "{:?}", &binary[..16]);
+    assert!(binary.len() <= 15_000_000, "{} bytes", binary.len());
+    // The program header that names a dynamic linker is of type 3.
+    let number = |at: usize, size: usize| binary[at..at + size].iter().rev().fold(0, |sum, byte| sum * 256 + usize::from(*byte));
+    let (table, entry, count) = (number(0x20, 8), number(0x36, 2), number(0x38, 2));
+    let kinds: Vec<_> = (0..count).map(|index| number(table + index * entry, 4)).collect();
+    assert!(kinds.contains(&1) && !kinds.contains(&3), "{kinds:?}");
+}
