@@ -2,11 +2,7 @@
 //!
 //! Holds raw values only. Never decides what a value means, what wins over what, or what is missing: that is `config`.
 
-#![expect(
-    clippy::doc_markdown,
-    rustdoc::bare_urls,
-    reason = "these comments are the help text, which shows backticks and brackets as they are"
-)]
+#![expect(clippy::doc_markdown, reason = "these comments are the help text, which shows backticks and brackets as they are")]
 
 use std::ffi::OsString;
 use std::path::PathBuf;
