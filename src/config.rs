@@ -23,7 +23,7 @@ pub(crate) use destination::{Encryption, Location};
 pub(crate) use layers::Origin;
 pub(crate) use paths::{ProjectFile, read_yaml};
 pub(crate) use steps::{OnFailure, Step};
-pub(crate) use values::{LogFormat, LogLevel};
+pub(crate) use values::{Engine, LogFormat, LogLevel};
 
 use layers::Layers;
 
@@ -79,6 +79,7 @@ pub(crate) struct Pipeline {
     /// `--target`, which decides which variables profiles.yml needs.
     pub(crate) target: Option<String>,
     pub(crate) publish: Publish,
+    pub(crate) engine: Engine,
 }
 
 /// When the docs go out, and where to. Without a destination there is no ledger either.
@@ -130,7 +131,7 @@ pub(crate) fn resolve_run(args: &RunArgs, files: &Files, inherited: &Variables, 
     let mut faults = files.faults.clone();
     let layers = Layers::new(files, inherited);
     let config = common(&layers, &args.common, home, &mut faults);
-    values::engine(&layers, args.pipeline.engine.as_deref(), &mut faults);
+    let engine = values::engine(&layers, args.pipeline.engine.as_deref(), &mut faults);
     let steps = steps::resolve(&layers, args, &mut faults);
     let publish = destination::resolve(&layers, args, &config, &mut faults);
     // A project that is not there is a fault of its own, told with the others before step one, unless the settings end the run.
@@ -138,7 +139,7 @@ pub(crate) fn resolve_run(args: &RunArgs, files: &Files, inherited: &Variables, 
     if config.project_name.is_none() && !layers.has_unread_file() && (is_there || !faults.is_empty()) {
         faults.push(paths::missing_project(&config.project_dir));
     }
-    finish((config, Pipeline { steps, target: args.nodes.target.clone(), publish }), faults)
+    finish((config, Pipeline { steps, target: args.nodes.target.clone(), publish, engine }), faults)
 }
 
 fn finish<T>(value: T, faults: Vec<String>) -> Result<T, Error> {

@@ -2,6 +2,7 @@
 //!
 //! "dbt failed" is an outcome here and not an error. Never publishes anything.
 
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::Arc;
@@ -14,17 +15,23 @@ use crate::environment::Environment;
 use crate::redact::Redactor;
 
 mod child;
+mod engine;
 mod group;
 mod output;
 mod program;
+mod session;
 mod shutdown;
 mod step;
 
 pub(crate) use child::{Ended, Ending, Error, Program, StopCause};
+pub(crate) use engine::Engine;
 pub(crate) use output::{Framing, Pump, Sink};
 pub(crate) use program::find as find_program;
 pub(crate) use shutdown::{Cause, Shutdown, Stop};
 pub(crate) use step::{Outcome, Status};
+
+use child::{Output, Running};
+use engine::Attempt;
 
 /// What all steps of a run have in common.
 #[derive(Debug)]
@@ -46,6 +53,7 @@ pub(crate) struct Stage {
 pub(crate) async fn run(
     steps: &[Step],
     stage: &Stage,
+    engine: &mut Engine,
     shutdown: &mut Shutdown,
     mut ended: impl FnMut(usize, &Step),
 ) -> (Vec<Outcome>, Option<Stop>) {
@@ -59,7 +67,7 @@ pub(crate) async fn run(
                 tracing::info!("step {}: nothing to do, {reason}", step.name);
                 Outcome::done(&step.name)
             }
-            _ => one(step, stage, shutdown).await,
+            _ => one(step, stage, engine, shutdown).await,
         };
         log(&outcome);
         ended(index, step);
@@ -78,18 +86,31 @@ pub(crate) async fn run_program(
     program: Program<'_>,
     framing: &Framing,
     redactor: &Arc<Redactor>,
-    timeout: Option<Duration>,
+    until: Option<Instant>,
     stop_timeout: Duration,
     shutdown: &mut Shutdown,
 ) -> Result<Ended, Error> {
-    let path = program.path.clone();
-    let (running, stdout, stderr) = program.start()?;
+    let (running, output) = program.start()?;
+    see_through(running, output, framing, redactor, until, stop_timeout, shutdown).await
+}
+
+/// Sees what has been started through to its end.
+async fn see_through(
+    running: Running<'_>,
+    (stdout, stderr): Output,
+    framing: &Framing,
+    redactor: &Arc<Redactor>,
+    until: Option<Instant>,
+    stop_timeout: Duration,
+    shutdown: &mut Shutdown,
+) -> Result<Ended, Error> {
+    let path = running.path().to_owned();
     let mut pumps = Vec::new();
-    let mut pump = |pipe: Option<std::os::fd::OwnedFd>, sink| {
+    let mut pump = |pipe: Option<OwnedFd>, sink| {
         pipe.map_or(Ok(()), |pipe| Pump::start(pipe, sink, framing.clone(), Arc::clone(redactor)).map(|pump| pumps.push(pump)))
     };
-    let pumped = pump(stdout.map(Into::into), Sink::Stdout).and_then(|()| pump(stderr.map(Into::into), Sink::Stderr));
-    let ended = running.wait(timeout, stop_timeout, shutdown).await;
+    let pumped = pump(stdout, Sink::Stdout).and_then(|()| pump(stderr, Sink::Stderr));
+    let ended = running.wait(until, stop_timeout, shutdown).await;
     // A reader of our stdout that has stopped reading holds us up as it would hold up dbt, but not beyond the stop budget.
     let drained = async {
         for pump in pumps {
@@ -104,24 +125,34 @@ pub(crate) async fn run_program(
     ended
 }
 
-async fn one(step: &Step, stage: &Stage, shutdown: &mut Shutdown) -> Outcome {
+async fn one(step: &Step, stage: &Stage, engine: &mut Engine, shutdown: &mut Shutdown) -> Outcome {
     let words: Vec<&str> = step.command.iter().take_while(|word| !word.starts_with('-')).map(String::as_str).collect();
     tracing::info!("step {}: dbt {}", step.name, words.join(" "));
     tracing::debug!("step {}: {} {}", step.name, stage.dbt.display(), step.command.join(" "));
-    let program = Program {
-        path: stage.dbt.clone(),
-        arguments: step.command.iter().map(Into::into).collect(),
-        variables: &stage.environment.variables,
-        directory: Some(stage.directory.clone()),
-        stdin: Stdio::null(),
-    };
     let framing = match stage.log_format {
         LogFormat::Text => Framing::Raw,
         LogFormat::Json => Framing::Json { step: step.name.clone() },
     };
     let start = Instant::now();
-    let ended = run_program(program, &framing, &stage.redactor, step.timeout, stage.stop_timeout, shutdown).await;
+    let until = step.timeout.and_then(|timeout| start.checked_add(timeout));
+    let (redactor, budget) = (&stage.redactor, stage.stop_timeout);
+    let ended = match engine.start(step, stage, until, shutdown).await {
+        Attempt::Started(running, output) => see_through(running, output, &framing, redactor, until, budget, shutdown).await,
+        Attempt::Stopped(ended) => Ok(ended),
+        Attempt::Left => run_program(by_itself(step, stage), &framing, redactor, until, budget, shutdown).await,
+    };
     Outcome::of(&step.name, step.on_failure, start.elapsed(), ended)
+}
+
+/// The step as a dbt of its own.
+fn by_itself<'a>(step: &Step, stage: &'a Stage) -> Program<'a> {
+    Program {
+        path: stage.dbt.clone(),
+        arguments: step.command.iter().map(Into::into).collect(),
+        variables: &stage.environment.variables,
+        directory: Some(stage.directory.clone()),
+        stdin: Stdio::null(),
+    }
 }
 
 /// The request to stop, asked for without waiting.

@@ -24,6 +24,17 @@ pub(crate) enum LogFormat {
     Json,
 }
 
+/// How steps are started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Engine {
+    /// Each as a dbt of its own.
+    Process,
+    /// Forked from a dbt that is imported once, or each of its own where that cannot be.
+    Session,
+    /// The same; that it cannot be is then no reason to warn.
+    Auto,
+}
+
 /// A tracing filter, known to be valid.
 #[derive(Debug, Clone)]
 pub(crate) struct LogLevel(pub(crate) String);
@@ -61,13 +72,16 @@ pub(super) fn log_level(layers: &Layers, args: &CommonArgs, faults: &mut Vec<Str
     }
 }
 
-/// The session engine is not part of this version, so `auto` means `process`.
-pub(super) fn engine(layers: &Layers, flag: Option<&str>, faults: &mut Vec<String>) {
-    let Some(given) = layers.text(flag, "--engine", "DBT_ENTRYPOINT_ENGINE", "engine", faults) else { return };
+pub(super) fn engine(layers: &Layers, flag: Option<&str>, faults: &mut Vec<String>) -> Engine {
+    let Some(given) = layers.text(flag, "--engine", "DBT_ENTRYPOINT_ENGINE", "engine", faults) else { return Engine::Auto };
     match given.value.as_str() {
-        "auto" | "process" => {}
-        "session" => faults.push(given.fault("the session engine is not part of this version; use process or auto")),
-        other => faults.push(given.fault(format!("{other:?} is not process, session or auto"))),
+        "auto" => Engine::Auto,
+        "process" => Engine::Process,
+        "session" => Engine::Session,
+        other => {
+            faults.push(given.fault(format!("{other:?} is not process, session or auto")));
+            Engine::Auto
+        }
     }
 }
 

@@ -4,9 +4,10 @@
 
 use std::ffi::OsString;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::PathBuf;
-use std::process::{ChildStderr, ChildStdout, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -17,6 +18,7 @@ use tokio::process::Child;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::group::ProcessGroup;
+use super::session::{Forked, Session, Status};
 use super::shutdown::{Cause, Event, Shutdown, at};
 use crate::config::Variables;
 
@@ -99,15 +101,37 @@ pub(crate) struct Ended {
 
 /// A started program.
 #[derive(Debug)]
-pub(crate) struct Running {
+pub(crate) struct Running<'a> {
     path: PathBuf,
-    child: Child,
+    process: Process<'a>,
     group: ProcessGroup,
     /// There is nobody left to stop.
     ended: bool,
 }
 
-impl Drop for Running {
+/// Whose child it is, and so how its end is learned.
+#[derive(Debug)]
+enum Process<'a> {
+    /// Ours.
+    Child(Child),
+    /// The session's.
+    Forked { session: &'a mut Session, status: Status },
+}
+
+impl Process<'_> {
+    /// May be dropped and called again until it has given an answer.
+    async fn wait(&mut self) -> io::Result<Ending> {
+        match self {
+            Self::Child(child) => child.wait().await.map(ending),
+            Self::Forked { session, status } => Ok(session.ended(status).await),
+        }
+    }
+}
+
+/// The ends of a program's output that are read.
+pub(super) type Output = (Option<OwnedFd>, Option<OwnedFd>);
+
+impl Drop for Running<'_> {
     /// Whatever made the runner give up waiting, dbt does not go on by itself, and gets the one signal on which it cancels its queries.
     fn drop(&mut self) {
         if !self.ended {
@@ -117,59 +141,74 @@ impl Drop for Running {
 }
 
 impl Program<'_> {
-    /// Starts it in a session and process group of its own, with default signal dispositions and an empty mask.
-    ///
-    /// A process that a shell starts in the background has SIGINT ignored and hands that on: dbt would never hear that it should
-    /// cancel. A session of its own keeps a git prompt that reads the terminal from stopping the group, and a Ctrl-C on the
-    /// terminal from reaching dbt a second time.
-    #[expect(unsafe_code, reason = "what a child does between fork and exec has no safe form")]
-    pub(crate) fn start(self) -> Result<(Running, Option<ChildStdout>, Option<ChildStderr>), Error> {
+    /// Starts it, in a session and process group of its own.
+    pub(crate) fn start(self) -> Result<(Running<'static>, Output), Error> {
         let mut command = std::process::Command::new(&self.path);
         command.args(&self.arguments).env_clear().envs(self.variables);
         command.stdin(self.stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
         if let Some(directory) = &self.directory {
             command.current_dir(directory);
         }
-        // SAFETY: only async-signal-safe calls, and nothing is allocated.
-        unsafe {
-            command.pre_exec(|| {
-                setsid()?;
-                for number in 1..=libc::SIGRTMAX() {
-                    libc::signal(number, libc::SIG_DFL);
-                }
-                let mut empty: libc::sigset_t = std::mem::zeroed();
-                libc::sigemptyset(&raw mut empty);
-                Errno::result(libc::sigprocmask(libc::SIG_SETMASK, &raw const empty, std::ptr::null_mut()))?;
-                Ok(())
-            });
-        }
+        isolate(&mut command);
         let path = self.path;
         let mut child = tokio::process::Command::from(command).spawn().map_err(|source| start_error(path.clone(), source))?;
         let number = child.id().and_then(|id| i32::try_from(id).ok()).unwrap_or_default();
         let pipe = |source| Error::CannotRun { program: path.clone(), source };
-        let stdout = child.stdout.take().map(tokio::process::ChildStdout::into_owned_fd).transpose().map_err(pipe)?.map(ChildStdout::from);
-        let stderr = child.stderr.take().map(tokio::process::ChildStderr::into_owned_fd).transpose().map_err(pipe)?.map(ChildStderr::from);
-        Ok((Running { path, child, group: ProcessGroup::led_by(Pid::from_raw(number)), ended: false }, stdout, stderr))
+        let stdout = child.stdout.take().map(tokio::process::ChildStdout::into_owned_fd).transpose().map_err(pipe)?;
+        let stderr = child.stderr.take().map(tokio::process::ChildStderr::into_owned_fd).transpose().map_err(pipe)?;
+        let group = ProcessGroup::led_by(Pid::from_raw(number));
+        Ok((Running { path, process: Process::Child(child), group, ended: false }, (stdout, stderr)))
     }
 }
 
-impl Running {
-    /// Waits for the end. When the run should stop, or the time is up, the group gets one SIGINT, a second one when it still lives
+/// Gives a program a session and process group of its own, with default signal dispositions and an empty mask.
+///
+/// A process that a shell starts in the background has SIGINT ignored and hands that on: dbt would never hear that it should cancel. A
+/// session of its own keeps a git prompt that reads the terminal from stopping the group, and a Ctrl-C on the terminal from reaching dbt
+/// a second time.
+#[expect(unsafe_code, reason = "what a child does between fork and exec has no safe form")]
+pub(super) fn isolate(command: &mut std::process::Command) {
+    // SAFETY: only async-signal-safe calls, and nothing is allocated.
+    unsafe {
+        command.pre_exec(|| {
+            setsid()?;
+            for number in 1..=libc::SIGRTMAX() {
+                libc::signal(number, libc::SIG_DFL);
+            }
+            let mut empty: libc::sigset_t = std::mem::zeroed();
+            libc::sigemptyset(&raw mut empty);
+            Errno::result(libc::sigprocmask(libc::SIG_SETMASK, &raw const empty, std::ptr::null_mut()))?;
+            Ok(())
+        });
+    }
+}
+
+impl<'a> Running<'a> {
+    /// A step that the session has forked. `path`: dbt's, for messages.
+    pub(super) fn forked(path: PathBuf, forked: Forked, session: &'a mut Session) -> (Self, Output) {
+        let Forked { group, stdout, stderr, status } = forked;
+        let output = (Some(stdout.into()), Some(stderr.into()));
+        (Self { path, process: Process::Forked { session, status }, group, ended: false }, output)
+    }
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Waits for the end. When the run should stop, or the time is up (`until`), the group gets one SIGINT, a second one when it still lives
     /// 8 s later, and SIGKILL when the stop budget less the time for the upload has passed or somebody insists.
-    pub(crate) async fn wait(mut self, timeout: Option<Duration>, budget: Duration, shutdown: &mut Shutdown) -> Result<Ended, Error> {
-        let timeout = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+    pub(crate) async fn wait(mut self, until: Option<Instant>, budget: Duration, shutdown: &mut Shutdown) -> Result<Ended, Error> {
         let (cause, since) = loop {
             tokio::select! {
-                status = self.child.wait() => {
-                    let status = status.map_err(|source| Error::Wait { program: self.path.clone(), source })?;
+                ending = self.process.wait() => {
+                    let ending = ending.map_err(|source| Error::Wait { program: self.path.clone(), source })?;
                     self.ended = true;
-                    return Ok(Ended { ending: ending(status), stopped: None, killed: false });
+                    return Ok(Ended { ending, stopped: None, killed: false });
                 }
                 event = shutdown.event() => match event {
                     Event::Stop(stop) => break (StopCause::Run(stop.cause), stop.at),
                     Event::PassOn(signal) => self.group.signal(signal),
                 },
-                () = at(timeout) => break (StopCause::StepTimeout, Instant::now()),
+                () = at(until) => break (StopCause::StepTimeout, Instant::now()),
             }
         };
         let (ending, killed) = self.stop(since + kill_after(budget), shutdown).await?;
@@ -182,13 +221,13 @@ impl Running {
         // SIGTERM would end dbt at once: no query cancelled in the warehouse, no run_results.json.
         group.signal(Signal::SIGINT);
         let again = Instant::now() + SECOND_INTERRUPT;
-        let child = &mut self.child;
+        let process = &mut self.process;
         let gone = async {
-            let status = child.wait().await;
+            let ending = process.wait().await;
             while group.is_alive() {
                 sleep(LOOK).await;
             }
-            status
+            ending
         };
         tokio::pin!(gone);
         let mut killed = false;
@@ -196,9 +235,9 @@ impl Running {
         let mut given_up = kill_at + AFTER_SIGKILL;
         loop {
             tokio::select! {
-                status = &mut gone => {
-                    let status = status.map_err(|source| Error::Wait { program: self.path.clone(), source })?;
-                    return Ok((ending(status), killed));
+                ending = &mut gone => {
+                    let ending = ending.map_err(|source| Error::Wait { program: self.path.clone(), source })?;
+                    return Ok((ending, killed));
                 }
                 () = sleep_until(again), if !interrupted_again => {
                     interrupted_again = true;

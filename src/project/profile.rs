@@ -28,6 +28,12 @@ pub(crate) fn check(project_dir: &Path, profiles_dir: Option<&Path>, target: Opt
     findings
 }
 
+/// The type of the database of the target that dbt will select, if it can be told.
+pub(crate) fn adapter(project_dir: &Path, profiles_dir: Option<&Path>, target: Option<&str>, variables: &Variables) -> Option<String> {
+    let (_, output) = selected(project_dir, profiles_dir, target, variables).ok()?;
+    jinja::render(output.get("type")?.as_str()?, variables)
+}
+
 /// One of dbt's own settings: the newer spelling wins, and an empty value counts as unset.
 pub(super) fn engine_variable(variables: &Variables, name: &str) -> Option<String> {
     let found = variable(variables, &format!("DBT_ENGINE_{name}")).or_else(|| variable(variables, &format!("DBT_{name}")));

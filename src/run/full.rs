@@ -13,9 +13,10 @@ use crate::artifacts::{Destination, Publisher};
 use crate::aws::Aws;
 use crate::cli::RunArgs;
 use crate::config::{self, Config, Pipeline, Publish};
+use crate::environment;
 use crate::exit_code::ExitCode;
-use crate::pipeline::{self, Shutdown, Stage};
-use crate::project::{Workspace, packages};
+use crate::pipeline::{self, Engine, Shutdown, Stage};
+use crate::project::{Workspace, packages, profile};
 use crate::report::Summary;
 
 /// Where the closing line has to be out if the settings do not say.
@@ -58,6 +59,8 @@ async fn known(
         Err(error) => return closing::refused(&error, summary, &surroundings.console),
     };
     let destination = prepare::destination(&plan.publish, aws.as_ref());
+    // While AWS is asked, dbt can be imported.
+    let engine = engine(&config, &plan, surroundings);
     let staged = tokio::select! {
         biased;
         stop = shutdown.stopped() => Err(stop),
@@ -66,7 +69,7 @@ async fn known(
     match staged {
         Ok(Ok((stage, workspace))) => {
             let publisher = Publisher::new(destination, &workspace.target, &summary.run_id, Arc::clone(&stage.redactor));
-            staged_run(&plan, &stage, publisher, summary, surroundings, shutdown).await
+            staged_run(&plan, &stage, engine, publisher, summary, surroundings, shutdown).await
         }
         Ok(Err(error)) => {
             let code = closing::refused(&error, summary, &surroundings.console);
@@ -121,17 +124,27 @@ async fn stage(
     Ok((stage, workspace))
 }
 
+/// What is wrong with dbt or its profile is told later, with all that is wrong.
+fn engine(config: &Config, plan: &Pipeline, surroundings: &Surroundings) -> Engine {
+    let variables = environment::inherited_without_secrets(&config.variables);
+    let dbt = pipeline::find_program(&config.dbt, &variables, &surroundings.home).ok();
+    let adapter = profile::adapter(&config.project_dir, config.profiles_dir.as_deref(), plan.target.as_deref(), &variables);
+    Engine::begin(plan.engine, dbt.as_deref(), adapter.as_deref(), &variables, &surroundings.home)
+}
+
 /// Steps, then artifacts.
 async fn staged_run(
     plan: &Pipeline,
     stage: &Stage,
+    mut engine: Engine,
     mut publisher: Publisher,
     summary: &mut Summary,
     surroundings: &Surroundings,
     shutdown: &mut Shutdown,
 ) -> ExitCode {
     let mut results = Vec::new();
-    let (outcomes, between) = pipeline::run(&plan.steps, stage, shutdown, |index, step| results.push(publisher.keep(index, step))).await;
+    let (outcomes, between) = pipeline::run(&plan.steps, stage, &mut engine, shutdown, |index, step| results.push(publisher.keep(index, step))).await;
+    drop(engine);
     for (index, (outcome, results)) in outcomes.iter().zip(results).enumerate() {
         closing::tell(summary, index, outcome, results);
     }

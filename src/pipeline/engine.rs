@@ -1,0 +1,116 @@
+//! Owns the choice how steps are started: each as a dbt of its own, or forked from one that is imported once.
+//!
+//! The second is faster and must never be different: whatever goes wrong with it, the steps that have not started are started in the
+//! first way.
+
+use std::path::Path;
+
+use nix::sys::signal::Signal;
+use tokio::time::Instant;
+
+use super::Stage;
+use super::child::{Ended, Ending, Output, Running, StopCause};
+use super::session::{Forked, Installation, Session};
+use super::shutdown::{Event, Shutdown, at};
+use crate::config::{self, Step, Variables};
+
+/// How steps are started.
+#[derive(Debug)]
+pub(crate) struct Engine {
+    session: Option<Session>,
+    /// It has been said which engine it is, and why.
+    announced: bool,
+    /// Somebody asked for the session, and should learn that it is none.
+    demanded: bool,
+}
+
+/// What became of the attempt to start a step warm.
+#[derive(Debug)]
+pub(super) enum Attempt<'a> {
+    Started(Running<'a>, Output),
+    /// The run or the step should end before the step began.
+    Stopped(Ended),
+    /// There is no session, or none any more.
+    Left,
+}
+
+impl Engine {
+    /// Starts to import dbt, if that is what is wanted and possible. `dbt`: its absolute path, as far as it is known; `adapter`: the
+    /// type of the project's database, as far as it is known; `variables`: those that dbt is started with, without secrets.
+    pub(crate) fn begin(choice: config::Engine, dbt: Option<&Path>, adapter: Option<&str>, variables: &Variables, home: &Path) -> Self {
+        let mut engine = Self { session: None, announced: false, demanded: choice == config::Engine::Session };
+        let is_possible = match (choice, dbt) {
+            (config::Engine::Process, _) => Err("it is set".to_owned()),
+            // What fork leaves of Apple's libraries may end a child at any time.
+            (config::Engine::Auto, _) if cfg!(target_os = "macos") => Err("on macOS a session has to be asked for".to_owned()),
+            (_, None) => Err("dbt was not found".to_owned()),
+            (_, Some(dbt)) => Installation::of(dbt, variables, home),
+        };
+        let session = is_possible.and_then(|installation| {
+            Session::begin(&installation, adapter, variables, home)
+                .map_err(|error| format!("{} cannot be started ({error})", installation.python.display()))
+        });
+        match session {
+            Ok(session) => engine.session = Some(session),
+            Err(why) => engine.leave(&why),
+        }
+        engine
+    }
+
+    /// Starts a step in the session, if there is one.
+    pub(super) async fn start(&mut self, step: &Step, stage: &Stage, until: Option<Instant>, shutdown: &mut Shutdown) -> Attempt<'_> {
+        let Some(mut session) = self.session.take() else { return Attempt::Left };
+        let waited = {
+            let forked = forked(&mut session, self.announced, step, stage);
+            tokio::pin!(forked);
+            loop {
+                tokio::select! {
+                    biased;
+                    event = shutdown.event() => match event {
+                        Event::Stop(stop) => break Err(StopCause::Run(stop.cause)),
+                        Event::PassOn(_) => {}
+                    },
+                    () = at(until) => break Err(StopCause::StepTimeout),
+                    forked = &mut forked => break Ok(forked),
+                }
+            }
+        };
+        match waited {
+            Ok(Ok(forked)) => {
+                self.announced = true;
+                let (running, output) = Running::forked(stage.dbt.clone(), forked, self.session.insert(session));
+                Attempt::Started(running, output)
+            }
+            Ok(Err(why)) => {
+                self.leave(&why);
+                Attempt::Left
+            }
+            // Nothing has reached the database yet, so the session may end at once.
+            Err(cause) => {
+                self.leave("it was stopped before a step began");
+                Attempt::Stopped(Ended { ending: Ending::Signal(Signal::SIGINT as i32), stopped: Some(cause), killed: false })
+            }
+        }
+    }
+
+    /// From here on without a session.
+    fn leave(&mut self, why: &str) {
+        self.session = None;
+        match (self.announced, self.demanded) {
+            (false, false) => tracing::info!("engine: process, since {why}"),
+            (false, true) => tracing::warn!("engine: process instead of session, since {why}"),
+            (true, _) => tracing::warn!("engine: process from here on, since the session is lost: {why}"),
+        }
+        self.announced = true;
+    }
+}
+
+/// The first step waits for the import.
+async fn forked(session: &mut Session, announced: bool, step: &Step, stage: &Stage) -> Result<Forked, String> {
+    if !announced {
+        let version = session.imported().await?;
+        tracing::info!("engine: session, since dbt-core {version} can be imported once for all steps");
+        session.surround(&stage.directory, &stage.environment.without_secrets());
+    }
+    session.start(&step.command, &stage.directory, &stage.environment.variables).await
+}

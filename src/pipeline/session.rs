@@ -1,0 +1,245 @@
+//! Owns the warm session: one Python process that has imported dbt and forks a child for every step.
+//!
+//! That process never sees a secret: the environment of a step goes to its child alone, and only once the child has left the process
+//! group. Never decides what a failure means: it says why a step could not be started, and the step is started otherwise.
+
+use std::io::{self, PipeReader, PipeWriter, Write};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::process::Stdio;
+use std::thread;
+
+use nix::sys::signal::Signal;
+use nix::unistd::Pid;
+use serde::Serialize;
+use tokio::net::unix::pipe;
+use tokio::process::Child;
+use zeroize::Zeroizing;
+
+use super::child::{Ending, isolate};
+use super::group::ProcessGroup;
+use crate::config::Variables;
+
+mod channel;
+mod installation;
+
+use channel::{Answer, Channel};
+pub(crate) use installation::Installation;
+
+/// The program of the host.
+const HOST: &str = include_str!("session/host.py");
+/// Takes the host's program from stdin, so that it stands in no process list and on no disk.
+const BOOTSTRAP: &str = "\
+f = open(0, 'rb', 0, closefd=False)
+left = int(f.readline())
+text = part = b'\\n'
+while part and left > 0:
+    part = f.read(left)
+    text += part
+    left -= len(part)
+exec(compile(text, 'dbt-entrypoint', 'exec'))";
+
+/// What the host has to know of the installation.
+#[derive(Serialize)]
+struct Import<'a> {
+    script: &'a str,
+    adapter: Option<&'a str>,
+}
+
+/// A saved parse that was put into the target directory.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Restored {
+    /// Where the project lay that was parsed.
+    pub(crate) directory: String,
+    /// Whether all of its files are those of the project.
+    pub(crate) same: bool,
+}
+
+#[derive(Serialize)]
+struct Request<'a> {
+    arguments: &'a [String],
+    restored: Option<&'a Restored>,
+}
+
+/// The process that has imported dbt, or is about to.
+#[derive(Debug)]
+pub(crate) struct Session {
+    host: Child,
+    group: ProcessGroup,
+    channel: Channel,
+    /// For parsing: the directory and the variables without secrets, until the host has them.
+    surroundings: Option<Vec<u8>>,
+    pub(crate) restored: Option<Restored>,
+}
+
+/// A step that the host has forked.
+#[derive(Debug)]
+pub(super) struct Forked {
+    pub(super) group: ProcessGroup,
+    pub(super) stdout: PipeReader,
+    pub(super) stderr: PipeReader,
+    pub(super) status: Status,
+}
+
+/// What a step itself says of its end, for the case that the host is gone by then.
+#[derive(Debug)]
+pub(super) struct Status {
+    pipe: pipe::Receiver,
+    said: Vec<u8>,
+}
+
+impl Session {
+    /// Starts the host, which imports dbt at once. `variables`: those that dbt was started with, without secrets.
+    pub(crate) fn begin(installation: &Installation, adapter: Option<&str>, variables: &Variables, directory: &Path) -> io::Result<Self> {
+        let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
+        let mut command = std::process::Command::new(&installation.python);
+        command.args(&installation.options).args(["-c", BOOTSTRAP]).env_clear().envs(variables).current_dir(directory);
+        command.stdin(OwnedFd::from(theirs)).stdout(Stdio::null()).stderr(Stdio::null());
+        isolate(&mut command);
+        let host = tokio::process::Command::from(command).spawn()?;
+        let number = host.id().and_then(|id| i32::try_from(id).ok()).unwrap_or_default();
+        let script = installation.script.to_str().ok_or_else(|| io::Error::other("the path of dbt is not valid UTF-8"))?;
+        // All of this fits into the socket, so nobody is waited for.
+        write!(&ours, "{}\n{HOST}", HOST.len())?;
+        (&ours).write_all(&channel::frame(&serde_json::to_vec(&Import { script, adapter })?))?;
+        let channel = Channel::new(ours)?;
+        Ok(Self { host, group: ProcessGroup::led_by(Pid::from_raw(number)), channel, surroundings: None, restored: None })
+    }
+
+    /// Waits until dbt is imported. Gives back its version, or why it cannot be imported.
+    pub(super) async fn imported(&mut self) -> Result<String, String> {
+        match self.channel.next().await {
+            Ok(Answer::Ready(version)) => Ok(version),
+            other => Err(self.why(other).await),
+        }
+    }
+
+    /// Says what the project is parsed with: `variables` hold no secret.
+    pub(super) fn surround(&mut self, directory: &Path, variables: &Variables) {
+        self.surroundings = Some(block(directory, variables).to_vec());
+    }
+
+    /// Lets the host fork a step; before the first that needs a manifest, it parses the project. May be dropped, together with the
+    /// session: the step then does nothing.
+    pub(super) async fn start(&mut self, arguments: &[String], directory: &Path, variables: &Variables) -> Result<Forked, String> {
+        if let Some(surroundings) = self.surroundings.take() {
+            self.channel.send(&surroundings, &[]).await.map_err(|error| error.to_string())?;
+        }
+        let request = Request { arguments, restored: self.restored.as_ref() };
+        let request = serde_json::to_vec(&request).map_err(|error| error.to_string())?;
+        let (forked, payload) = self.fork(&request).await?;
+        // Not before the child is out of the host's group and can be sent signals.
+        let payload = hand_over(payload, block(directory, variables));
+        payload.map_err(|error| error.to_string())?;
+        Ok(forked)
+    }
+
+    async fn fork(&mut self, request: &[u8]) -> Result<(Forked, PipeWriter), String> {
+        let text = |error: io::Error| error.to_string();
+        let (stdout, its_stdout) = io::pipe().map_err(text)?;
+        let (stderr, its_stderr) = io::pipe().map_err(text)?;
+        let (its_payload, payload) = io::pipe().map_err(text)?;
+        let (status, its_status) = io::pipe().map_err(text)?;
+        let mut status = Status { pipe: pipe::Receiver::from_owned_fd(status.into()).map_err(text)?, said: Vec::new() };
+        let descriptors = [its_stdout.as_raw_fd(), its_stderr.as_raw_fd(), its_payload.as_raw_fd(), its_status.as_raw_fd()];
+        self.channel.send(request, &descriptors).await.map_err(text)?;
+        // Ours are not needed any more, and the last one that is closed says that the step has ended.
+        drop((its_stdout, its_stderr, its_payload, its_status));
+        let number = match self.channel.next().await {
+            Ok(Answer::Started(number)) => number,
+            other => return Err(self.why(other).await),
+        };
+        if !status.has_begun().await {
+            return Err("the child ended before it began".to_owned());
+        }
+        Ok((Forked { group: ProcessGroup::led_by(Pid::from_raw(number)), stdout, stderr, status }, payload))
+    }
+
+    /// Waits for the end of the step. May be dropped and called again.
+    pub(super) async fn ended(&mut self, status: &mut Status) -> Ending {
+        match self.channel.next().await {
+            Ok(Answer::Code(code)) => Ending::Code(code),
+            Ok(Answer::Signal(number)) => Ending::Signal(number),
+            // The host is gone or talks nonsense. The step is a process of its own and goes on.
+            _ => status.ending().await,
+        }
+    }
+
+    /// Why the host did not answer as it should.
+    async fn why(&mut self, answer: io::Result<Answer>) -> String {
+        match answer {
+            Ok(Answer::Unable(why)) => why,
+            Ok(other) => format!("its host gave an unexpected answer ({other:?})"),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => match self.host.wait().await {
+                Ok(status) => format!("its host ended ({status})"),
+                Err(error) => format!("its host ended ({error})"),
+            },
+            Err(error) => format!("its host cannot be understood ({error})"),
+        }
+    }
+}
+
+impl Drop for Session {
+    /// Steps have groups of their own and are not meant.
+    fn drop(&mut self) {
+        self.group.signal(Signal::SIGKILL);
+    }
+}
+
+impl Status {
+    async fn has_begun(&mut self) -> bool {
+        while self.said.is_empty() {
+            if !self.hear().await {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// What the step said of its end; one that said nothing was killed.
+    async fn ending(&mut self) -> Ending {
+        while self.hear().await {}
+        self.said.get(1).map_or(Ending::Signal(Signal::SIGKILL as i32), |code| Ending::Code(*code))
+    }
+
+    /// Says whether there may be more. May be dropped and called again.
+    async fn hear(&mut self) -> bool {
+        loop {
+            if self.pipe.readable().await.is_err() {
+                return false;
+            }
+            match self.pipe.try_read_buf(&mut self.said) {
+                Ok(0) => return false,
+                Ok(_) => return true,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(_) => return false,
+            }
+        }
+    }
+}
+
+/// On a thread of its own: an environment can be larger than a pipe, and the child reads it when it comes to it.
+fn hand_over(mut payload: PipeWriter, content: Zeroizing<Vec<u8>>) -> io::Result<()> {
+    thread::Builder::new().name("payload".to_owned()).stack_size(64 * 1024).spawn(move || {
+        // A child that is gone by now needs none.
+        let _ = payload.write_all(&content);
+    })?;
+    Ok(())
+}
+
+/// `directory NUL name=value NUL … NUL`: an empty entry is the end, so that half of it is not taken for all.
+fn block(directory: &Path, variables: &Variables) -> Zeroizing<Vec<u8>> {
+    let size = directory.as_os_str().len() + 2 + variables.iter().map(|(name, value)| name.len() + value.len() + 2).sum::<usize>();
+    let mut block = Zeroizing::new(Vec::with_capacity(size));
+    block.extend_from_slice(directory.as_os_str().as_bytes());
+    block.push(0);
+    for (name, value) in variables {
+        block.extend_from_slice(name.as_bytes());
+        block.push(b'=');
+        block.extend_from_slice(value.as_bytes());
+        block.push(0);
+    }
+    block.push(0);
+    block
+}
