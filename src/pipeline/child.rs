@@ -28,7 +28,7 @@ const SECOND_INTERRUPT: Duration = Duration::from_secs(8);
 /// What of the stop budget is kept for the upload of the ledger.
 const UPLOAD: Duration = Duration::from_secs(5);
 /// Nothing outlives SIGKILL but a process that waits for a device, perhaps for ever.
-const AFTER_SIGKILL: Duration = Duration::from_secs(2);
+pub(super) const AFTER_SIGKILL: Duration = Duration::from_secs(2);
 /// How often a group without its leader is looked at: nothing tells when its last member ends.
 const LOOK: Duration = Duration::from_millis(50);
 

@@ -93,6 +93,13 @@ impl Engine {
         }
     }
 
+    /// Nothing of it is left behind when the run goes on to publish.
+    pub(crate) async fn end(self) {
+        if let Some(session) = self.session {
+            session.end().await;
+        }
+    }
+
     /// From here on without a session.
     fn leave(&mut self, why: &str) {
         self.session = None;

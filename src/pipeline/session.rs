@@ -15,9 +15,10 @@ use nix::unistd::Pid;
 use serde::Serialize;
 use tokio::net::unix::pipe;
 use tokio::process::Child;
+use tokio::time::timeout;
 use zeroize::Zeroizing;
 
-use super::child::{Ending, isolate};
+use super::child::{AFTER_SIGKILL, Ending, isolate};
 use super::group::ProcessGroup;
 use crate::config::Variables;
 
@@ -164,6 +165,13 @@ impl Session {
             // The host is gone or talks nonsense. The step is a process of its own and goes on.
             _ => status.ending().await,
         }
+    }
+
+    /// Ends the host, and waits until it is gone.
+    pub(super) async fn end(mut self) {
+        self.group.signal(Signal::SIGKILL);
+        // Only a device that does not answer holds it up, and nothing depends on it any more.
+        let _ = timeout(AFTER_SIGKILL, self.host.wait()).await;
     }
 
     /// Why the host did not answer as it should.

@@ -144,7 +144,7 @@ async fn staged_run(
 ) -> ExitCode {
     let mut results = Vec::new();
     let (outcomes, between) = pipeline::run(&plan.steps, stage, &mut engine, shutdown, |index, step| results.push(publisher.keep(index, step))).await;
-    drop(engine);
+    engine.end().await;
     for (index, (outcome, results)) in outcomes.iter().zip(results).enumerate() {
         closing::tell(summary, index, outcome, results);
     }
