@@ -5,12 +5,13 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use super::installation;
 use super::repo;
 use super::runner::Runner;
 
@@ -20,11 +21,24 @@ const ESCAPED: &AsciiSet = &CONTROLS.add(b'%');
 pub struct Fake {
     dir: TempDir,
     script: String,
+    /// The program itself, or a command of Python that becomes it.
+    dbt: PathBuf,
 }
 
 impl Fake {
     pub fn new() -> Self {
-        Self { dir: TempDir::new().unwrap(), script: String::new() }
+        let (dir, program) = (TempDir::new().unwrap(), repo::fake_dbt());
+        let dbt = match repo::engine().as_str() {
+            "session" => installation::install(&dir.path().join("venv"), &[("cli/main.py", &installation::becomes(&program))]),
+            _ => program,
+        };
+        Self { dir, script: String::new(), dbt }
+    }
+
+    /// In another dbt than the engine of the suite asks for.
+    #[must_use]
+    pub fn by(self, dbt: PathBuf) -> Self {
+        Self { dbt, ..self }
     }
 
     /// What the step does, one verb after another; a step that is not named does what a healthy dbt does.
@@ -37,7 +51,7 @@ impl Fake {
     }
 
     pub fn attach(&self, runner: Runner) -> Runner {
-        runner.env("FAKE_DBT_DIR", self.dir.path()).env("DBT_ENTRYPOINT_DBT", repo::fake_dbt())
+        runner.env("FAKE_DBT_DIR", self.dir.path()).env("DBT_ENTRYPOINT_DBT", &self.dbt)
     }
 
     pub fn path(&self) -> &Path {

@@ -7,6 +7,7 @@ pub mod deployment;
 pub mod fake;
 pub mod fault_proxy;
 pub mod http;
+pub mod installation;
 pub mod lab;
 pub mod processes;
 pub mod project;

@@ -36,6 +36,13 @@ pub fn venv(program: &str) -> PathBuf {
     path
 }
 
+/// The engine with which the whole suite runs: `scripts/test` does it once with each.
+pub fn engine() -> String {
+    let engine = env::var("DBT_ENTRYPOINT_TEST_ENGINE").unwrap_or_else(|_| "process".to_owned());
+    assert!(["process", "session"].contains(&engine.as_str()), "DBT_ENTRYPOINT_TEST_ENGINE is {engine}, not process or session");
+    engine
+}
+
 /// The first of the candidates that exists. Tests need it: without it they fail and say what to install.
 pub fn system_program(candidates: &[&str], package: &str) -> PathBuf {
     let found = candidates.iter().map(PathBuf::from).find(|path| path.exists());

@@ -47,6 +47,7 @@ impl Runner {
             .env("HOME", home)
             .env("LANG", "C.UTF-8")
             .env("AWS_EC2_METADATA_DISABLED", "true")
+            .env("DBT_ENTRYPOINT_ENGINE", repo::engine())
             .env(MARKER, marker)
     }
 
