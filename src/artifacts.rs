@@ -10,10 +10,12 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 
 use crate::config::Step;
+use crate::pipeline::{ParsedBy, SAVED_PARSE};
 use crate::redact::Redactor;
 
 mod destination;
 mod found;
+pub(crate) mod parse_cache;
 mod results;
 mod s3;
 
@@ -117,6 +119,16 @@ impl Publisher {
         let Some(destination) = &self.destination else { return Ok(()) };
         let key = format!("runs/{}/summary.json", self.run_id);
         Ok(destination.put(Object { key, body: Body::Bytes(format!("{line}\n").into_bytes()), no_cache: false }).await?)
+    }
+
+    /// Keeps the parse of this run for the next one. `by`: what it belongs to.
+    pub(crate) async fn keep_parse(&self, by: ParsedBy) {
+        let Some(destination) = &self.destination else { return };
+        let path = self.target.join(SAVED_PARSE);
+        match tokio::fs::read(&path).await {
+            Ok(content) => parse_cache::save(destination, by, content, &self.redactor).await,
+            Err(error) => tracing::warn!("the parse of this project is not saved: {}: {error}", path.display()),
+        }
     }
 
     /// Publishes the docs and says how many files went out, and what went wrong. When one of them holds a secret, none goes out: what

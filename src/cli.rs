@@ -123,6 +123,9 @@ pub(crate) struct PipelineArgs {
     /// process, session or auto [env: DBT_ENTRYPOINT_ENGINE] [default: auto]
     #[arg(long, value_name = "ENGINE")]
     pub(crate) engine: Option<String>,
+    /// on, off or auto: keep dbt's parse below the destination [env: DBT_ENTRYPOINT_PARSE_CACHE] [default: auto: not in a local run]
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) parse_cache: Option<String>,
 }
 
 /// dbt's own flags, handed to the steps that take them.

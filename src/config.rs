@@ -80,6 +80,8 @@ pub(crate) struct Pipeline {
     pub(crate) target: Option<String>,
     pub(crate) publish: Publish,
     pub(crate) engine: Engine,
+    /// Whether dbt's parse is kept below the destination.
+    pub(crate) keeps_parse: bool,
 }
 
 /// When the docs go out, and where to. Without a destination there is no ledger either.
@@ -121,6 +123,7 @@ pub(crate) fn resolve(args: &CommonArgs, files: &Files, inherited: &Variables, h
     let config = common(&layers, args, home, &mut faults);
     // Settings of the pipeline may stand in the same file and environment; a fault there is a fault here.
     values::engine(&layers, None, &mut faults);
+    values::parse_cache(&layers, None, false, &mut faults);
     steps::resolve(&layers, &RunArgs::default(), &mut faults);
     destination::check(&layers, &mut faults);
     finish(config, faults)
@@ -132,6 +135,7 @@ pub(crate) fn resolve_run(args: &RunArgs, files: &Files, inherited: &Variables, 
     let layers = Layers::new(files, inherited);
     let config = common(&layers, &args.common, home, &mut faults);
     let engine = values::engine(&layers, args.pipeline.engine.as_deref(), &mut faults);
+    let keeps_parse = values::parse_cache(&layers, args.pipeline.parse_cache.as_deref(), config.is_deployment(), &mut faults);
     let steps = steps::resolve(&layers, args, &mut faults);
     let publish = destination::resolve(&layers, args, &config, &mut faults);
     // A project that is not there is a fault of its own, told with the others before step one, unless the settings end the run.
@@ -139,7 +143,7 @@ pub(crate) fn resolve_run(args: &RunArgs, files: &Files, inherited: &Variables, 
     if config.project_name.is_none() && !layers.has_unread_file() && (is_there || !faults.is_empty()) {
         faults.push(paths::missing_project(&config.project_dir));
     }
-    finish((config, Pipeline { steps, target: args.nodes.target.clone(), publish, engine }), faults)
+    finish((config, Pipeline { steps, target: args.nodes.target.clone(), publish, engine, keeps_parse }), faults)
 }
 
 fn finish<T>(value: T, faults: Vec<String>) -> Result<T, Error> {

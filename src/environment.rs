@@ -112,9 +112,9 @@ pub(crate) fn inherited_without_secrets(variables: &Variables) -> Variables {
 /// rotated password is no reason to parse a project anew.
 fn without(variables: &Variables, secrets: &[(String, Secret)]) -> Variables {
     let holds_one = |value: &OsStr| {
-        secrets.iter().any(|(_, secret)| {
-            secret.len() >= SHORTEST && value.as_bytes().windows(secret.len()).any(|window| window == secret.expose())
-        })
+        secrets
+            .iter()
+            .any(|(_, secret)| secret.len() >= SHORTEST && value.as_bytes().windows(secret.len()).any(|window| window == secret.expose()))
     };
     let cleared = variables.iter().map(|(name, value)| {
         let is_secret = secrets.iter().any(|(secret, _)| name == secret.as_str()) || holds_one(value);

@@ -19,6 +19,7 @@ mod engine;
 mod group;
 mod output;
 mod program;
+mod saved_parse;
 mod session;
 mod shutdown;
 mod step;
@@ -27,6 +28,7 @@ pub(crate) use child::{Ended, Ending, Error, Program, StopCause};
 pub(crate) use engine::Engine;
 pub(crate) use output::{Framing, Pump, Sink};
 pub(crate) use program::find as find_program;
+pub(crate) use saved_parse::{FILE as SAVED_PARSE, ParsedBy, Parsing, SavedParse};
 pub(crate) use shutdown::{Cause, Shutdown, Stop};
 pub(crate) use step::{Outcome, Status};
 

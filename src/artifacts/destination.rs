@@ -78,6 +78,17 @@ impl Destination {
         }
     }
 
+    /// What was put under a key, if anything was.
+    pub(super) async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, Error> {
+        match self {
+            Self::S3(s3) => Ok(s3.get(key).await?),
+            Self::Directory(path) => match tokio::fs::read(path.join(key)).await {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+                read => read.map(Some).map_err(|source| Error::Read { path: path.join(key), source }),
+            },
+        }
+    }
+
     pub(super) async fn put(&self, object: Object) -> Result<(), Error> {
         match self {
             Self::S3(s3) => s3.put(object).await,

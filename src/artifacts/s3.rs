@@ -1,6 +1,6 @@
 //! Owns the bucket: whether it can be used at all, and one `PutObject` for each artifact.
 //!
-//! Never deletes or lists anything, and needs no right but `s3:PutObject` on the prefix.
+//! Never deletes or lists anything, and needs no right but `s3:PutObject` on the prefix; `s3:GetObject` saves time.
 
 use std::path::Path;
 use std::time::Duration;
@@ -29,6 +29,8 @@ const ATTEMPTS: u32 = 6;
 pub(crate) enum Error {
     #[error("cannot publish s3://{bucket}/{key}")]
     Put { bucket: String, key: String, hint: Option<String>, source: Box<Fault> },
+    #[error("cannot read s3://{bucket}/{key}")]
+    Get { bucket: String, key: String, source: Box<Fault> },
     #[error("the bucket {bucket} does not exist")]
     NoBucket { bucket: String },
     #[error("the bucket {bucket} is in another region ({region}) than this run ({ours})")]
@@ -43,7 +45,7 @@ impl Error {
             Self::Put { hint, .. } => hint.clone(),
             Self::NoBucket { .. } => Some("create it, or set another --destination (DBT_ENTRYPOINT_DESTINATION)".to_owned()),
             Self::OtherRegion { region, .. } => Some(format!("set AWS_REGION to {region}, or another --destination")),
-            Self::Unusable { source, .. } => source.hint.clone(),
+            Self::Unusable { source, .. } | Self::Get { source, .. } => source.hint.clone(),
         }
     }
 }
@@ -105,8 +107,33 @@ impl S3 {
         }
     }
 
+    /// `None` where there is no such object.
+    pub(super) async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, Error> {
+        let key = self.key(key);
+        let failed = |source| Error::Get { bucket: self.bucket.clone(), key: key.clone(), source: Box::new(source) };
+        let request = self.client.get_object().bucket(&self.bucket).key(&key).set_expected_bucket_owner(self.owner.clone());
+        let answer = match request.send().await.map_err(|error| Fault::of(&error)) {
+            Ok(answer) => answer,
+            Err(fault) if fault.kind == FaultKind::NotFound => return Ok(None),
+            Err(fault) => return Err(failed(fault)),
+        };
+        let cut = |error: aws_sdk_s3::primitives::ByteStreamError| Fault {
+            kind: FaultKind::Unreachable,
+            code: None,
+            status: None,
+            message: error.to_string(),
+            hint: None,
+        };
+        let content = answer.body.collect().await.map_err(|error| failed(cut(error)))?;
+        Ok(Some(content.to_vec()))
+    }
+
+    fn key(&self, key: &str) -> String {
+        if self.prefix.is_empty() { key.to_owned() } else { format!("{}/{key}", self.prefix) }
+    }
+
     pub(super) async fn put(&self, object: Object) -> Result<(), destination::Error> {
-        let key = if self.prefix.is_empty() { object.key.clone() } else { format!("{}/{}", self.prefix, object.key) };
+        let key = self.key(&object.key);
         let (body, size) = match object.body {
             Body::Bytes(bytes) => {
                 let size = bytes.len() as u64;
@@ -183,5 +210,9 @@ async fn read(path: &Path) -> Result<(ByteStream, u64), destination::Error> {
 }
 
 fn content_type(key: &str) -> &'static str {
-    if Path::new(key).extension().is_some_and(|extension| extension == "html") { "text/html; charset=utf-8" } else { "application/json" }
+    match Path::new(key).extension().and_then(|extension| extension.to_str()) {
+        Some("html") => "text/html; charset=utf-8",
+        Some("json") => "application/json",
+        _ => "application/octet-stream",
+    }
 }

@@ -13,7 +13,7 @@ use super::layers::{Given, Origin};
 /// Read from the working directory unless `--config` names another file.
 const DEFAULT: &str = "dbt-entrypoint.yml";
 
-const KEYS: [&str; 18] = [
+const KEYS: [&str; 19] = [
     "env",
     "deployments",
     "project_name",
@@ -28,6 +28,7 @@ const KEYS: [&str; 18] = [
     "bucket_owner",
     "sse",
     "engine",
+    "parse_cache",
     "log_format",
     "log",
     "deadline",

@@ -85,6 +85,21 @@ pub(super) fn engine(layers: &Layers, flag: Option<&str>, faults: &mut Vec<Strin
     }
 }
 
+/// Whether dbt's parse is kept below the destination. A developer's own target directory keeps it better.
+pub(super) fn parse_cache(layers: &Layers, flag: Option<&str>, is_deployment: bool, faults: &mut Vec<String>) -> bool {
+    let given = layers.text(flag, "--parse-cache", "DBT_ENTRYPOINT_PARSE_CACHE", "parse_cache", faults);
+    match given.as_ref().map(|given| given.value.as_str()) {
+        None | Some("auto") => is_deployment,
+        // YAML takes `on` for a text and `true` for another.
+        Some("on" | "true") => true,
+        Some("off" | "false") => false,
+        Some(other) => {
+            faults.extend(given.as_ref().map(|given| given.fault(format!("{other:?} is not on, off or auto"))));
+            false
+        }
+    }
+}
+
 pub(super) fn deadline(layers: &Layers, args: &CommonArgs, faults: &mut Vec<String>) -> Option<Duration> {
     let given = layers.text(args.deadline.as_deref(), "--deadline", "DBT_ENTRYPOINT_DEADLINE", "deadline", faults)?;
     time(&given, faults)

@@ -10,7 +10,8 @@ use tokio::time::Instant;
 
 use super::Stage;
 use super::child::{Ended, Ending, Output, Running, StopCause};
-use super::session::{Forked, Installation, Session};
+use super::saved_parse::{ParsedBy, Parsing};
+use super::session::{Installation, Session};
 use super::shutdown::{Event, Shutdown, at};
 use crate::config::{self, Step, Variables};
 
@@ -22,6 +23,9 @@ pub(crate) struct Engine {
     announced: bool,
     /// Somebody asked for the session, and should learn that it is none.
     demanded: bool,
+    /// Only where the parse is worth keeping.
+    parsing: Option<Parsing>,
+    parsed_by: Option<ParsedBy>,
 }
 
 /// What became of the attempt to start a step warm.
@@ -38,7 +42,8 @@ impl Engine {
     /// Starts to import dbt, if that is what is wanted and possible. `dbt`: its absolute path, as far as it is known; `adapter`: the
     /// type of the project's database, as far as it is known; `variables`: those that dbt is started with, without secrets.
     pub(crate) fn begin(choice: config::Engine, dbt: Option<&Path>, adapter: Option<&str>, variables: &Variables, home: &Path) -> Self {
-        let mut engine = Self { session: None, announced: false, demanded: choice == config::Engine::Session };
+        let mut engine =
+            Self { session: None, announced: false, demanded: choice == config::Engine::Session, parsing: None, parsed_by: None };
         let is_possible = match (choice, dbt) {
             (config::Engine::Process, _) => Err("it is set".to_owned()),
             // What fork leaves of Apple's libraries may end a child at any time.
@@ -57,11 +62,36 @@ impl Engine {
         engine
     }
 
+    /// Whether there is a session, in which a saved parse can be of use.
+    pub(crate) fn is_warm(&self) -> bool {
+        self.session.is_some()
+    }
+
+    /// Says what is known of the parse, which another run may have left behind.
+    pub(crate) fn offer(&mut self, parsing: Parsing) {
+        self.parsing = Some(parsing);
+    }
+
+    /// What the parse belongs to that lies in the target directory now; `None` where nobody parsed, or nobody wants to know.
+    pub(crate) fn parsed_by(&self) -> Option<&ParsedBy> {
+        self.parsed_by.as_ref().filter(|_| self.parsing.as_ref().is_some_and(Parsing::is_new))
+    }
+
     /// Starts a step in the session, if there is one.
     pub(super) async fn start(&mut self, step: &Step, stage: &Stage, until: Option<Instant>, shutdown: &mut Shutdown) -> Attempt<'_> {
         let Some(mut session) = self.session.take() else { return Attempt::Left };
         let waited = {
-            let forked = forked(&mut session, self.announced, step, stage);
+            let forked = async {
+                // The first step waits for the import.
+                if !self.announced {
+                    let versions = session.imported().await?;
+                    tracing::info!("engine: session, since dbt-core {} can be imported once for all steps", versions.dbt);
+                    self.parsed_by = self.parsing.as_ref().and_then(|parsing| parsing.by(&versions));
+                    let restored = self.parsing.as_mut().is_some_and(|parsing| parsing.restore(self.parsed_by.as_ref()));
+                    session.surround(&stage.directory, &stage.environment.without_secrets(), restored);
+                }
+                session.start(&step.command, &stage.directory, &stage.environment.variables).await
+            };
             tokio::pin!(forked);
             loop {
                 tokio::select! {
@@ -110,14 +140,4 @@ impl Engine {
         }
         self.announced = true;
     }
-}
-
-/// The first step waits for the import.
-async fn forked(session: &mut Session, announced: bool, step: &Step, stage: &Stage) -> Result<Forked, String> {
-    if !announced {
-        let version = session.imported().await?;
-        tracing::info!("engine: session, since dbt-core {version} can be imported once for all steps");
-        session.surround(&stage.directory, &stage.environment.without_secrets());
-    }
-    session.start(&step.command, &stage.directory, &stage.environment.variables).await
 }

@@ -25,6 +25,7 @@ use crate::config::Variables;
 mod channel;
 mod installation;
 
+pub(crate) use channel::Versions;
 use channel::{Answer, Channel};
 pub(crate) use installation::Installation;
 
@@ -48,19 +49,11 @@ struct Import<'a> {
     adapter: Option<&'a str>,
 }
 
-/// A saved parse that was put into the target directory.
-#[derive(Debug, Clone, Serialize)]
-pub(crate) struct Restored {
-    /// Where the project lay that was parsed.
-    pub(crate) directory: String,
-    /// Whether all of its files are those of the project.
-    pub(crate) same: bool,
-}
-
 #[derive(Serialize)]
 struct Request<'a> {
     arguments: &'a [String],
-    restored: Option<&'a Restored>,
+    /// Whether the target directory holds a parse that was made elsewhere.
+    restored: bool,
 }
 
 /// The process that has imported dbt, or is about to.
@@ -71,7 +64,7 @@ pub(crate) struct Session {
     channel: Channel,
     /// For parsing: the directory and the variables without secrets, until the host has them.
     surroundings: Option<Vec<u8>>,
-    pub(crate) restored: Option<Restored>,
+    restored: bool,
 }
 
 /// A step that the host has forked.
@@ -105,19 +98,21 @@ impl Session {
         write!(&ours, "{}\n{HOST}", HOST.len())?;
         (&ours).write_all(&channel::frame(&serde_json::to_vec(&Import { script, adapter })?))?;
         let channel = Channel::new(ours)?;
-        Ok(Self { host, group: ProcessGroup::led_by(Pid::from_raw(number)), channel, surroundings: None, restored: None })
+        Ok(Self { host, group: ProcessGroup::led_by(Pid::from_raw(number)), channel, surroundings: None, restored: false })
     }
 
-    /// Waits until dbt is imported. Gives back its version, or why it cannot be imported.
-    pub(super) async fn imported(&mut self) -> Result<String, String> {
+    /// Waits until dbt is imported. The error is the reason why it cannot be.
+    pub(super) async fn imported(&mut self) -> Result<Versions, String> {
         match self.channel.next().await {
-            Ok(Answer::Ready(version)) => Ok(version),
+            Ok(Answer::Ready(versions)) => Ok(versions),
             other => Err(self.why(other).await),
         }
     }
 
-    /// Says what the project is parsed with: `variables` hold no secret.
-    pub(super) fn surround(&mut self, directory: &Path, variables: &Variables) {
+    /// Says what the project is parsed with: `variables` hold no secret; `restored`: whether the target directory holds a parse that was
+    /// made elsewhere.
+    pub(super) fn surround(&mut self, directory: &Path, variables: &Variables, restored: bool) {
+        self.restored = restored;
         self.surroundings = Some(block(directory, variables).to_vec());
     }
 
@@ -127,7 +122,7 @@ impl Session {
         if let Some(surroundings) = self.surroundings.take() {
             self.channel.send(&surroundings, &[]).await.map_err(|error| error.to_string())?;
         }
-        let request = Request { arguments, restored: self.restored.as_ref() };
+        let request = Request { arguments, restored: self.restored };
         let request = serde_json::to_vec(&request).map_err(|error| error.to_string())?;
         let (forked, payload) = self.fork(&request).await?;
         // Not before the child is out of the host's group and can be sent signals.

@@ -22,16 +22,28 @@ pub(crate) struct Findings {
 pub(crate) fn check(project_dir: &Path, profiles_dir: Option<&Path>, target: Option<&str>, variables: &Variables) -> Findings {
     let mut findings = Findings::default();
     match selected(project_dir, profiles_dir, target, variables) {
-        Ok((place, output)) => walk(&output, &mut Vec::new(), &mut |keys, text| look(&place, keys, text, variables, &mut findings)),
+        Ok(Selection { place, output, .. }) => {
+            walk(&output, &mut Vec::new(), &mut |keys, text| look(&place, keys, text, variables, &mut findings));
+        }
         Err(undecided) => findings.warnings.push(undecided),
     }
     findings
 }
 
-/// The type of the database of the target that dbt will select, if it can be told.
-pub(crate) fn adapter(project_dir: &Path, profiles_dir: Option<&Path>, target: Option<&str>, variables: &Variables) -> Option<String> {
-    let (_, output) = selected(project_dir, profiles_dir, target, variables).ok()?;
-    jinja::render(output.get("type")?.as_str()?, variables)
+/// What dbt will select, as far as it can be told without dbt.
+#[derive(Debug)]
+pub(crate) struct Selected {
+    pub(crate) profile: String,
+    pub(crate) target: String,
+    /// The type of the database.
+    pub(crate) adapter: String,
+}
+
+/// `None` where only dbt can tell.
+pub(crate) fn select(project_dir: &Path, profiles_dir: Option<&Path>, target: Option<&str>, variables: &Variables) -> Option<Selected> {
+    let Selection { profile, target, output, .. } = selected(project_dir, profiles_dir, target, variables).ok()?;
+    let adapter = jinja::render(output.get("type")?.as_str()?, variables)?;
+    Some(Selected { profile, target, adapter })
 }
 
 /// One of dbt's own settings: the newer spelling wins, and an empty value counts as unset.
@@ -40,13 +52,16 @@ pub(super) fn engine_variable(variables: &Variables, name: &str) -> Option<Strin
     found.and_then(|value| value.to_str()).map(str::to_owned)
 }
 
-/// The selected output, and its place in words.
-fn selected(
-    project_dir: &Path,
-    profiles_dir: Option<&Path>,
-    target: Option<&str>,
-    variables: &Variables,
-) -> Result<(String, Value), String> {
+/// The selected output.
+struct Selection {
+    profile: String,
+    target: String,
+    output: Value,
+    /// Where it stands, in words.
+    place: String,
+}
+
+fn selected(project_dir: &Path, profiles_dir: Option<&Path>, target: Option<&str>, variables: &Variables) -> Result<Selection, String> {
     let directory = profiles_dir.ok_or("no profiles.yml was found, so its variables were not checked")?;
     let path = directory.join("profiles.yml");
     let undecided = |what: &str| format!("{}: {what}, so its variables were not checked", path.display());
@@ -69,7 +84,8 @@ fn selected(
     };
     let output = profile.get("outputs").and_then(|outputs| outputs.get(&target));
     let output = output.ok_or_else(|| undecided(&format!("profile {name:?} has no target {target:?}")))?;
-    Ok((format!("{}: target {target:?} of profile {name:?}", path.display()), output.clone()))
+    let place = format!("{}: target {target:?} of profile {name:?}", path.display());
+    Ok(Selection { place, output: output.clone(), profile: name, target })
 }
 
 fn look(place: &str, keys: &[String], text: &str, variables: &Variables, findings: &mut Findings) {

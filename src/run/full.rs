@@ -9,14 +9,15 @@ use tokio::time::Instant;
 
 use super::prepare::{self, Error};
 use super::{Surroundings, adopt, closing, preflight, publishing, say_where};
-use crate::artifacts::{Destination, Publisher};
+use crate::artifacts::{Destination, Publisher, parse_cache};
 use crate::aws::Aws;
 use crate::cli::RunArgs;
 use crate::config::{self, Config, Pipeline, Publish};
 use crate::environment;
 use crate::exit_code::ExitCode;
-use crate::pipeline::{self, Engine, Shutdown, Stage};
-use crate::project::{Workspace, packages, profile};
+use crate::pipeline::{self, Engine, Parsing, SavedParse, Shutdown, Stage};
+use crate::project::profile::{self, Selected};
+use crate::project::{Workspace, packages};
 use crate::report::Summary;
 
 /// Where the closing line has to be out if the settings do not say.
@@ -60,14 +61,18 @@ async fn known(
     };
     let destination = prepare::destination(&plan.publish, aws.as_ref());
     // While AWS is asked, dbt can be imported.
-    let engine = engine(&config, &plan, surroundings);
+    let selected = selected(&config, &plan);
+    let mut engine = engine(&config, &plan, selected.as_ref(), surroundings);
     let staged = tokio::select! {
         biased;
         stop = shutdown.stopped() => Err(stop),
-        staged = stage(&mut config, &plan, aws.as_ref(), destination.as_ref(), surroundings) => Ok(staged),
+        staged = stage(&mut config, &plan, aws.as_ref(), destination.as_ref(), engine.is_warm(), surroundings) => Ok(staged),
     };
     match staged {
-        Ok(Ok((stage, workspace))) => {
+        Ok(Ok((stage, workspace, saved))) => {
+            if let Some(Selected { adapter, profile, target }) = selected.filter(|_| plan.keeps_parse) {
+                engine.offer(Parsing::new(adapter, profile, target, workspace.target.clone(), saved));
+            }
             let publisher = Publisher::new(destination, &workspace.target, &summary.run_id, Arc::clone(&stage.redactor));
             staged_run(&plan, &stage, engine, publisher, summary, surroundings, shutdown).await
         }
@@ -89,21 +94,24 @@ async fn stage(
     plan: &Pipeline,
     aws: Option<&Aws>,
     destination: Option<&Destination>,
+    is_warm: bool,
     surroundings: &Surroundings,
-) -> Result<(Stage, Workspace), Error> {
+) -> Result<(Stage, Workspace, Option<SavedParse>), Error> {
     // Whoever waits for Glue can wait for S3 at the same time. A login that cannot be had is told at once.
-    let (connection, unusable) = {
+    let (connection, (unusable, saved)) = {
         let login = prepare::login(config, aws);
         let check = async {
-            match destination {
-                Some(destination) => destination.check().await.err(),
-                None => None,
+            let Some(destination) = destination else { return (None, None) };
+            match destination.check().await {
+                Err(unusable) => (Some(unusable), None),
+                Ok(()) if plan.keeps_parse && is_warm => (None, parse_cache::fetch(destination).await),
+                Ok(()) => (None, None),
             }
         };
         tokio::pin!(login, check);
         tokio::select! {
             connection = &mut login => (connection?, check.await),
-            unusable = &mut check => (login.await?, unusable),
+            checked = &mut check => (login.await?, checked),
         }
     };
     // Before the project is copied: in the copy, links of local packages have become directories.
@@ -121,15 +129,20 @@ async fn stage(
         stop_timeout: config.stop_timeout,
         packages_installed,
     };
-    Ok((stage, workspace))
+    Ok((stage, workspace, saved))
 }
 
-/// What is wrong with dbt or its profile is told later, with all that is wrong.
-fn engine(config: &Config, plan: &Pipeline, surroundings: &Surroundings) -> Engine {
+/// What is wrong with the profile is told later, with all that is wrong.
+fn selected(config: &Config, plan: &Pipeline) -> Option<Selected> {
+    profile::select(&config.project_dir, config.profiles_dir.as_deref(), plan.target.as_deref(), &config.variables)
+}
+
+/// The same with dbt.
+fn engine(config: &Config, plan: &Pipeline, selected: Option<&Selected>, surroundings: &Surroundings) -> Engine {
     let variables = environment::inherited_without_secrets(&config.variables);
     let dbt = pipeline::find_program(&config.dbt, &variables, &surroundings.home).ok();
-    let adapter = profile::adapter(&config.project_dir, config.profiles_dir.as_deref(), plan.target.as_deref(), &variables);
-    Engine::begin(plan.engine, dbt.as_deref(), adapter.as_deref(), &variables, &surroundings.home)
+    let adapter = selected.map(|selected| selected.adapter.as_str());
+    Engine::begin(plan.engine, dbt.as_deref(), adapter, &variables, &surroundings.home)
 }
 
 /// Steps, then artifacts.
@@ -143,7 +156,9 @@ async fn staged_run(
     shutdown: &mut Shutdown,
 ) -> ExitCode {
     let mut results = Vec::new();
-    let (outcomes, between) = pipeline::run(&plan.steps, stage, &mut engine, shutdown, |index, step| results.push(publisher.keep(index, step))).await;
+    let (outcomes, between) =
+        pipeline::run(&plan.steps, stage, &mut engine, shutdown, |index, step| results.push(publisher.keep(index, step))).await;
+    let parsed_by = engine.parsed_by().cloned();
     engine.end().await;
     for (index, (outcome, results)) in outcomes.iter().zip(results).enumerate() {
         closing::tell(summary, index, outcome, results);
@@ -157,5 +172,5 @@ async fn staged_run(
         Publish::Never => false,
         Publish::To { even_after_failure, .. } => even_after_failure || code == ExitCode::Success,
     };
-    publishing::publish(&mut publisher, docs_are_due, summary, code, stage.stop_timeout, surroundings, shutdown).await
+    publishing::publish(&mut publisher, docs_are_due, parsed_by, summary, code, stage.stop_timeout, surroundings, shutdown).await
 }

@@ -10,7 +10,7 @@ use tokio::time::{sleep_until, timeout};
 use super::{Surroundings, closing};
 use crate::artifacts::{Destination, Error, Publisher};
 use crate::exit_code::ExitCode;
-use crate::pipeline::Shutdown;
+use crate::pipeline::{ParsedBy, Shutdown};
 use crate::redact::Redactor;
 use crate::report::{self, RunStatus, Summary};
 
@@ -21,6 +21,7 @@ const EARLY: Duration = Duration::from_secs(5);
 pub(super) async fn publish(
     publisher: &mut Publisher,
     docs_are_due: bool,
+    parsed_by: Option<ParsedBy>,
     summary: &mut Summary,
     code: ExitCode,
     budget: Duration,
@@ -45,6 +46,14 @@ pub(super) async fn publish(
         tracing::info!("published {files} files to {}", summary.destination.as_deref().unwrap_or_default());
     }
     let code = failed(&errors, summary, code, surroundings);
+    if let Some(by) = parsed_by.filter(|_| errors.is_empty() && shutdown.requested().is_none()) {
+        // It saves the next run a little time, which is nothing to be waited for once this one should stop.
+        tokio::select! {
+            biased;
+            _ = shutdown.stopped() => tracing::info!("the parse of this project is not saved, since the run should stop"),
+            () = publisher.keep_parse(by) => {}
+        }
+    }
     // The last object of the ledger says how the run ended, so it comes after everything else has.
     summary.exit_code = code.number();
     let line = surroundings.console.line(summary);

@@ -18,8 +18,8 @@ const LONGEST: usize = 64 * 1024;
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Answer {
-    /// The version of dbt that is imported.
-    Ready(String),
+    /// dbt is imported.
+    Ready(Versions),
     /// Why it can do nothing more.
     Unable(String),
     /// The number of a step's process.
@@ -28,6 +28,15 @@ pub(super) enum Answer {
     Code(u8),
     /// The step was ended by a signal.
     Signal(i32),
+}
+
+/// What is imported.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Versions {
+    /// Of dbt-core.
+    pub(crate) dbt: String,
+    /// Of the adapter, if it is there and says it.
+    pub(crate) adapter: Option<String>,
 }
 
 #[derive(Debug)]
@@ -107,11 +116,11 @@ mod tests {
     #[tokio::test]
     async fn answers_come_one_by_one_however_they_are_cut() {
         let (mut channel, mut host) = pair();
-        let mut bytes = frame(br#"{"ready": "1.11.16"}"#);
+        let mut bytes = frame(br#"{"ready": {"dbt": "1.11.16", "adapter": null}}"#);
         bytes.extend(frame(br#"{"started": 7}"#));
-        let (first, second) = bytes.split_at(30);
+        let (first, second) = bytes.split_at(60);
         host.write_all(first).unwrap();
-        assert!(matches!(channel.next().await.unwrap(), Answer::Ready(version) if version == "1.11.16"));
+        assert!(matches!(channel.next().await.unwrap(), Answer::Ready(versions) if versions.dbt == "1.11.16"));
         host.write_all(second).unwrap();
         assert!(matches!(channel.next().await.unwrap(), Answer::Started(7)));
         drop(host);

@@ -66,12 +66,12 @@ def main():
     script = installation["script"]
     capture.begin()
     try:
-        version = import_dbt(**installation)
+        versions = import_dbt(**installation)
     except BaseException as error:  # whatever an installation does when it is imported
         send(control, unable=f"dbt cannot be imported ({words(error)})")
         return
     imported = capture.end()
-    send(control, ready=version)
+    send(control, ready=versions)
     # For parsing, without secrets.
     environment = unpack(receive(control)[0] or b"")
     while True:
@@ -115,7 +115,7 @@ def main():
 
 
 def import_dbt(script, adapter):
-    """Imports dbt and the adapter of the project; gives back dbt's version."""
+    """Imports dbt and the adapter of the project; gives back their versions, the adapter's if there is one."""
     # As Python does it for the script itself, which stands in this directory.
     if sys.path and sys.path[0] == "":
         sys.path[0] = os.path.dirname(script)
@@ -123,13 +123,19 @@ def import_dbt(script, adapter):
     if tuple(int(part) for part in version.split(".")[:2]) < OLDEST:
         raise RuntimeError(f"dbt-core {version} is older than {OLDEST[0]}.{OLDEST[1]}")
     importlib.import_module("dbt.cli.main")
-    for name in (*IMPORTED_LATE, *([f"dbt.adapters.{adapter}"] if adapter else [])):
-        try:
-            importlib.import_module(name)
-        except ImportError:
-            # In another place in this version; or an adapter that is not there, which a step will say in dbt's own words.
-            pass
-    return version
+    for name in IMPORTED_LATE:
+        try_import(name)
+    if adapter and try_import(f"dbt.adapters.{adapter}"):
+        return {"dbt": version, "adapter": getattr(try_import(f"dbt.adapters.{adapter}.__version__"), "version", None)}
+    return {"dbt": version, "adapter": None}
+
+
+def try_import(name):
+    """What is missing is in another place in this version; or an adapter that is not installed, which a step says in dbt's own words."""
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        return None
 
 
 def takes_manifest(arguments):
@@ -174,7 +180,7 @@ def parse(script, arguments, memory, restored):
     def read_elsewhere(self):
         manifest = read(self)
         if manifest is not None and restored:
-            settle(manifest, restored["directory"], restored["same"])
+            settle(manifest, self.all_projects)
         return manifest
 
     # Nothing is logged twice and nobody is told of a run that is none.
@@ -199,25 +205,26 @@ def parse(script, arguments, memory, restored):
 PATCHED = ("get_full_manifest", "write_manifest_for_partial_parse", "read_manifest_for_partial_parse")
 
 
-def settle(manifest, directory, same):
-    """A manifest from another container: its project lay elsewhere, and modification times prove nothing.
+def settle(manifest, projects):
+    """A manifest from another container: its projects lay elsewhere, and that a file was modified at the same time proves nothing.
 
-    Where all files are the same, those of the present files are put in, so that dbt need not read them all again; else none, so that it
-    does.
+    For files with the same content the present times are put in, so that dbt need not parse their YAML again; for others none, so that
+    it does.
     """
-    here = os.getcwd()
-
-    def moved(path):
-        return here + path[len(directory):] if path == directory or path.startswith(directory + os.sep) else path
-
+    files = importlib.import_module("dbt.contracts.files")
     for file in manifest.files.values():
-        file.path.project_root = moved(file.path.project_root)
-        file.path.modification_time = 0.0
-        if same and os.path.exists(file.path.full_path):
-            file.path.modification_time = os.path.getmtime(file.path.full_path)
+        path = file.path
+        if isinstance(path, files.FilePath):
+            path.project_root = projects[file.project_name].project_root
+            path.modification_time = 0.0
+            if file.parse_file_type == files.ParseFileType.Schema and os.path.isfile(path.full_path):
+                with open(path.full_path, encoding="utf-8") as content:
+                    if files.FileHash.from_contents(content.read().strip()) == file.checksum:
+                        path.modification_time = os.path.getmtime(path.full_path)
     for node in manifest.nodes.values():
+        # Seeds alone have one.
         if getattr(node, "root_path", None):
-            node.root_path = moved(node.root_path)
+            node.root_path = projects[node.package_name].project_root
 
 
 def hand_over(memory):
