@@ -30,7 +30,7 @@ const UPLOAD: Duration = Duration::from_secs(5);
 /// Nothing outlives SIGKILL but a process that waits for a device, perhaps for ever.
 pub(super) const AFTER_SIGKILL: Duration = Duration::from_secs(2);
 /// How often a group without its leader is looked at: nothing tells when its last member ends.
-const LOOK: Duration = Duration::from_millis(50);
+pub(super) const LOOK: Duration = Duration::from_millis(50);
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {

@@ -80,11 +80,12 @@ impl Engine {
     /// Starts a step in the session, if there is one.
     pub(super) async fn start(&mut self, step: &Step, stage: &Stage, until: Option<Instant>, shutdown: &mut Shutdown) -> Attempt<'_> {
         let Some(mut session) = self.session.take() else { return Attempt::Left };
-        let waited = {
+        let result = {
             let forked = async {
                 // The first step waits for the import.
                 if !self.announced {
                     let versions = session.imported().await?;
+                    self.announced = true;
                     tracing::info!("engine: session, since dbt-core {} can be imported once for all steps", versions.dbt);
                     self.parsed_by = self.parsing.as_ref().and_then(|parsing| parsing.by(&versions));
                     let restored = self.parsing.as_mut().is_some_and(|parsing| parsing.restore(self.parsed_by.as_ref()));
@@ -97,7 +98,7 @@ impl Engine {
                 tokio::select! {
                     biased;
                     event = shutdown.event() => match event {
-                        Event::Stop(stop) => break Err(StopCause::Run(stop.cause)),
+                        Event::Stop(request) => break Err(StopCause::Run(request.cause)),
                         Event::PassOn(_) => {}
                     },
                     () = at(until) => break Err(StopCause::StepTimeout),
@@ -105,9 +106,8 @@ impl Engine {
                 }
             }
         };
-        match waited {
+        match result {
             Ok(Ok(forked)) => {
-                self.announced = true;
                 let (running, output) = Running::forked(stage.dbt.clone(), forked, self.session.insert(session));
                 Attempt::Started(running, output)
             }
@@ -117,7 +117,10 @@ impl Engine {
             }
             // Nothing has reached the database yet, so the session may end at once.
             Err(cause) => {
-                self.leave("it was stopped before a step began");
+                session.end().await;
+                if cause == StopCause::StepTimeout {
+                    self.leave("a step ran out of time before it began");
+                }
                 Attempt::Stopped(Ended { ending: Ending::Signal(Signal::SIGINT as i32), stopped: Some(cause), killed: false })
             }
         }

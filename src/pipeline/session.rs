@@ -9,16 +9,17 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::process::Stdio;
 use std::thread;
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 use serde::Serialize;
 use tokio::net::unix::pipe;
 use tokio::process::Child;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use zeroize::Zeroizing;
 
-use super::child::{AFTER_SIGKILL, Ending, isolate};
+use super::child::{AFTER_SIGKILL, Ending, LOOK, isolate};
 use super::group::ProcessGroup;
 use crate::config::Variables;
 
@@ -33,6 +34,9 @@ pub(crate) use installation::Installation;
 const HOST: &str = include_str!("session/host.py");
 /// Takes the host's program from stdin, so that it stands in no process list and on no disk.
 const BOOTSTRAP: &str = "\
+import sys
+if sys.path[:1] == ['']:
+    sys.path[0] = ''.join(sys.argv[1:])
 f = open(0, 'rb', 0, closefd=False)
 left = int(f.readline())
 text = part = b'\\n'
@@ -41,6 +45,9 @@ while part and left > 0:
     text += part
     left -= len(part)
 exec(compile(text, 'dbt-entrypoint', 'exec'))";
+
+/// An idle host needs a moment to see that nobody is there any more, one that parses would need seconds.
+const LEAVE_TAKING: Duration = Duration::from_millis(300);
 
 /// What the host has to know of the installation.
 #[derive(Serialize)]
@@ -88,7 +95,14 @@ impl Session {
     pub(crate) fn begin(installation: &Installation, adapter: Option<&str>, variables: &Variables, directory: &Path) -> io::Result<Self> {
         let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
         let mut command = std::process::Command::new(&installation.python);
-        command.args(&installation.options).args(["-c", BOOTSTRAP]).env_clear().envs(variables).current_dir(directory);
+        // As for the script itself, its directory stands first on the path, and not the working directory, which may hold anything.
+        command
+            .args(&installation.options)
+            .args(["-c", BOOTSTRAP])
+            .args(installation.script.parent())
+            .env_clear()
+            .envs(variables)
+            .current_dir(directory);
         command.stdin(OwnedFd::from(theirs)).stdout(Stdio::null()).stderr(Stdio::null());
         isolate(&mut command);
         let host = tokio::process::Command::from(command).spawn()?;
@@ -162,11 +176,26 @@ impl Session {
         }
     }
 
-    /// Ends the host, and waits until it is gone.
+    /// Ends the host, and waits until it is gone: by itself if it is idle, else by force.
     pub(super) async fn end(mut self) {
-        self.group.signal(Signal::SIGKILL);
-        // Only a device that does not answer holds it up, and nothing depends on it any more.
-        let _ = timeout(AFTER_SIGKILL, self.host.wait()).await;
+        self.channel.close();
+        if timeout(LEAVE_TAKING, self.host.wait()).await.is_err() {
+            self.kill();
+        }
+        // Python's tracker of semaphores ends after it, and removes what it has left behind.
+        let gone = async {
+            let _ = self.host.wait().await;
+            while self.group.is_alive() {
+                sleep(LOOK).await;
+            }
+        };
+        let _ = timeout(AFTER_SIGKILL, gone).await;
+    }
+
+    /// The host alone: what cleans up after it stays.
+    fn kill(&mut self) {
+        // One that is gone needs no signal.
+        let _ = self.host.start_kill();
     }
 
     /// Why the host did not answer as it should.
@@ -186,7 +215,7 @@ impl Session {
 impl Drop for Session {
     /// Steps have groups of their own and are not meant.
     fn drop(&mut self) {
-        self.group.signal(Signal::SIGKILL);
+        self.kill();
     }
 }
 

@@ -8,7 +8,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::prepare::{self, Error};
-use super::{Surroundings, adopt, closing, preflight, publishing, say_where};
+use super::publishing::{self, Due};
+use super::{Surroundings, adopt, closing, preflight, say_where};
 use crate::artifacts::{Destination, Publisher, parse_cache};
 use crate::aws::Aws;
 use crate::cli::RunArgs;
@@ -33,7 +34,8 @@ pub(super) async fn run(args: &RunArgs, surroundings: &Surroundings, shutdown: &
         Ok((config, plan)) => {
             shutdown.set_deadline(start, config.deadline);
             budget = config.stop_timeout;
-            known(args, config, plan, &mut summary, surroundings, shutdown).await
+            // On the heap, since it holds all that a run needs.
+            Box::pin(known(args, config, plan, &mut summary, surroundings, shutdown)).await
         }
     };
     summary.exit_code = code.number();
@@ -77,11 +79,13 @@ async fn known(
             staged_run(&plan, &stage, engine, publisher, summary, surroundings, shutdown).await
         }
         Ok(Err(error)) => {
+            engine.end().await;
             let code = closing::refused(&error, summary, &surroundings.console);
             publishing::early(destination, summary, code, surroundings, shutdown).await;
             code
         }
         Err(stop) => {
+            engine.end().await;
             tracing::warn!("stopped before the first step");
             closing::stopped(stop, summary)
         }
@@ -158,7 +162,7 @@ async fn staged_run(
     let mut results = Vec::new();
     let (outcomes, between) =
         pipeline::run(&plan.steps, stage, &mut engine, shutdown, |index, step| results.push(publisher.keep(index, step))).await;
-    let parsed_by = engine.parsed_by().cloned();
+    let parse = engine.parsed_by().cloned();
     engine.end().await;
     for (index, (outcome, results)) in outcomes.iter().zip(results).enumerate() {
         closing::tell(summary, index, outcome, results);
@@ -168,9 +172,9 @@ async fn staged_run(
         None => closing::judged(ExitCode::of_steps(&outcomes), &outcomes, summary),
     };
     summary.exit_code = code.number();
-    let docs_are_due = match plan.publish {
+    let docs = match plan.publish {
         Publish::Never => false,
         Publish::To { even_after_failure, .. } => even_after_failure || code == ExitCode::Success,
     };
-    publishing::publish(&mut publisher, docs_are_due, parsed_by, summary, code, stage.stop_timeout, surroundings, shutdown).await
+    publishing::publish(&mut publisher, Due { docs, parse }, summary, code, stage.stop_timeout, surroundings, shutdown).await
 }

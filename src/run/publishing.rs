@@ -17,11 +17,18 @@ use crate::report::{self, RunStatus, Summary};
 /// How long a run that failed before its first step waits for its ledger.
 const EARLY: Duration = Duration::from_secs(5);
 
+/// What is published besides the ledger.
+#[derive(Debug)]
+pub(super) struct Due {
+    pub(super) docs: bool,
+    /// What the parse of this run belongs to, if it is to be kept.
+    pub(super) parse: Option<ParsedBy>,
+}
+
 /// Publishes what is due and says how the run ends.
 pub(super) async fn publish(
     publisher: &mut Publisher,
-    docs_are_due: bool,
-    parsed_by: Option<ParsedBy>,
+    due: Due,
     summary: &mut Summary,
     code: ExitCode,
     budget: Duration,
@@ -31,7 +38,7 @@ pub(super) async fn publish(
     let all = async {
         let mut errors = publisher.finish_ledger().await;
         let mut files = 0;
-        if docs_are_due {
+        if due.docs {
             let (count, failed) = publisher.publish_docs().await;
             files = count;
             errors.extend(failed);
@@ -46,7 +53,7 @@ pub(super) async fn publish(
         tracing::info!("published {files} files to {}", summary.destination.as_deref().unwrap_or_default());
     }
     let code = failed(&errors, summary, code, surroundings);
-    if let Some(by) = parsed_by.filter(|_| errors.is_empty() && shutdown.requested().is_none()) {
+    if let Some(by) = due.parse.filter(|_| errors.is_empty() && shutdown.requested().is_none()) {
         // It saves the next run a little time, which is nothing to be waited for once this one should stop.
         tokio::select! {
             biased;

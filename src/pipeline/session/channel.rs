@@ -6,7 +6,7 @@ use std::io::{self, IoSlice};
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::net::UnixStream as Blocking;
 
-use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
+use nix::sys::socket::{ControlMessage, MsgFlags, Shutdown, sendmsg, shutdown};
 use serde::Deserialize;
 use tokio::io::{AsyncWriteExt, Interest};
 use tokio::net::UnixStream;
@@ -51,6 +51,12 @@ impl Channel {
     pub(super) fn new(stream: Blocking) -> io::Result<Self> {
         stream.set_nonblocking(true)?;
         Ok(Self { stream: UnixStream::from_std(stream)?, heard: Vec::new() })
+    }
+
+    /// Says that nothing more will come.
+    pub(super) fn close(&self) {
+        // A host that is gone has heard it.
+        let _ = shutdown(self.stream.as_raw_fd(), Shutdown::Both);
     }
 
     pub(super) async fn send(&mut self, content: &[u8], descriptors: &[RawFd]) -> io::Result<()> {

@@ -66,7 +66,7 @@ def main():
     script = installation["script"]
     capture.begin()
     try:
-        versions = import_dbt(**installation)
+        versions = import_dbt(installation["adapter"])
     except BaseException as error:  # whatever an installation does when it is imported
         send(control, unable=f"dbt cannot be imported ({words(error)})")
         return
@@ -88,7 +88,7 @@ def main():
             memory.output = capture.end()
         if arguments[0] == "deps":
             memory.key = None
-        gc.collect()
+        # What is there now is never garbage in a child, and looking through it would copy its pages.
         gc.freeze()
         flush()
         try:
@@ -114,11 +114,8 @@ def main():
 # ---- dbt --------------------------------------------------------------------------------------------------------------------------
 
 
-def import_dbt(script, adapter):
+def import_dbt(adapter):
     """Imports dbt and the adapter of the project; gives back their versions, the adapter's if there is one."""
-    # As Python does it for the script itself, which stands in this directory.
-    if sys.path and sys.path[0] == "":
-        sys.path[0] = os.path.dirname(script)
     version = importlib.import_module("dbt.version").__version__
     if tuple(int(part) for part in version.split(".")[:2]) < OLDEST:
         raise RuntimeError(f"dbt-core {version} is older than {OLDEST[0]}.{OLDEST[1]}")
@@ -310,6 +307,7 @@ def run_step(script, arguments, descriptors, null, imported, memory):
         # From here on signals to the group find it.
         os.write(status, b"+")
         environment = unpack(read_all(payload))
+        os.close(payload)
         if environment is None:
             # The runner is gone or has thought better of it.
             os._exit(0)
@@ -335,7 +333,7 @@ def run_step(script, arguments, descriptors, null, imported, memory):
 
 
 def exit_code(function, *arguments):
-    """Runs to the end, with all that an interpreter does at its end but the clearing away of memory that is gone anyway."""
+    """Runs to the end; gives back what the process should exit with."""
     code = 0
     try:
         function(*arguments)
@@ -350,10 +348,15 @@ def exit_code(function, *arguments):
     except BaseException:
         traceback.print_exc()
         code = 1
+    wind_up()
+    return code
+
+
+def wind_up():
+    """What an interpreter does at its end, but the clearing away of memory that is gone anyway."""
     importlib.import_module("threading")._shutdown()
     importlib.import_module("atexit")._run_exitfuncs()
     flush()
-    return code
 
 
 def enter(environment):
@@ -378,6 +381,9 @@ def unpack(block):
 def receive(control):
     """The next frame and the descriptors that came with it; `None` when the runner is gone. Four bytes of length stand before each."""
     length, descriptors, _, _ = socket.recv_fds(control, 4, 4)
+    for descriptor in descriptors:
+        # What a step starts has no business with them.
+        os.set_inheritable(descriptor, False)
     length += receive_bytes(control, 4 - len(length)) if length else b""
     if len(length) < 4:
         return None, descriptors
@@ -437,3 +443,5 @@ def words(error):
 
 
 main()
+wind_up()
+os._exit(0)
