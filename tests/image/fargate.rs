@@ -96,6 +96,7 @@ fn a_task_role_endpoint_that_refuses_is_said_so() {
     needs_engine!();
     let (lab, role) = (Lab::new(), TaskRole::new());
     let run = task(&lab, &role).env("AWS_CONTAINER_AUTHORIZATION_TOKEN", "of-somebody-else").run();
-    assert!(matches!(run.code, Some(69 | 77)), "{run}");
-    run.closing();
+    run.assert_code(77).assert_err_has(&["HTTP status 403"]).assert_lacks(AUTHORIZATION.as_bytes());
+    assert_eq!(run.closing()["status"], "error");
+    assert!(lab.deployment.proxy.log().is_empty(), "nothing is asked of AWS without credentials: {run}");
 }
