@@ -1,6 +1,6 @@
 # ECS tells EventBridge when a task stops. A run that ended well is the only one that nobody needs to hear of.
 resource "aws_cloudwatch_event_rule" "failed" {
-  count = var.alarm_topic_arn == null ? 0 : 1
+  count = var.alarms == null ? 0 : 1
 
   name        = "${local.name}-failed"
   description = "A task of dbt project ${var.project} in ${var.env} failed, or did not start"
@@ -20,10 +20,10 @@ resource "aws_cloudwatch_event_rule" "failed" {
 }
 
 resource "aws_cloudwatch_event_target" "failed" {
-  count = var.alarm_topic_arn == null ? 0 : 1
+  count = var.alarms == null ? 0 : 1
 
   rule = aws_cloudwatch_event_rule.failed[0].name
-  arn  = var.alarm_topic_arn
+  arn  = var.alarms.topic_arn
 
   input_transformer {
     input_paths = {
@@ -36,7 +36,7 @@ resource "aws_cloudwatch_event_target" "failed" {
 }
 
 resource "aws_cloudwatch_metric_alarm" "not_started" {
-  count = var.alarm_topic_arn != null && local.is_scheduled ? 1 : 0
+  count = var.alarms != null && local.is_scheduled ? 1 : 0
 
   alarm_name          = local.queue_name
   alarm_description   = "EventBridge Scheduler gave up starting ${local.name}; the reason is in the message's attributes in SQS"
@@ -49,6 +49,6 @@ resource "aws_cloudwatch_metric_alarm" "not_started" {
   threshold           = 0
   comparison_operator = "GreaterThanThreshold"
   treat_missing_data  = "notBreaching"
-  alarm_actions       = [var.alarm_topic_arn]
+  alarm_actions       = [var.alarms.topic_arn]
   tags                = var.tags
 }

@@ -9,7 +9,7 @@ locals {
     startswith(local.login_name, "arn:") ? local.login_name :
     "arn:${local.partition}:secretsmanager:${local.region}:${local.account}:secret:${local.login_name}-??????"
   ]
-  secret_arns = concat(local.own_secret_arns, sort(tolist(var.secret_arns)))
+  secret_arns = concat(local.own_secret_arns, sort(var.secret_arns))
 }
 
 data "aws_iam_policy_document" "login" {
@@ -49,7 +49,7 @@ data "aws_iam_policy_document" "login" {
   }
 
   dynamic "statement" {
-    for_each = length(var.secret_kms_key_arns) > 0 ? [sort(tolist(var.secret_kms_key_arns))] : []
+    for_each = length(var.secret_kms_key_arns) > 0 ? [sort(var.secret_kms_key_arns)] : []
 
     content {
       sid       = "DecryptTheSecret"
@@ -69,7 +69,7 @@ data "aws_iam_policy_document" "login" {
   }
 
   dynamic "statement" {
-    for_each = length(var.connection_kms_key_arns) > 0 ? [sort(tolist(var.connection_kms_key_arns))] : []
+    for_each = length(var.connection_kms_key_arns) > 0 ? [sort(var.connection_kms_key_arns)] : []
 
     content {
       sid       = "DecryptTheConnection"

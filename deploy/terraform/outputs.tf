@@ -85,5 +85,5 @@ output "docs_viewers_arn" {
 
 output "not_started_queue_url" {
   description = "The dead-letter queue of the schedules; null if there are none."
-  value       = one(aws_sqs_queue.not_started[*].url)
+  value       = one(aws_sqs_queue.not_started[*].id)
 }

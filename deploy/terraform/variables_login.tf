@@ -13,7 +13,7 @@ variable "credentials" {
 
 variable "secret_arns" {
   description = "ARNs of the secrets that a Glue Connection refers to (`SECRET_ID`, or the secret of its authentication configuration)."
-  type        = set(string)
+  type        = list(string)
   default     = []
   nullable    = false
 
@@ -30,7 +30,7 @@ variable "secret_arns" {
 
 variable "secret_kms_key_arns" {
   description = "ARNs of the customer managed keys that encrypt the secret or the parameters. The role may use them through that service only."
-  type        = set(string)
+  type        = list(string)
   default     = []
   nullable    = false
 
@@ -52,7 +52,7 @@ variable "secret_kms_key_arns" {
 
 variable "connection_kms_key_arns" {
   description = "ARNs of the keys of the Glue Data Catalog, where it encrypts the passwords of connections or its metadata."
-  type        = set(string)
+  type        = list(string)
   default     = []
   nullable    = false
 

@@ -1,6 +1,6 @@
 variable "airflow_role_arns" {
   description = "ARNs of the roles that Airflow's workers run as. They may then assume the role in the output `airflow_variable.role_arn`."
-  type        = set(string)
+  type        = list(string)
   default     = []
   nullable    = false
 
@@ -88,17 +88,18 @@ variable "schedule_retry" {
   }
 }
 
-variable "alarm_topic_arn" {
+variable "alarms" {
   description = <<-EOT
-    ARN of an SNS topic that hears of tasks that failed and of starts that ended in the dead-letter queue. Its policy has to let
-    `events.amazonaws.com` and `cloudwatch.amazonaws.com` publish.
+    Tells of tasks that failed and of starts that ended in the dead-letter queue.
+    - `topic_arn`: the SNS topic. Its policy has to let `events.amazonaws.com` and `cloudwatch.amazonaws.com` publish.
   EOT
-  type        = string
-  default     = null
+  # An object, since whether it is there is known even where the topic is yet to be made.
+  type    = object({ topic_arn = string })
+  default = null
 
   validation {
-    condition     = var.alarm_topic_arn == null || can(regex("^arn:[a-z-]+:sns:[a-z0-9-]+:\\d{12}:[A-Za-z0-9_-]+$", var.alarm_topic_arn))
-    error_message = "alarm_topic_arn: give the ARN of a standard SNS topic, such as \"arn:aws:sns:eu-west-1:123456789012:alarms\"."
+    condition     = var.alarms == null || can(regex("^arn:[a-z-]+:sns:[a-z0-9-]+:\\d{12}:[A-Za-z0-9_-]+$", var.alarms.topic_arn))
+    error_message = "alarms.topic_arn: give the ARN of a standard SNS topic, such as \"arn:aws:sns:eu-west-1:123456789012:alarms\"."
   }
 }
 

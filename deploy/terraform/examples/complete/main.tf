@@ -85,7 +85,7 @@ module "dbt" {
   airflow_role_arns = each.value.env == "live" ? [var.airflow_role_arn] : []
   orchestrator_role = "separate"
   schedules         = local.schedules[each.value.env]
-  alarm_topic_arn   = var.alarm_topic_arn
+  alarms            = { topic_arn = var.alarm_topic_arn }
 
   tags = { project = each.value.project, env = each.value.env }
 }
