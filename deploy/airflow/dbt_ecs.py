@@ -20,7 +20,7 @@ import jsonschema
 import pendulum
 import requests
 from airflow.providers.amazon.aws.operators.ecs import EcsRunTaskOperator
-from botocore.exceptions import BotoCoreError, ClientError, WaiterError
+from botocore.exceptions import BotoCoreError, ClientError
 
 try:
     from airflow.sdk import DAG, BaseHook, Param, Variable
@@ -311,14 +311,10 @@ class DbtRun(EcsRunTaskOperator):
         try:
             # Unwrapped, since Airflow 2 takes a call of the parent's `execute` for one from outside of a task, and warns.
             inspect.unwrap(EcsRunTaskOperator.execute)(self, context)
-        except WaiterError:
-            if context["ti"].try_number > context["ti"].max_tries:
-                # Nobody will look after the container any more.
-                self.on_kill()
-            raise
         except Exception as error:
             task = self.stopped_task()
             if task is None:
+                self.let_go(context)
                 raise
             code, retry, message = judge(task, self.container_name)
             if code != 0:
@@ -366,6 +362,15 @@ class DbtRun(EcsRunTaskOperator):
         except (BotoCoreError, ClientError):
             return None
         return next((task for task in tasks if task.get("lastStatus") == "STOPPED"), None)
+
+    def let_go(self, context: Any) -> None:
+        """ECS cannot be asked any more. While tries are left the container goes on, and the next one finds it; else it is stopped."""
+        if not self.arn or context["ti"].try_number <= context["ti"].max_tries:
+            return
+        try:
+            self.on_kill()
+        except (BotoCoreError, ClientError):
+            self.log.exception("The container %s may go on, and nobody waits for it: look in ECS.", self.arn)
 
     def closing_line(self) -> dict[str, Any] | None:
         if not self.task_log_fetcher:

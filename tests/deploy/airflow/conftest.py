@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from support import airflow, aws
 from support.slack import Webhook
 
 ROOT = pathlib.Path(__file__).parents[3]
+DAG_FILE = ROOT / "deploy/airflow/dbt_ecs.py"
 
 
 @pytest.fixture(scope="session")
@@ -54,16 +56,14 @@ def home_template(tmp_path_factory):
 @pytest.fixture
 def project(request, lab, tmp_path):
     """A dbt project of this test's own on the local ECS, with the fake dbt unless the test says otherwise."""
-    name = request.node.name.replace("test_", "").replace("[", "-").replace("]", "").replace("_", "-")[:60]
+    name = re.sub("[^a-z0-9]+", "-", request.node.name.removeprefix("test_")).strip("-")[:60]
     return aws.Project(lab=lab, name=name, folder=tmp_path / "project", root=ROOT)
 
 
 @pytest.fixture
-def scheduler(lab, tmp_path, home_template, project):
-    """The Airflow that runs that project."""
-    home = tmp_path / "airflow"
-    shutil.copytree(home_template, home)
-    one = airflow.Airflow(home=home, lab=lab, dag_file=ROOT / "deploy/airflow/dbt_ecs.py", project=project)
+def scheduler(lab, tmp_path, home_template):
+    """An Airflow of this test's own."""
+    one = airflow.Airflow(template=home_template, home=tmp_path / "airflow", lab=lab, dag_file=DAG_FILE)
     yield one
     one.end()
 

@@ -13,6 +13,9 @@ REGION = "eu-west-1"
 BUCKET = "dbt-documentation-dev"
 CONNECTION = "warehouse"
 PASSWORD = "a-Password-of-the-warehouse"
+# What Airflow assumes, and what the containers have.
+SERVICE_ROLE = "arn:aws:iam::123456789012:role/DBTServiceRole-shop"
+TASK_ROLE = "arn:aws:iam::123456789012:role/DBTTaskRole-shop"
 
 
 def wait_for(condition, what, seconds=90):
@@ -29,7 +32,6 @@ def wait_for(condition, what, seconds=90):
 class Lab:
     def __init__(self, *, endpoint, credentials, events_file):
         self.endpoint, self.credentials, self.events_file = endpoint, credentials, events_file
-        self.client("ec2")
         self.subnet = self.client("ec2").describe_subnets()["Subnets"][0]["SubnetId"]
         self.group = self.client("ec2").describe_security_groups()["SecurityGroups"][0]["GroupId"]
         self.client("ecs").create_cluster(clusterName="lab")
@@ -68,16 +70,15 @@ class Project:
         shutil.copytree(self.root / "dbt", self.folder, ignore=shutil.ignore_patterns("target", "logs", "dbt_packages", "*.duckdb*"))
         binary = pathlib.Path(os.environ["DBT_ENTRYPOINT_BIN"])
         self.entry_point = [str(binary)]
-        self.shared = self.folder.parent / "shared"
+        self.shared = self.folder / "fake"
         self.shared.mkdir()
-        self.role = f"arn:aws:iam::123456789012:role/DBTServiceRole-{self.name}"
         self.log_group = f"/dbt/{self.name}"
         self.lab.client("logs").create_log_group(logGroupName=self.log_group)
         self.environment = {
             "ENV": self.env,
             "PROJECT_NAME": self.name,
-            "HOME": str(self.folder.parent),
-            "TMPDIR": str(self.folder.parent),
+            "HOME": str(self.shared),
+            "TMPDIR": str(self.shared),
             "DBT_PROJECT_DIR": str(self.folder),
             "DBT_ENTRYPOINT_DBT": str(binary.parent / "examples/fake_dbt"),
             "DBT_ENTRYPOINT_CREDENTIALS": f"glue:{CONNECTION}",
@@ -118,7 +119,7 @@ class Project:
             "awslogs_stream_prefix": "ecs",
             "awslogs_region": REGION,
             "region": REGION,
-            "role_arn": self.role,
+            "role_arn": SERVICE_ROLE,
             "deadline_seconds": 300,
             "stop_timeout_seconds": self.stop_timeout,
             "poll_seconds": 1,
@@ -131,7 +132,7 @@ class Project:
             family=self.name,
             networkMode="awsvpc",
             requiresCompatibilities=["FARGATE"],
-            taskRoleArn=f"arn:aws:iam::123456789012:role/task-{self.name}",
+            taskRoleArn=TASK_ROLE,
             containerDefinitions=[
                 {
                     "name": "dbt",
