@@ -69,7 +69,7 @@ fn the_whole_job_with_half_a_cpu_one_gigabyte_and_a_read_only_root() {
     let limits = ["--cpus", "0.5", "--memory", "1g", "--memory-swap", "1g", "--read-only", "--cap-drop", "ALL"];
     let mut started = task(&lab, &role).flags(limits).start();
     // At that speed it takes longer than one wait may last.
-    for step in ["run", "test", "docs"] {
+    for step in ["debug", "run", "test", "freshness", "docs"] {
         started.until(&format!("step {step}"), |running| running.stderr().contains(&format!("step {step}: dbt")));
     }
     let (run, container) = started.wait();
