@@ -21,6 +21,7 @@ import pendulum
 import requests
 from airflow.providers.amazon.aws.operators.ecs import EcsRunTaskOperator
 from botocore.exceptions import BotoCoreError, ClientError
+from croniter import croniter
 
 try:
     from airflow.sdk import DAG, BaseHook, Param, Variable
@@ -144,6 +145,9 @@ def faults_of(name: str, entry: Any) -> Iterator[str]:
     for key in KEYS.keys() & entry.keys():
         for error in jsonschema.Draft202012Validator(KEYS[key]).iter_errors(entry[key]):
             yield f"{place}{key}: {error.message}; it is {KEYS[key]['description']}"
+    schedule = entry.get("schedule")
+    if isinstance(schedule, str) and not schedule.startswith("@") and not croniter.is_valid(schedule):
+        yield f"{place}schedule: {schedule!r} is no cron line; it is {KEYS['schedule']['description']}"
     try:
         pendulum.timezone(str(entry.get("timezone", "UTC")))
     except (ValueError, OSError):

@@ -8,9 +8,12 @@ import shutil
 import subprocess
 import sys
 import time
+from importlib.util import module_from_spec, spec_from_file_location
 
 import pytest
+
 from support import airflow, aws
+from support.settings import GOOD
 from support.slack import Webhook
 
 ROOT = pathlib.Path(__file__).parents[3]
@@ -75,3 +78,25 @@ def slack(scheduler):
     scheduler.connect("slack_dbt", **webhook.connection())
     yield webhook
     webhook.close()
+
+
+@pytest.fixture
+def connect(monkeypatch):
+    """Makes Airflow connections for the test's own process."""
+
+    def make(connection_id, **fields):
+        monkeypatch.setenv(f"AIRFLOW_CONN_{connection_id.upper()}", json.dumps(fields))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def dbt_ecs(tmp_path_factory):
+    """The DAG file as a module of the test's own process, for what needs no run. It is loaded with settings that make one DAG."""
+    home = tmp_path_factory.mktemp("home")
+    os.environ.update(airflow.environment(home) | {"AIRFLOW_VAR_DBT_ECS": json.dumps(GOOD)})
+    # Not from sys.path, for there is no package around it.
+    spec = spec_from_file_location("dbt_ecs", DAG_FILE)
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

@@ -21,9 +21,8 @@ def main() -> None:
 
     import calls
     import containers
-    from moto.server import ThreadedMotoServer
-
     import credentials
+    from moto.server import ThreadedMotoServer
 
     events = Events(arguments.dir / "events.jsonl")
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)

@@ -98,6 +98,11 @@ class Project:
         """What the fake dbt does: (step, verb, argument)."""
         (self.shared / "script").write_text("".join("\t".join(line) + "\n" for line in lines))
 
+    def hang(self):
+        """The fake dbt goes on until it is interrupted. Returns the file that says it has begun."""
+        self.script(("run", "until-sigint", "2 0"))
+        return self.shared / "ready-run"
+
     def calls(self):
         """The calls of the fake dbt."""
         log = self.shared / "log"
