@@ -1,3 +1,6 @@
-select order_id, amount, amount_paid
+select
+    order_id,
+    amount,
+    amount_paid
 from {{ ref('fct_orders') }}
 where amount_paid > amount

@@ -1,11 +1,14 @@
 //! What is in the image, and what is not.
 
+use std::collections::BTreeSet;
+use std::fs;
 use std::io::Read as _;
 
 use serde_json::{Value, json};
 
 use crate::container::Container;
 use crate::engine::{docker, image, needs_engine, stream};
+use crate::support::repo;
 
 fn configuration() -> Value {
     serde_json::from_str(&docker(&["image", "inspect", "--format", "{{json .Config}}", &image()])).unwrap()
@@ -46,6 +49,66 @@ fn its_environment_decides_nothing() {
     assert_eq!(names, ["PATH", "HOME", "LANG"], "with ENV, a local run would be no sandbox run any more");
 }
 
+/// Bytes of the layers that an instruction with these words made, unpacked.
+fn layers(of: &str, words: &str) -> u64 {
+    let history = docker(&["history", "--human=false", "--no-trunc", "--format", "{{.Size}} {{.CreatedBy}}.", of]);
+    let sizes = history.lines().filter_map(|line| line.split_once(' ')).filter(|(_, by)| by.contains(words));
+    sizes.map(|(size, _)| size.parse::<u64>().unwrap()).sum()
+}
+
+#[test]
+fn beside_python_and_dbt_it_adds_at_most_60_megabytes_to_its_base() {
+    needs_engine!();
+    let base_of = |line: &str| line.strip_prefix("ARG BASE_IMAGE=").map(str::to_owned);
+    let base = fs::read_to_string(repo::root().join("Dockerfile")).unwrap().lines().find_map(base_of).unwrap();
+    let image = image();
+    let (base, all) = (layers(&base, ""), layers(&image, ""));
+    let (python, dbt) = (layers(&image, "apt-get install"), layers(&image, "COPY /opt/dbt "));
+    let found = base > 50_000_000 && python > 10_000_000 && dbt > 50_000_000;
+    assert!(found, "the layers were not found: base {base}, Python {python}, dbt {dbt}");
+    let added = all - base - python - dbt;
+    assert!((10_000_000..=60_000_000).contains(&added), "{added} bytes");
+}
+
+#[test]
+fn nothing_of_the_machine_that_builds_reaches_the_context() {
+    needs_engine!();
+    let context = tempfile::TempDir::new().unwrap();
+    let write = |path: &str, text: &str| {
+        let path = context.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    let wanted =
+        ["dbt/dbt_project.yml", "dbt/models/deep/one.sql", "src/main.rs", "Cargo.toml", "Cargo.lock", "scripts/requirements/dbt.txt"];
+    let unwanted = [
+        "sandbox.env",
+        ".env",
+        ".git/config",
+        "target/debug/x",
+        ".venv/bin/x",
+        "deploy/terraform.tfvars",
+        "dbt/.env",
+        "dbt/deep/dev.env",
+        "dbt/.user.yml",
+        "dbt/dev.duckdb",
+        "dbt/dev.duckdb.wal",
+        "dbt/target/manifest.json",
+        "dbt/logs/dbt.log",
+        "dbt/dbt_packages/one/x.sql",
+    ];
+    for path in wanted.iter().chain(&unwanted) {
+        write(path, "text");
+    }
+    fs::copy(repo::root().join(".dockerignore"), context.path().join(".dockerignore")).unwrap();
+    write("Dockerfile", "FROM scratch\nCOPY . /\n");
+    let sent = tempfile::TempDir::new().unwrap();
+    docker(&["build", "--quiet", "--output", sent.path().to_str().unwrap(), context.path().to_str().unwrap()]);
+    let entries = walkdir::WalkDir::new(sent.path()).into_iter().filter_map(Result::ok).filter(|entry| entry.file_type().is_file());
+    let found: BTreeSet<_> = entries.map(|entry| entry.path().strip_prefix(sent.path()).unwrap().to_str().unwrap().to_owned()).collect();
+    assert_eq!(found, wanted.map(str::to_owned).into());
+}
+
 #[test]
 fn nothing_is_there_that_only_a_build_needs() {
     needs_engine!();
@@ -63,6 +126,13 @@ fn nothing_is_there_that_only_a_build_needs() {
         shell("find / -xdev -name '*.whl' -o -xdev -path '/var/lib/apt/lists/*' -type f -o -xdev -path '/root/.cache/*' | head"),
         ""
     );
+}
+
+#[test]
+fn the_authorities_that_debian_trusts_are_there() {
+    needs_engine!();
+    let count: usize = shell("grep -c 'BEGIN CERTIFICATE' /etc/ssl/certs/ca-certificates.crt").trim().parse().unwrap();
+    assert!(count > 100, "{count} certificates");
 }
 
 #[test]

@@ -40,8 +40,8 @@ pub fn answers() -> bool {
         let image = image();
         assert!(ask(client().unwrap(), &["image", "inspect", &image]).is_ok(), "there is no image {image}: run scripts/image");
     } else {
-        assert!(env::var_os("CI").is_none(), "no Docker engine answers, and in CI there has to be one");
-        eprintln!("SKIPPED: no Docker engine answers; scripts/test-image says how to get one");
+        assert!(env::var("CI").as_deref() != Ok("true"), "no Docker engine answers, and in CI there has to be one");
+        eprintln!("SKIPPED: no Docker engine answers; scripts/test image says how to get one");
     }
     answers
 }

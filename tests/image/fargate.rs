@@ -69,7 +69,7 @@ fn the_whole_job_with_half_a_cpu_one_gigabyte_and_a_read_only_root() {
     let limits = ["--cpus", "0.5", "--memory", "1g", "--memory-swap", "1g", "--read-only", "--cap-drop", "ALL"];
     let mut started = task(&lab, &role).flags(limits).start();
     // At that speed it takes longer than one wait may last.
-    for step in ["run", "test", "docs"] {
+    for step in ["debug", "run", "test", "freshness", "docs"] {
         started.until(&format!("step {step}"), |running| running.stderr().contains(&format!("step {step}: dbt")));
     }
     let (run, container) = started.wait();
@@ -96,6 +96,7 @@ fn a_task_role_endpoint_that_refuses_is_said_so() {
     needs_engine!();
     let (lab, role) = (Lab::new(), TaskRole::new());
     let run = task(&lab, &role).env("AWS_CONTAINER_AUTHORIZATION_TOKEN", "of-somebody-else").run();
-    assert!(matches!(run.code, Some(69 | 77)), "{run}");
-    run.closing();
+    run.assert_code(77).assert_err_has(&["HTTP status 403"]).assert_lacks(AUTHORIZATION.as_bytes());
+    assert_eq!(run.closing()["status"], "error");
+    assert!(lab.deployment.proxy.log().is_empty(), "nothing is asked of AWS without credentials: {run}");
 }

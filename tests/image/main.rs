@@ -1,6 +1,6 @@
 //! Tests of the image: what `docker run` and ECS start, with a real engine.
 //!
-//! One module for each subject. `scripts/test-image` builds the image and runs them; where no Docker engine answers they say so and
+//! One module for each subject. `scripts/test image` builds the image and runs them; where no Docker engine answers they say so and
 //! end, except in CI, where they fail. Containers use the host's network, on whose loopback the local AWS and the Redshift stand-in
 //! listen.
 

@@ -59,8 +59,8 @@ fn the_binary_alone_resolves_names_and_speaks_tls() {
     let mut server = server.args(["-I", "-u", "/server/tls_server.py", "/server"]).start();
     server.until("the server", |running| running.stdout().contains("ready"));
 
-    let alone = |host: &str, arguments: &[&str]| {
-        Container::of(&scratch.name)
+    let caller = |of: &str, host: &str, arguments: &[&str]| {
+        Container::of(of)
             .flags(["--network", &network.name, "--read-only"])
             .env("AWS_ENDPOINT_URL", format!("https://{host}:8443"))
             .env("AWS_REGION", REGION)
@@ -70,6 +70,7 @@ fn the_binary_alone_resolves_names_and_speaks_tls() {
             .env("DBT_ENTRYPOINT_CREDENTIALS", "glue:x")
             .args(arguments.iter().copied())
     };
+    let alone = |host: &str, arguments: &[&str]| caller(&scratch.name, host, arguments);
     let trusting = |host: &str, arguments: &[&str]| alone(host, arguments).env("AWS_CA_BUNDLE", "/ca.pem");
     let listed = trusting("aws.test", &["env"]).run();
     listed.assert_code(0).assert_lacks(PASSWORD.as_bytes());
@@ -83,6 +84,12 @@ fn the_binary_alone_resolves_names_and_speaks_tls() {
     distrusted.assert_code(69);
     assert!(distrusted.err().to_lowercase().contains("certificate"), "{distrusted}");
     trusting("nobody.test", &["env"]).run().assert_code(69).assert_err_has(&["nobody.test"]);
+
+    // In the image itself Debian's bundle is what it trusts, without being told.
+    let image = image();
+    let system = caller(&image, "aws.test", &["env"]).mount_read_only(&folder.path().join("ca.pem"), "/etc/ssl/certs/ca-certificates.crt");
+    system.run().assert_code(0);
+    caller(&image, "aws.test", &["env"]).run().assert_code(69);
 }
 
 /// Serves bare repositories over https until the test is over.

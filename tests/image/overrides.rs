@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use crate::container::Container;
+use crate::container::{Container, writable};
 use crate::engine::needs_engine;
 use crate::support::aws::Aws;
-use crate::support::project::PASSWORD;
+use crate::support::project::{PASSWORD, Project, REDSHIFT_PROFILE};
 use crate::support::repo::unique;
 use crate::support::result::Finished;
 
@@ -31,7 +31,11 @@ const FETCHED: [(&str, &str); 12] = [
 
 /// What a program in the container finds in its environment.
 fn environment(source: &str, overrides: &[(&str, &str)]) -> (BTreeMap<String, String>, Finished) {
-    let container = Container::new().env("DBT_ENTRYPOINT_CREDENTIALS", source).with(|runner| Aws::shared().attach(runner));
+    environment_in(Container::new(), source, overrides)
+}
+
+fn environment_in(container: Container, source: &str, overrides: &[(&str, &str)]) -> (BTreeMap<String, String>, Finished) {
+    let container = container.env("DBT_ENTRYPOINT_CREDENTIALS", source).with(|runner| Aws::shared().attach(runner));
     let container = overrides.iter().fold(container, |container, (name, value)| container.env(name, value));
     let run = container.args(["exec", "--", "/usr/bin/python3", "-I", "-c", PRINT]).run();
     run.assert_code(0);
@@ -79,6 +83,19 @@ fn every_injected_variable_can_be_overridden_by_itself() {
             run.assert_err_has(&[name]);
         }
         run.assert_lacks(value_if_secret(name, value).as_bytes());
+    }
+
+    // The other name of the password has no value of its own.
+    let (found, _) = environment(&source, &[("DBT_ENV_SECRET_REDSHIFT_PASSWORD", "another-password")]);
+    assert_eq!(found["DBT_ENV_SECRET_REDSHIFT_PASSWORD"], PASSWORD);
+
+    // A project elsewhere, which brings its own profiles.
+    let project = Project::new(REDSHIFT_PROFILE);
+    let container = Container::new().mount(writable(project.path()), "/other/shop");
+    let (found, run) = environment_in(container, &source, &[("DBT_PROJECT_DIR", "/other/shop")]);
+    for (name, expected) in FETCHED {
+        let expected = if name.ends_with("_DIR") { "/other/shop" } else { expected };
+        assert_eq!(found.get(name).map(String::as_str), Some(expected), "{name} with another project: {run}");
     }
 }
 

@@ -1,6 +1,7 @@
 //! A team's own project: mounted at run time, and in an image of its own.
 
 use std::fs;
+use std::os::unix::fs::{MetadataExt as _, chown};
 
 use crate::container::{Container, readable, writable};
 use crate::engine::{Made, docker, image, needs_engine};
@@ -52,6 +53,21 @@ fn a_mounted_project_that_is_writable_keeps_what_dbt_writes() {
     // Now the packages are installed.
     let again = container(&standin, "deps").mount(project.path(), "/app/dbt").run();
     again.assert_code(0).assert_err_has(&["nothing to do"]);
+}
+
+#[test]
+fn a_mounted_project_is_written_to_as_its_owner() {
+    needs_engine!();
+    let (standin, project) = (Standin::database(), project());
+    // Root would write to any folder, so it hands the project to somebody.
+    let me = fs::metadata(project.path()).unwrap().uid();
+    let owner = if me == 0 { 4711 } else { me };
+    for entry in walkdir::WalkDir::new(project.path()).into_iter().filter_map(Result::ok) {
+        chown(entry.path(), Some(owner), None).unwrap();
+    }
+    let owner = owner.to_string();
+    container(&standin, "deps,run").flags(["--user", &owner]).mount(project.path(), "/app/dbt").run().assert_code(0);
+    assert_eq!(fs::metadata(project.path().join("target/manifest.json")).unwrap().uid().to_string(), owner);
 }
 
 #[test]

@@ -86,6 +86,19 @@ fn dbt_gets_exactly_one_sigint_with_and_without_an_init() {
 }
 
 #[test]
+fn a_dbt_that_does_not_yield_is_killed_inside_the_time_that_docker_stop_gives_by_default() {
+    needs_engine!();
+    let fake = Fake::new().on("run", "ready", "").on("run", "ignore-signals", "").on("run", "hang", "");
+    let mut started = recorded(&fake, &[]).env("DBT_ENTRYPOINT_STOP_TIMEOUT", "8s").args(["run", "--steps", "run"]).start();
+    started.until("dbt to be ready", |_| fake.is_ready("run"));
+    docker(&["stop", started.name()]);
+    let (run, _container) = started.wait();
+    // The engine's own SIGKILL would make it 137, and leave no closing line.
+    run.assert_code(143).assert_nothing_left();
+    assert_eq!(run.step("run")["status"], "killed", "{run}");
+}
+
+#[test]
 fn orphans_are_reaped() {
     needs_engine!();
     let fake = Fake::new().on("run", "orphans", "20").on("test", "count-zombies", "");

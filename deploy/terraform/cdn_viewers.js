@@ -1,0 +1,54 @@
+// Runs in CloudFront before its cache and before the bucket: lets viewers in by name and password, and finds index.html.
+//
+// The key value store maps a viewer's name to the SHA-256 of "name:password" in hexadecimal. Plain SHA-256 holds only for passwords
+// that nobody can guess, so they are generated and not chosen. Whatever goes wrong, the answer is 401.
+import cf from 'cloudfront';
+import crypto from 'crypto';
+
+const viewers = cf.kvs();
+
+async function isKnown(header) {
+  if (!header || !/^basic /i.test(header.value)) {
+    return false;
+  }
+  const login = Buffer.from(header.value.slice(6).trim(), 'base64').toString('utf8');
+  const colon = login.indexOf(':');
+  // Neither half may be empty, and the store takes no longer keys.
+  if (colon < 1 || colon === login.length - 1 || colon > 512) {
+    return false;
+  }
+  try {
+    const expected = await viewers.get(login.slice(0, colon));
+    return crypto.createHash('sha256').update(login).digest('hex') === expected.trim().toLowerCase();
+  } catch (error) {
+    // The store throws for a name that it does not hold.
+    return false;
+  }
+}
+
+async function handler(event) {
+  const request = event.request;
+  if (!(await isKnown(request.headers.authorization))) {
+    return {
+      statusCode: 401,
+      statusDescription: 'Unauthorized',
+      headers: {
+        'www-authenticate': { value: 'Basic realm="dbt docs", charset="UTF-8"' },
+        'cache-control': { value: 'no-store' },
+      },
+    };
+  }
+  if (request.uri.endsWith('/')) {
+    request.uri += 'index.html';
+    return request;
+  }
+  if (!request.uri.slice(request.uri.lastIndexOf('/')).includes('.')) {
+    // The page loads its data from beside itself, so it has to end in a slash. One slash at the front: two would name another host.
+    return {
+      statusCode: 302,
+      statusDescription: 'Found',
+      headers: { location: { value: '/' + request.uri.replace(/^[\/\\]+/, '') + '/' } },
+    };
+  }
+  return request;
+}

@@ -1,0 +1,310 @@
+# Everything that can be switched on or off, one at a time.
+
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+variables {
+  project            = "shop"
+  env                = "live"
+  role_name_suffix   = "-live"
+  credentials        = "secretsmanager:prod/redshift"
+  subnet_ids         = ["subnet-0123456789abcdef0"]
+  security_group_ids = ["sg-0123456789abcdef0"]
+  image              = { tag = "a" }
+}
+
+run "nothing_that_others_made" {
+  command = plan
+
+  variables {
+    repository           = { create = false }
+    cluster              = { create = false, name = "team" }
+    documentation_bucket = { create = false, name = "acme-docs", owner = "210987654321" }
+  }
+
+  assert {
+    condition     = length(aws_ecr_repository.this) + length(aws_ecr_lifecycle_policy.this) + length(aws_ecs_cluster.this) + length(aws_s3_bucket.docs) == 0
+    error_message = "Something is made that others made."
+  }
+
+  assert {
+    condition = (
+      length(aws_s3_bucket_policy.docs) + length(aws_s3_bucket_versioning.docs) + length(aws_s3_bucket_lifecycle_configuration.docs)
+      + length(aws_s3_bucket_public_access_block.docs) + length(aws_s3_bucket_ownership_controls.docs)
+      + length(aws_s3_bucket_server_side_encryption_configuration.docs) == 0
+    )
+    error_message = "A setting of a bucket that others made is changed."
+  }
+
+  assert {
+    condition     = output.airflow_variable.cluster == "team" && output.cluster_arn == "arn:aws:ecs:eu-west-1:123456789012:cluster/team"
+    error_message = "The cluster is ${output.cluster_arn}."
+  }
+
+  assert {
+    condition = length(setsubtract(
+      [{ name = "DBT_ENTRYPOINT_BUCKET_OWNER", value = "210987654321" }, { name = "DBT_ENTRYPOINT_DESTINATION", value = "s3://acme-docs/shop" }],
+      jsondecode(aws_ecs_task_definition.this.container_definitions)[0].environment,
+    )) == 0
+    error_message = "The runner is not told of the bucket and its owner."
+  }
+}
+
+run "publishing_nothing" {
+  command = plan
+
+  variables {
+    publish              = "never"
+    documentation_bucket = { create = false }
+  }
+
+  assert {
+    condition = [for variable in jsondecode(aws_ecs_task_definition.this.container_definitions)[0].environment : variable.value
+      if contains(["DBT_ENTRYPOINT_PUBLISH", "DBT_ENTRYPOINT_DESTINATION", "DBT_ENTRYPOINT_BUCKET_OWNER"], variable.name)
+    ] == ["never"]
+    error_message = "A run that publishes nothing is told where to publish."
+  }
+}
+
+run "a_project_that_needs_nothing" {
+  command = plan
+
+  variables {
+    credentials          = "none"
+    publish              = "never"
+    documentation_bucket = { create = false }
+  }
+
+  assert {
+    condition     = length(aws_iam_role_policy.task) == 0
+    error_message = "The role has a policy, which would be empty."
+  }
+}
+
+run "security_group" {
+  command = plan
+
+  variables {
+    security_group = { vpc_id = "vpc-0123456789abcdef0" }
+  }
+
+  assert {
+    condition     = { for name, rule in aws_vpc_security_group_egress_rule.this : name => [rule.from_port, rule.to_port, rule.ip_protocol] } == { https = [443, 443, "tcp"], redshift = [5439, 5439, "tcp"] }
+    error_message = "The ways out are ${jsonencode(keys(aws_vpc_security_group_egress_rule.this))}."
+  }
+
+  # No ingress may slip in with the group.
+  assert {
+    condition     = aws_security_group.this[0].vpc_id == "vpc-0123456789abcdef0" && try(length(aws_security_group.this[0].ingress), 0) == 0
+    error_message = "The group lies elsewhere, or lets something in."
+  }
+}
+
+run "airflow_by_the_service_role" {
+  command = apply
+
+  variables {
+    airflow_role_arns = ["arn:aws:iam::123456789012:role/airflow"]
+  }
+
+  assert {
+    condition     = length(aws_iam_role_policy.orchestrator_on_task) == 1 && length(aws_iam_role.orchestrator) == 0
+    error_message = "The rights are not on the service role, or not only."
+  }
+
+  assert {
+    condition     = output.airflow_variable.role_arn == aws_iam_role.task.arn
+    error_message = "Airflow is told of another role."
+  }
+}
+
+run "airflow_by_a_role_of_its_own" {
+  command = apply
+
+  variables {
+    airflow_role_arns = ["arn:aws:iam::123456789012:role/airflow"]
+    orchestrator_role = "separate"
+  }
+
+  assert {
+    condition     = length(aws_iam_role_policy.orchestrator_on_task) == 0 && aws_iam_role.orchestrator[0].name == "DBTOrchestratorRole-shop-live"
+    error_message = "The rights are not on the separate role, or not only."
+  }
+
+  assert {
+    condition     = output.airflow_variable.role_arn == aws_iam_role.orchestrator[0].arn
+    error_message = "Airflow is told of another role."
+  }
+}
+
+run "schedules" {
+  command = apply
+
+  variables {
+    schedules = {
+      nightly = { expression = "cron(0 5 * * ? *)", timezone = "Europe/Berlin" }
+      hourly  = { expression = "rate(1 hour)", command = ["run", "--select", "orders+"], enabled = false, flexible_minutes = 5 }
+    }
+    tags = { team = "data" }
+  }
+
+  assert {
+    condition     = keys(aws_scheduler_schedule.this) == ["hourly", "nightly"] && length(aws_sqs_queue.not_started) == 1
+    error_message = "The schedules are ${join(", ", keys(aws_scheduler_schedule.this))}."
+  }
+
+  assert {
+    condition = (
+      aws_scheduler_schedule.this["nightly"].state == "ENABLED" && one(aws_scheduler_schedule.this["nightly"].target).input == null
+      && one(aws_scheduler_schedule.this["nightly"].flexible_time_window).mode == "OFF"
+    )
+    error_message = "The plain schedule is not plain."
+  }
+
+  assert {
+    condition = (
+      aws_scheduler_schedule.this["hourly"].state == "DISABLED"
+      && jsondecode(one(aws_scheduler_schedule.this["hourly"].target).input) == { containerOverrides = [{ name = "dbt", command = ["run", "--select", "orders+"] }] }
+      && one(aws_scheduler_schedule.this["hourly"].flexible_time_window).maximum_window_in_minutes == 5
+    )
+    error_message = "The schedule with a command does not do as it is told."
+  }
+
+  assert {
+    condition = alltrue([for schedule in aws_scheduler_schedule.this : (
+      one(one(schedule.target).retry_policy).maximum_retry_attempts == 5 && one(one(schedule.target).retry_policy).maximum_event_age_in_seconds == 3600
+      && one(one(schedule.target).dead_letter_config).arn == aws_sqs_queue.not_started[0].arn
+    )])
+    error_message = "A schedule has no retries or no dead-letter queue."
+  }
+
+  assert {
+    condition = alltrue([for schedule in aws_scheduler_schedule.this :
+      one(one(one(schedule.target).ecs_parameters).network_configuration).subnets == toset(["subnet-0123456789abcdef0"])
+    ])
+    error_message = "A schedule starts the task in other subnets."
+  }
+}
+
+run "docs_site" {
+  command = apply
+
+  variables {
+    docs_site = { enabled = true, aliases = ["docs.acme.example"], certificate_arn = "arn:aws:acm:us-east-1:123456789012:certificate/1" }
+  }
+
+  assert {
+    condition     = aws_cloudfront_distribution.docs[0].default_root_object == "index.html"
+    error_message = "The site has no index."
+  }
+
+  assert {
+    condition = (
+      one(aws_cloudfront_distribution.docs[0].default_cache_behavior).viewer_protocol_policy == "redirect-to-https"
+      && one(one(aws_cloudfront_distribution.docs[0].default_cache_behavior).function_association).event_type == "viewer-request"
+    )
+    error_message = "The site can be seen without TLS, or without being asked who one is."
+  }
+
+  assert {
+    condition     = aws_cloudfront_origin_access_control.docs[0].signing_behavior == "always"
+    error_message = "The site's requests to the bucket are not signed."
+  }
+
+  assert {
+    condition     = output.docs_site_url == "https://docs.acme.example/shop/" && output.docs_viewers_arn == aws_cloudfront_key_value_store.viewers[0].arn
+    error_message = "The site is at ${output.docs_site_url}."
+  }
+
+  assert {
+    condition     = one(aws_cloudfront_distribution.docs[0].viewer_certificate).minimum_protocol_version == "TLSv1.2_2021"
+    error_message = "With a certificate of one's own the site speaks old TLS."
+  }
+}
+
+run "alarms" {
+  command = plan
+
+  variables {
+    alarms    = { topic_arn = "arn:aws:sns:eu-west-1:123456789012:alarms" }
+    schedules = { nightly = { expression = "rate(1 day)" } }
+  }
+
+  assert {
+    condition = jsondecode(aws_cloudwatch_event_rule.failed[0].event_pattern).detail == {
+      clusterArn = ["arn:aws:ecs:eu-west-1:123456789012:cluster/dbt-live"]
+      containers = { exitCode = [{ "anything-but" = [0] }, { exists = false }] }
+      group      = ["family:dbt-shop-live"]
+      lastStatus = ["STOPPED"]
+    }
+    error_message = "The alarm listens to ${aws_cloudwatch_event_rule.failed[0].event_pattern}."
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.not_started[0].dimensions == tomap({ QueueName = "dbt-shop-live-not-started" })
+    error_message = "The alarm watches another queue."
+  }
+}
+
+run "keys" {
+  command = plan
+
+  variables {
+    log_kms_key_arn      = "arn:aws:kms:eu-west-1:123456789012:key/1"
+    documentation_bucket = { kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/2" }
+  }
+
+  assert {
+    condition     = aws_cloudwatch_log_group.this.kms_key_id == "arn:aws:kms:eu-west-1:123456789012:key/1"
+    error_message = "The log's key is not taken."
+  }
+
+  assert {
+    condition = (
+      one(one(aws_s3_bucket_server_side_encryption_configuration.docs[0].rule).apply_server_side_encryption_by_default).sse_algorithm == "aws:kms"
+      && one(aws_s3_bucket_server_side_encryption_configuration.docs[0].rule).bucket_key_enabled
+    )
+    error_message = "The bucket's key is not taken."
+  }
+}
+
+run "a_larger_task" {
+  command = plan
+
+  variables {
+    cpu                   = 4096
+    memory                = 8192
+    architecture          = "ARM64"
+    ephemeral_storage_gib = 50
+    environment           = { DBT_ENTRYPOINT_STEPS = "build,docs" }
+    redshift_schema       = "analytics"
+    permissions_boundary  = "arn:aws:iam::123456789012:policy/boundary"
+    force_destroy         = true
+  }
+
+  assert {
+    condition = (
+      one(aws_ecs_task_definition.this.runtime_platform).cpu_architecture == "ARM64" && one(aws_ecs_task_definition.this.ephemeral_storage).size_in_gib == 50
+    )
+    error_message = "The task is not as large as it was asked to be."
+  }
+
+  assert {
+    condition = length(setsubtract(
+      [{ name = "DBT_ENTRYPOINT_STEPS", value = "build,docs" }, { name = "DBT_REDSHIFT_SCHEMA", value = "analytics" }],
+      jsondecode(aws_ecs_task_definition.this.container_definitions)[0].environment,
+    )) == 0
+    error_message = "The variables do not reach the container."
+  }
+
+  assert {
+    condition     = aws_iam_role.task.permissions_boundary == aws_iam_role.execution.permissions_boundary && aws_iam_role.task.permissions_boundary != null
+    error_message = "A role is not bounded."
+  }
+
+  assert {
+    condition     = aws_ecr_repository.this[0].force_delete && aws_s3_bucket.docs[0].force_destroy
+    error_message = "force_destroy does not reach the repository and the bucket."
+  }
+}

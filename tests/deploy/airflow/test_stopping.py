@@ -1,0 +1,37 @@
+"""Runs that are stopped."""
+
+import signal
+
+from support.aws import wait_for
+
+
+def test_execution_timeout(scheduler, project, lab, slack):
+    """ECS takes long to start the container, so Airflow's timeout comes before the runner's deadline: stopped, and waited for."""
+    project.hang()
+    project.environment["LAB_START_DELAY"] = "16"
+    settings = project.settings(retries=2, start_timeout_seconds=1, deadline_seconds=10)
+    output = scheduler.run(settings)
+    assert scheduler.state() == ("failed", 1), output
+    (stop,) = lab.events("stop_task", task=project.tasks()[0]["task"])
+    assert stop["reason"] == "Airflow's execution timeout passed"
+    assert "AirflowFailException: the execution timeout of 0:00:23 passed; exit code 143" in output
+    # What dbt says after the stop is in the task's log, too.
+    assert "run: cancelled" in output
+    line = scheduler.xcom()
+    assert (line["status"], line["exit_code"]) == ("cancelled", 143)
+    assert project.summary() == line
+    (post,) = slack.posts
+    assert "the execution timeout" in post["text"]
+
+
+def test_task_is_killed(scheduler, project, lab):
+    """Who marks the task as failed makes Airflow send SIGTERM to it: the container is stopped, in order."""
+    ready = project.hang()
+    process, output = scheduler.start(project.settings(retries=2))
+    wait_for(ready.exists, "dbt's start")
+    process.send_signal(signal.SIGTERM)
+    process.wait(60)
+    (task,) = project.tasks()
+    wait_for(lambda: lab.events("stopped", task=task["task"], exit_code=143), "the container's end")
+    assert lab.events("stop_task", task=task["task"])[0]["reason"] == "Task killed by the user"
+    assert project.summary()["status"] == "cancelled", output.read_text()
