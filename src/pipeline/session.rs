@@ -30,8 +30,13 @@ pub(crate) use channel::Versions;
 use channel::{Answer, Channel};
 pub(crate) use installation::Installation;
 
-/// The program of the host.
-const HOST: &str = include_str!("session/host.py");
+/// The program of the host: one, in the order in which its parts build on each other.
+const HOST: &str = concat!(
+    include_str!("session/host/wire.py"),
+    include_str!("session/host/manifest.py"),
+    include_str!("session/host/step.py"),
+    include_str!("session/host/main.py"),
+);
 /// Takes the host's program from stdin, so that it stands in no process list and on no disk.
 const BOOTSTRAP: &str = "\
 import sys

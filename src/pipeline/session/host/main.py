@@ -1,0 +1,127 @@
+"""Owns dbt, imported once, and forks a child for every step.
+
+Started by the runner, with a socket as stdin; ends when the runner closes it. This process never sees a secret: what it gets for parsing
+has placeholders in their place, and the real environment is read by the child of a step alone. All files of this directory are one
+program, of which this is the last part.
+"""
+
+import gc
+import importlib
+import json
+import os
+import socket
+
+OLDEST = (1, 5)
+# What dbt imports only once a step runs, and so in each step again.
+IMPORTED_LATE = ("dbt.graph.thread_pool", "dbt.task.debug", "dbt.task.deps", "dbt.task.docs.generate", "dbt.task.freshness", "dbt.task.run",
+                 "dbt.task.test", "dbt_common.clients.agate_helper")
+
+
+class Capture:
+    """What this process writes to stdout and stderr, to be repeated by the children: each dbt of its own would have written it."""
+
+    def __init__(self):
+        self.files = [temporary_file(), temporary_file()]
+
+    def begin(self):
+        for number, file in enumerate(self.files, 1):
+            os.ftruncate(file, 0)
+            os.lseek(file, 0, os.SEEK_SET)
+            os.dup2(file, number)
+
+    def end(self):
+        flush()
+        return [os.pread(file, os.fstat(file).st_size, 0) for file in self.files]
+
+
+def main():
+    control = socket.socket(fileno=os.dup(0))
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, 0)
+    capture, memory = Capture(), Memory()
+    # Garbage is rare while modules and a project are loaded, and looking for it costs a tenth of the time.
+    gc.disable()
+    installation = json.loads(receive(control)[0])
+    script = installation["script"]
+    capture.begin()
+    try:
+        versions = import_dbt(installation["adapter"])
+    except BaseException as error:  # whatever an installation does when it is imported
+        send(control, unable=f"dbt cannot be imported ({words(error)})")
+        return
+    imported = capture.end()
+    send(control, ready=versions)
+    # For parsing, without secrets.
+    environment = unpack(receive(control)[0] or b"")
+    while True:
+        request, descriptors = receive(control)
+        if request is None:
+            return
+        step = json.loads(request)
+        arguments = step["arguments"]
+        shares = takes_manifest(arguments)
+        if shares and memory.key != parsing_key(arguments):
+            capture.begin()
+            enter(environment)
+            parse(script, arguments, memory, step["restored"])
+            memory.output = capture.end()
+        if arguments[0] == "deps":
+            memory.key = None
+        # What is there now is never garbage in a child, and looking through it would copy its pages.
+        gc.freeze()
+        flush()
+        try:
+            child = os.fork()
+        except (OSError, MemoryError) as error:
+            send(control, unable=f"no child can be made: {words(error)}")
+            return
+        if child == 0:
+            control.close()
+            run_step(script, arguments, descriptors, null, imported, memory if shares else None)
+        for descriptor in descriptors:
+            os.close(descriptor)
+        if shares:
+            memory.events, memory.output, memory.deprecations = [], [b"", b""], {}
+        send(control, started=child)
+        _, status = os.waitpid(child, 0)
+        if os.WIFSIGNALED(status):
+            send(control, signal=os.WTERMSIG(status))
+        else:
+            send(control, code=os.WEXITSTATUS(status))
+
+
+def import_dbt(adapter):
+    """Imports dbt and the adapter of the project; gives back their versions, the adapter's if there is one."""
+    version = importlib.import_module("dbt.version").__version__
+    if tuple(int(part) for part in version.split(".")[:2]) < OLDEST:
+        raise RuntimeError(f"dbt-core {version} is older than {OLDEST[0]}.{OLDEST[1]}")
+    importlib.import_module("dbt.cli.main")
+    for name in IMPORTED_LATE:
+        try_import(name)
+    if adapter and try_import(f"dbt.adapters.{adapter}"):
+        return {"dbt": version, "adapter": getattr(try_import(f"dbt.adapters.{adapter}.__version__"), "version", None)}
+    return {"dbt": version, "adapter": None}
+
+
+def try_import(name):
+    """What is missing is in another place in this version; or an adapter that is not installed, which a step says in dbt's own words."""
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        return None
+
+
+def temporary_file():
+    try:
+        return os.memfd_create("dbt-entrypoint")
+    except (AttributeError, OSError):
+        return os.dup(importlib.import_module("tempfile").TemporaryFile().fileno())
+
+
+def words(error):
+    return f"{type(error).__name__}: {error}".splitlines()[0]
+
+
+main()
+wind_up()
+os._exit(0)
