@@ -4,7 +4,6 @@ use std::fs;
 
 use crate::support::aws::Aws;
 use crate::support::deployment::Deployment;
-use crate::support::fake::Fake;
 use crate::support::project::{PASSWORD, REDSHIFT_PROFILE, Scene};
 use crate::support::repo;
 
@@ -116,11 +115,4 @@ fn no_log_level_shows_a_secret() {
     for secret in [PASSWORD, crate::support::aws::SECRET_KEY, "session-token-0123456789"] {
         run.assert_lacks(secret.as_bytes());
     }
-}
-
-#[test]
-fn the_session_engine_is_process_until_there_is_one() {
-    let scene = Scene::new(Fake::new());
-    scene.runner().args(["--engine", "auto", "--steps", "run"]).run().assert_code(0);
-    assert_eq!(scene.fake.steps(), ["run"]);
 }

@@ -53,9 +53,10 @@ impl Deployment {
         self.bucket.keys()
     }
 
-    /// Keys of the docs, without the ledger.
+    /// Keys of the docs, without the ledger and without what one run keeps for the next.
     pub fn docs(&self) -> Vec<String> {
-        self.keys().into_iter().filter(|key| !key.starts_with("shop/runs/")).collect()
+        let is_other = |key: &String| ["shop/runs/", "shop/state/"].iter().any(|folder| key.starts_with(folder));
+        self.keys().into_iter().filter(|key| !is_other(key)).collect()
     }
 
     /// Keys of the ledger below the folder of the run.

@@ -53,3 +53,16 @@ pub fn install(folder: &Path, modules: &[(&str, &str)]) -> PathBuf {
     symlink(real, python).unwrap();
     script
 }
+
+/// The module that holds dbt's command: it stays what it is, calls another program, and ends with its code.
+pub fn calls(program: &Path) -> String {
+    let program = program.to_str().unwrap();
+    format!("import subprocess, sys\n\n\ndef cli():\n    sys.exit(subprocess.run([{program:?}, *sys.argv[1:]]).returncode)\n")
+}
+
+/// A module that does this only where dbt is imported for a session, and before the rest of it.
+pub fn in_the_host(text: &str, rest: &str) -> String {
+    // The host is a program without a file.
+    let indented: Vec<_> = text.lines().map(|line| format!("    {line}\n")).collect();
+    format!("import sys\n\nif sys.argv[0] == '-c':\n{}\n\n{rest}", indented.concat())
+}

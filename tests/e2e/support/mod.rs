@@ -16,6 +16,7 @@ pub mod result;
 pub mod runner;
 pub mod sentinel;
 pub mod standin;
+pub mod twins;
 
 use std::thread;
 use std::time::{Duration, Instant};

@@ -66,3 +66,16 @@ pub fn status(pid: i32, name: &str) -> String {
 pub fn peak_memory(pid: i32) -> u64 {
     status(pid, "VmHWM").trim_end_matches(" kB").parse().unwrap()
 }
+
+/// The parent's number.
+pub fn parent(pid: i32) -> Option<i32> {
+    let text = String::from_utf8_lossy(&file(pid, "stat")).into_owned();
+    // The name before it may hold blanks and brackets.
+    text.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()
+}
+
+/// The process that imports dbt for a session of that runner: its one child that runs a program handed over as text.
+pub fn host(runner: i32, marker: &str) -> Option<i32> {
+    let is_host = |pid: &i32| parent(*pid) == Some(runner) && cmdline(*pid).split(|byte| *byte == 0).any(|word| word == b"-c");
+    with_marker(marker).into_iter().find(is_host)
+}

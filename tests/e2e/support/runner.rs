@@ -17,7 +17,7 @@ use super::repo;
 use super::result::Finished;
 
 /// How long a run may take before the test gives it up: far more than any needs, so that a slow machine fails nothing.
-pub const PATIENCE: Duration = Duration::from_secs(100);
+pub const PATIENCE: Duration = Duration::from_mins(3);
 
 pub struct Runner {
     program: PathBuf,

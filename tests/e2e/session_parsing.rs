@@ -1,0 +1,94 @@
+//! When a manifest is parsed again: whatever it depends on may change from step to step, and each step sees what it would see by itself.
+
+use serde_json::Value;
+
+use crate::support::project::Project;
+use crate::support::twins::{Twin, assert_same, both};
+
+const PROFILE: &str = "shop:
+  target: dev
+  outputs:
+    dev: {type: duckdb, path: shop.duckdb, threads: 1}
+    other: {type: duckdb, path: other.duckdb, threads: 1}
+";
+
+fn project(steps: &str) -> Project {
+    let project = Project::new(PROFILE);
+    project.write("models/it.sql", "{{ config(alias='it_' ~ target.name ~ '_' ~ var('x', 1)) }}\nselect {{ var('x', 1) }} as x\n");
+    project.write("dbt-entrypoint.yml", format!("credentials: none\nsteps:\n{steps}"));
+    project
+}
+
+/// The relation that each step built, from the ledger of the run.
+fn built(twin: &Twin) -> Vec<String> {
+    let mut results = twin.ledger("run_results.json");
+    results.sort();
+    let name = |text: &String| {
+        let value: Value = serde_json::from_str(text).unwrap();
+        value["results"][0]["relation_name"]
+            .as_str()
+            .unwrap_or_default()
+            .rsplit('.')
+            .next()
+            .unwrap_or_default()
+            .trim_matches('"')
+            .to_owned()
+    };
+    results.iter().map(|(_, text)| name(text)).collect()
+}
+
+#[test]
+fn other_variables_and_another_target_are_parsed_again() {
+    let steps = "  - run\n  \
+                 - {name: vars, command: [run, --vars, 'x: 2']}\n  \
+                 - {name: both, command: [run, '--vars={\"x\": 3}', -t, other]}\n  \
+                 - {name: again, command: [run]}\n";
+    let twins = both(|| project(steps), |runner| runner);
+    twins[0].run.assert_code(0);
+    assert_eq!(built(&twins[1]), ["it_dev_1", "it_dev_2", "it_other_3", "it_dev_1"], "{}", twins[1].run);
+    assert_same(&twins);
+}
+
+#[test]
+fn what_deps_installs_in_the_middle_is_parsed() {
+    let steps = "  - {name: before, command: [run], on_failure: continue}\n  - deps\n  - run\n  - test\n";
+    let make = || {
+        let project = project(steps);
+        project.write("packages.yml", "packages:\n  - local: local_packages/tiny\n");
+        project.write("local_packages/tiny/dbt_project.yml", "name: tiny\nversion: '1.0'\n");
+        project.write("local_packages/tiny/models/theirs.sql", "select 1 as id\n");
+        project
+    };
+    let twins = both(make, |runner| runner);
+    twins[0].run.assert_code(2);
+    assert_eq!(twins[1].run.step("run")["nodes"]["success"], 2, "{}", twins[1].run);
+    assert_same(&twins);
+}
+
+/// The same with that variable, and it has its effect.
+#[track_caller]
+fn without(name: &str, has_effect: impl Fn(&Twin) -> bool) {
+    let twins = both(|| project("  - run\n  - test\n"), |runner| runner.env(name, "false"));
+    twins[0].run.assert_code(0);
+    assert!(has_effect(&twins[0]), "{}", twins[0].run);
+    assert_same(&twins);
+}
+
+#[test]
+fn without_partial_parsing_each_step_parses_for_itself() {
+    // Nobody looks for a saved parse then.
+    without("DBT_PARTIAL_PARSE", |twin| !twin.run.out().contains("Unable to do partial parsing"));
+}
+
+#[test]
+fn without_artifacts_there_are_none() {
+    without("DBT_WRITE_JSON", |twin| !twin.project.path().join("target/manifest.json").exists());
+}
+
+#[test]
+fn options_before_the_command_are_dbts_too() {
+    let steps = "  - {name: quiet, command: [--quiet, run]}\n  - {name: fresh, command: [--no-partial-parse, run]}\n  - {name: run, command: [run]}\n";
+    let twins = both(|| project(steps), |runner| runner);
+    twins[0].run.assert_code(0);
+    assert_same(&twins);
+}
