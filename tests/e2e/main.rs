@@ -32,6 +32,7 @@ mod publish_faults;
 mod published_docs;
 mod session_choice;
 mod session_faults;
+mod session_lost;
 mod session_parsing;
 mod session_sameness;
 mod session_secrets;

@@ -6,6 +6,7 @@ pub mod aws;
 pub mod deployment;
 pub mod fake;
 pub mod fault_proxy;
+pub mod faulty;
 pub mod http;
 pub mod installation;
 pub mod lab;

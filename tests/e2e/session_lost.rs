@@ -1,0 +1,124 @@
+//! A session that is lost in the middle of a run: what has started is reported as it ended, and the rest goes on without it.
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::support::fake::Fake;
+use crate::support::faulty::{assert_process, assert_process_from_here_on, faulty, on_word, with_modules};
+use crate::support::installation::{becomes, calls, in_the_host};
+use crate::support::processes;
+use crate::support::repo;
+
+#[test]
+fn nonsense_instead_of_an_answer_ends_the_session_and_not_the_run() {
+    let nonsense = [
+        ("tell(b'Traceback (most recent call last):')", "its host cannot be understood"),
+        ("tell(b'\\0\\0\\0\\2{}')", "its host cannot be understood"),
+        ("tell(b'\\0\\0\\0\\2\\xff\\xff')", "its host cannot be understood"),
+        ("tell(b'\\0\\0\\0\\x0b{\"code\": 0}')", "its host gave an unexpected answer"),
+        ("tell(b'\\0\\0'); os._exit(0)", "its host ended"),
+        ("os.kill(os.getpid(), 9)", "its host ended (signal: 9"),
+    ];
+    for (fault, why) in nonsense {
+        let scene = faulty(Fake::new(), &on_word("ready", 1, fault));
+        let run = scene.runner().args(["--engine", "auto"]).run();
+        assert_process(&scene, &run, why);
+        // The child of the third step is there by then, and must not do its work beside the process that takes its place.
+        let scene = faulty(Fake::new(), &on_word("started", 3, fault));
+        let run = scene.runner().args(["--engine", "auto"]).run();
+        assert_process_from_here_on(&scene, &run, why);
+    }
+}
+
+#[test]
+fn a_host_that_is_lost_between_two_steps_is_not_missed() {
+    for fault in ["tell(); os.kill(os.getpid(), 9)", "tell(); os._exit(1)", "tell(data + b'\\xff' * 9)"] {
+        let fault = on_word("code", 2, fault);
+        let scene = with_modules(Fake::new(), &[("cli/main.py", &in_the_host(&fault, &calls(&repo::fake_dbt())))]);
+        let run = scene.runner().args(["--engine", "auto"]).run();
+        assert_process_from_here_on(&scene, &run, "");
+    }
+}
+
+#[test]
+fn a_step_that_had_started_is_reported_as_it_ended_although_the_host_is_gone() {
+    for (code, signal) in [(0, Signal::SIGKILL), (1, Signal::SIGKILL), (2, Signal::SIGTERM)] {
+        let fake = Fake::new().on("debug", "ready", "").on("debug", "wait-for", "go").on("debug", "exit", code.to_string());
+        let scene = with_modules(fake, &[("cli/main.py", &calls(&repo::fake_dbt()))]);
+        let mut running = scene.runner().args(["--engine", "auto"]).spawn();
+        running.until("the step", |_| scene.fake.is_ready("debug"));
+        let host = processes::host(running.pid(), running.marker()).expect("a host");
+        kill(Pid::from_raw(host), signal).unwrap();
+        running.until("the host's end", |_| processes::environ(host).is_empty());
+        scene.fake.release("go");
+        let run = running.wait();
+        run.assert_code(code).assert_nothing_left();
+        assert_eq!(run.step("debug")["exit_code"], code, "{run}");
+        if code == 0 {
+            assert_process_from_here_on(&scene, &run, "");
+        } else {
+            assert_eq!(run.step("debug")["status"], "failed", "{run}");
+            assert_eq!(scene.fake.steps(), ["deps", "debug"]);
+        }
+    }
+}
+
+#[test]
+fn a_step_that_is_killed_together_with_the_host_was_killed() {
+    let fake = Fake::new().on("debug", "ready", "").on("debug", "hang", "");
+    let scene = with_modules(fake, &[("cli/main.py", &becomes(&repo::fake_dbt()))]);
+    let mut running = scene.runner().args(["--engine", "auto"]).spawn();
+    running.until("the step", |_| scene.fake.is_ready("debug"));
+    let host = processes::host(running.pid(), running.marker()).expect("a host");
+    let step = scene.fake.call("debug")["process"]["pid"].as_i64().unwrap();
+    // As the kernel does it that is short of memory.
+    for pid in [host, i32::try_from(step).unwrap()] {
+        kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
+    }
+    let run = running.wait();
+    run.assert_code(137).assert_nothing_left();
+    assert_eq!(run.step("debug")["status"], "killed", "{run}");
+}
+
+#[test]
+fn a_host_that_dies_while_it_parses_is_not_missed() {
+    for (fault, why) in [("os.kill(os.getpid(), 9)", "its host ended (signal: 9"), ("os._exit(7)", "its host ended (exit status: 7)")] {
+        let fake = Fake::new();
+        let modules = [
+            ("cli/main.py", &*becomes(&repo::fake_dbt())),
+            ("parser/__init__.py", ""),
+            ("parser/manifest.py", &format!("import os\n{fault}\n")),
+        ];
+        let scene = with_modules(fake, &modules);
+        let run = scene.runner().args(["--engine", "auto"]).run();
+        assert_process_from_here_on(&scene, &run, why);
+        let parents: Vec<_> = scene.fake.calls().iter().map(|call| call["process"]["ppid"].clone()).collect();
+        assert!(parents[0] == parents[1] && parents[1] != parents[2] && parents[2] == parents[5], "{parents:?}");
+    }
+}
+
+#[test]
+fn a_host_that_cannot_fork_is_left() {
+    for error in ["OSError(11, 'Resource temporarily unavailable')", "MemoryError('none')", "BlockingIOError(11, 'no')"] {
+        for (from, is_first) in [(1, true), (3, false)] {
+            let fault = format!(
+                "import os\n\
+                 usual, forks = os.fork, []\n\
+                 def fork():\n    forks.append(1)\n    if len(forks) >= {from}: raise {error}\n    return usual()\n\
+                 os.fork = fork"
+            );
+            let scene = faulty(Fake::new(), &fault);
+            let run = scene.runner().args(["--engine", "auto"]).run();
+            assert_process_from_here_on(&scene, &run, "");
+            let parents: Vec<_> = scene.fake.calls().iter().map(|call| call["process"]["ppid"].clone()).collect();
+            assert_eq!(parents[0] == parents[5], is_first, "{parents:?}");
+        }
+    }
+}
+
+#[test]
+fn a_child_that_ends_before_it_begins_has_not_started() {
+    let scene = faulty(Fake::new(), "import os\ndef setsid(): raise PermissionError('no')\nos.setsid = setsid");
+    let run = scene.runner().args(["--engine", "auto"]).run();
+    assert_process_from_here_on(&scene, &run, "the child ended before it began");
+}
