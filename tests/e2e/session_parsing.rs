@@ -65,6 +65,21 @@ fn what_deps_installs_in_the_middle_is_parsed() {
     assert_same(&twins);
 }
 
+#[test]
+fn what_depends_on_a_secret_is_parsed_with_the_secret_itself() {
+    let make = || {
+        let project = project("  - run\n  - test\n");
+        project.write("models/it.sql", "{{ config(alias='it_' ~ (env_var('LINK') | length)) }}\nselect 1 as x\n");
+        project
+    };
+    // Without its secret it would have another length.
+    let link = "https://user:git-token-0123456789@git.example.com/a";
+    let twins = both(make, |runner| runner.env("DBT_ENV_SECRET_GIT_TOKEN", "git-token-0123456789").env("LINK", link));
+    twins[0].run.assert_code(0);
+    assert_eq!(built(&twins[1])[0], format!("it_{}", link.len()), "{}", twins[1].run);
+    assert_same(&twins);
+}
+
 /// The same with that variable, and it has its effect.
 #[track_caller]
 fn without(name: &str, has_effect: impl Fn(&Twin) -> bool) {
