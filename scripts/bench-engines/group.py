@@ -53,8 +53,8 @@ class Version1:
         if missing:
             raise Unable(f"no control groups for {', '.join(missing)}")
         # Two controllers may be mounted at one place.
-        self.cpu, self.account, self.memory = (mount / name for mount in mounts.values())
-        self.directories = sorted({self.cpu, self.account, self.memory})
+        self.cpu, self.usage, self.memory = (mount / name for mount in mounts.values())
+        self.directories = sorted({self.cpu, self.usage, self.memory})
         for directory in self.directories:
             directory.mkdir()
         if limit.cpus is not None:
@@ -64,7 +64,7 @@ class Version1:
             (self.memory / "memory.limit_in_bytes").write_text(str(limit.memory))
 
     def seconds(self) -> float:
-        return int((self.account / "cpuacct.usage").read_text()) / 1e9
+        return int((self.usage / "cpuacct.usage").read_text()) / 1e9
 
 
 class Version2:
@@ -72,17 +72,20 @@ class Version2:
 
     def __init__(self, name: str, limit: Limit):
         (CGROUPS / "cgroup.subtree_control").write_text("+cpu +memory")
-        self.group = CGROUPS / name
-        self.directories = [self.group]
-        self.group.mkdir()
+        self.cpu = CGROUPS / name
+        self.directories = [self.cpu]
+        self.cpu.mkdir()
         if limit.cpus is not None:
-            (self.group / "cpu.max").write_text(f"{int(limit.cpus * 100_000)} 100000")
+            (self.cpu / "cpu.max").write_text(f"{int(limit.cpus * 100_000)} 100000")
         if limit.memory is not None:
-            (self.group / "memory.max").write_text(str(limit.memory))
+            (self.cpu / "memory.max").write_text(str(limit.memory))
 
     def seconds(self) -> float:
-        account = dict(line.split() for line in (self.group / "cpu.stat").read_text().splitlines())
-        return int(account["usage_usec"]) / 1e6
+        return int(account(self.cpu)["usage_usec"]) / 1e6
+
+
+def account(directory: pathlib.Path) -> dict[str, str]:
+    return dict(line.split() for line in (directory / "cpu.stat").read_text().splitlines())
 
 
 class Group:
@@ -113,6 +116,10 @@ class Group:
 
     def processes(self) -> list[int]:
         return [int(line) for line in (self.kernel.directories[0] / "cgroup.procs").read_text().split()]
+
+    def throttled(self) -> int:
+        """How often the kernel has held the group back."""
+        return int(account(self.kernel.cpu)["nr_throttled"])
 
     def memory(self) -> int:
         return sum(map(proportional_set_size, self.processes()))
