@@ -4,7 +4,7 @@
 //! group. Never decides what a failure means: it says why a step could not be started, and the step is started otherwise.
 
 use std::io::{self, PipeReader, PipeWriter, Write};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::process::Stdio;
@@ -139,7 +139,7 @@ impl Session {
     /// session: the step then does nothing.
     pub(super) async fn start(&mut self, arguments: &[String], directory: &Path, variables: &Variables) -> Result<Forked, String> {
         if let Some(surroundings) = self.surroundings.take() {
-            self.channel.send(&surroundings, &[]).await.map_err(|error| error.to_string())?;
+            self.send(&surroundings, &[]).await?;
         }
         let request = Request { arguments, restored: self.restored };
         let request = serde_json::to_vec(&request).map_err(|error| error.to_string())?;
@@ -158,7 +158,7 @@ impl Session {
         let (status, its_status) = io::pipe().map_err(text)?;
         let mut status = Status { pipe: pipe::Receiver::from_owned_fd(status.into()).map_err(text)?, said: Vec::new() };
         let descriptors = [its_stdout.as_raw_fd(), its_stderr.as_raw_fd(), its_payload.as_raw_fd(), its_status.as_raw_fd()];
-        self.channel.send(request, &descriptors).await.map_err(text)?;
+        self.send(request, &descriptors).await?;
         // Ours are not needed any more, and the last one that is closed says that the step has ended.
         drop((its_stdout, its_stderr, its_payload, its_status));
         let number = match self.channel.next().await {
@@ -169,6 +169,13 @@ impl Session {
             return Err("the child ended before it began".to_owned());
         }
         Ok((Forked { group: ProcessGroup::led_by(Pid::from_raw(number)), stdout, stderr, status }, payload))
+    }
+
+    async fn send(&mut self, content: &[u8], descriptors: &[RawFd]) -> Result<(), String> {
+        match self.channel.send(content, descriptors).await {
+            Ok(()) => Ok(()),
+            Err(error) => Err(self.why(Err(error)).await),
+        }
     }
 
     /// Waits for the end of the step. May be dropped and called again.
@@ -208,10 +215,14 @@ impl Session {
         match answer {
             Ok(Answer::Unable(why)) => why,
             Ok(other) => format!("its host gave an unexpected answer ({other:?})"),
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => match self.host.wait().await {
-                Ok(status) => format!("its host ended ({status})"),
-                Err(error) => format!("its host ended ({error})"),
-            },
+            Err(error) if matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::BrokenPipe) => {
+                // One that has closed the socket is of no use, even if it lives on.
+                match timeout(LEAVE_TAKING, self.host.wait()).await {
+                    Ok(Ok(status)) => format!("its host ended ({status})"),
+                    Ok(Err(error)) => format!("its host ended ({error})"),
+                    Err(_) => "its host has hung up".to_owned(),
+                }
+            }
             Err(error) => format!("its host cannot be understood ({error})"),
         }
     }

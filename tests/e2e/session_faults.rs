@@ -20,7 +20,8 @@ fn a_dbt_that_cannot_be_imported_is_run_as_it_is() {
         ("raise KeyboardInterrupt", "dbt cannot be imported (KeyboardInterrupt"),
         ("import os; os._exit(3)", "its host ended (exit status: 3)"),
         ("import os; os.kill(os.getpid(), 9)", "its host ended (signal: 9"),
-        ("import os; os.close(0); os.closerange(3, 100)", "its host ended"),
+        ("import os; os.close(0); os.closerange(3, 100)", "its host "),
+        ("import os, time; os.close(0); os.closerange(3, 100); time.sleep(3600)", "its host has hung up"),
     ] {
         let scene = faulty(Fake::new(), fault);
         let run = scene.runner().args(["--engine", "auto"]).run();

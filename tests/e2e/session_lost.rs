@@ -55,7 +55,7 @@ fn a_step_that_had_started_is_reported_as_it_ended_although_the_host_is_gone() {
         run.assert_code(code).assert_nothing_left();
         assert_eq!(run.step("debug")["exit_code"], code, "{run}");
         if code == 0 {
-            assert_process_from_here_on(&scene, &run, "");
+            assert_process_from_here_on(&scene, &run, "its host ended");
         } else {
             assert_eq!(run.step("debug")["status"], "failed", "{run}");
             assert_eq!(scene.fake.steps(), ["deps", "debug"]);

@@ -66,6 +66,15 @@ fn what_deps_installs_in_the_middle_is_parsed() {
 }
 
 #[test]
+fn what_clean_removes_in_the_middle_is_made_again() {
+    let steps = "  - run\n  - {name: clean, command: [clean]}\n  - test\n";
+    let twins = both(|| project(steps), |runner| runner);
+    twins[0].run.assert_code(0);
+    assert!(twins[0].project.path().join("target/partial_parse.msgpack").exists(), "{}", twins[0].run);
+    assert_same(&twins);
+}
+
+#[test]
 fn what_depends_on_a_secret_is_parsed_with_the_secret_itself() {
     let make = || {
         let project = project("  - run\n  - test\n");

@@ -9,6 +9,8 @@ import os
 
 TAKE_A_MANIFEST = {"build", "clone", "compile", "docs generate", "list", "ls", "run", "run-operation", "seed", "show", "snapshot",
                    "source freshness", "test"}
+# After them dbt would parse anew, and say so. That the word may also be a value costs a parsing at most.
+VOID_A_MANIFEST = {"clean", "deps"}
 # What of a command line decides how a project is parsed. All other differences dbt finds by itself.
 DECIDE_PARSING = ("--vars", "--target", "-t", "--profile", "--profiles-dir", "--project-dir", "--target-path")
 PATCHED = ("get_full_manifest", "write_manifest_for_partial_parse", "read_manifest_for_partial_parse")
