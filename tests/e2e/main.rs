@@ -33,6 +33,7 @@ mod published_docs;
 mod session_choice;
 mod session_faults;
 mod session_lost;
+mod session_parse_cache;
 mod session_parsing;
 mod session_sameness;
 mod session_secrets;
