@@ -18,9 +18,10 @@ warehouse_security_group_id = "sg-0123456789abcdef0"
 credentials     = "glue:redshift-dev"
 redshift_schema = "shop"
 
-# With Airflow: its workers' role, and where it takes its DAGs from.
+# With Airflow: its workers' role, where it takes its DAGs from, and when it starts a run.
 airflow_role_arns = ["arn:aws:iam::123456789012:role/airflow-workers"]
 dag_destination   = "s3://example-airflow/dags"
+airflow_settings  = { schedule = "0 4 * * *", timezone = "Europe/Berlin" }
 
-# Without Airflow: leave those two out, and let AWS start the runs.
+# Without Airflow: leave those three out, and let AWS start the runs.
 # schedules = { nightly = { expression = "cron(0 4 * * ? *)", timezone = "Europe/Berlin" } }

@@ -57,6 +57,8 @@ module "dbt" {
   redshift_schema     = var.redshift_schema
 
   airflow_role_arns = var.airflow_role_arns
+  # The container then has nothing of what starts and stops it.
+  orchestrator_role = length(var.airflow_role_arns) > 0 ? "separate" : "service"
   schedules         = var.schedules
   alarms            = var.alarm_topic_arn == null ? null : { topic_arn = var.alarm_topic_arn }
   force_destroy     = var.force_destroy

@@ -5,7 +5,7 @@ output "repository_url" {
 
 output "airflow_variable" {
   description = "The value of the Airflow variable dbt_ecs, or of one entry in it."
-  value       = module.dbt.airflow_variable
+  value       = merge(module.dbt.airflow_variable, var.airflow_settings)
 }
 
 output "dag_destination" {

@@ -110,6 +110,12 @@ variable "airflow_role_arns" {
   default     = []
 }
 
+variable "airflow_settings" {
+  description = "What the DAG takes beyond the names of things: schedule, timezone, tags, retries; see the top of deploy/airflow/dbt_ecs.py."
+  type        = any
+  default     = {}
+}
+
 variable "schedules" {
   description = "Runs that EventBridge Scheduler starts, for a team without Airflow."
   type = map(object({
