@@ -159,6 +159,13 @@ class Deploy(unittest.TestCase):
         self.assertEqual(checkout.state()[0], set())
         self.assertEqual(checkout.run("aws", "s3", "ls", f"s3://{checkout.name}-airflow/dags/").stdout, "")
 
+    def test_the_example_of_settings(self):
+        checkout = self.checkout()
+        root = checkout.path / "deploy/environment"
+        (root / "dev.tfvars").write_text((root / "example.tfvars").read_text())
+        checkout.commit()
+        self.assertIn('"0 4 * * *"', self.passed(checkout.deploy("--plan-only")))
+
     def test_what_is_broken_is_named(self):
         checkout = self.checkout()
         nobody = checkout.environment | {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}
