@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The part `checkov` of `run`. Exceptions are comments in the module, each with its reason.
 set -euo pipefail
+: "${here:?}" "${built:?}" "${module:?start it by tests/deploy/terraform/run $(basename "$0" .sh)}"
 . "$here/lib.sh"
 work=$built/checkov
 rm -rf "$work"

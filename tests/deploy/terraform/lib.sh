@@ -1,6 +1,8 @@
 # shellcheck shell=bash
 # What the parts of `run` have in common. Not a program.
 
+: "${here:?}" "${built:?}" "${module:?}"
+
 # A part returns this when it cannot run here.
 cannot_run=75
 

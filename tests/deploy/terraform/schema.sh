@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The part `schema` of `run`: Terraform with the schema of the AWS provider 6, by a stub that knows no AWS.
 set -euo pipefail
+: "${here:?}" "${built:?}" "${module:?start it by tests/deploy/terraform/run $(basename "$0" .sh)}"
 . "$here/lib.sh"
 work=$built/schema
 rm -rf "$work"
