@@ -40,8 +40,8 @@ find_python() {
     cannot "needs Python 3.11 or later with venv and ensurepip; on Debian or Ubuntu: apt-get install python3 python3-venv"
 }
 
-# venv NAME: an environment of what requirements-NAME.txt locks, in $built/venv-NAME. Done at once when nothing changed: the copy of the lock
-# in it says what is installed.
+# venv NAME: an environment of what requirements-NAME.txt locks, in $built/venv-NAME. Done at once when nothing changed: the copy of the
+# lock in it says what is installed.
 venv() {
     local place=$built/venv-$1 lock=$here/requirements-$1.txt python
     if [ -x "$place/bin/python" ] && cmp -s "$lock" "$place/installed.txt"; then return; fi

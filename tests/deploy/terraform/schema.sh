@@ -72,7 +72,8 @@ check "the first apply can make the repository alone" terraform -chdir="$work/mo
 
 status=0
 terraform -chdir="$work/module" test -no-color >"$work/test.log" 2>&1 || status=$?
-sed -n -E 's/^  run "(.*)"\.\.\. pass$/ok - terraform test: \1/p; s/^  run "(.*)"\.\.\. (fail|skip)$/not ok - terraform test: \1/p' "$work/test.log"
+sed -n -E -e 's/^  run "(.*)"\.\.\. pass$/ok - terraform test: \1/p' \
+    -e 's/^  run "(.*)"\.\.\. (fail|skip)$/not ok - terraform test: \1/p' "$work/test.log"
 if [ "$status" != 0 ]; then
     grep -v '\.\.\. ' "$work/test.log" | sed 's/^/    /'
     exit "$status"

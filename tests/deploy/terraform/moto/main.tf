@@ -1,5 +1,5 @@
-# What is applied to the local AWS. The names are chosen to be mistaken for each other: a project that begins with another's name, one project
-# in two environments, one environment with four projects.
+# What is applied to the local AWS. The names are chosen to be mistaken for each other: a project that begins with another's name, one
+# project in two environments, one environment with four projects.
 
 terraform {
   required_providers {

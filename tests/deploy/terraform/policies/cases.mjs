@@ -13,8 +13,8 @@ const key = (name) => arn('kms', `key/${name}`);
 // The same with a name that begins alike, `shop-2` for `shop`: what a policy without the right separator would open, too.
 function neighbour(resource) {
   const inner = [
-    /^(arn:aws:s3:::[^/]+\/[^/]+)(\/.*)$/, /^(.*:log-stream:[^/]+)(\/.*)$/, /^(.*:task\/[^/]+)(\/.*)$/, /^(.*:task-definition\/[^:]+)(:.*)$/,
-    /^(.*:parameter\/[^/]+\/[^/]+)(\/.*)$/,
+    /^(arn:aws:s3:::[^/]+\/[^/]+)(\/.*)$/, /^(.*:log-stream:[^/]+)(\/.*)$/, /^(.*:task\/[^/]+)(\/.*)$/,
+    /^(.*:task-definition\/[^:]+)(:.*)$/, /^(.*:parameter\/[^/]+\/[^/]+)(\/.*)$/,
   ].find((pattern) => pattern.test(resource));
   return inner ? resource.replace(inner, '$1-2$2') : `${resource}-2`;
 }
@@ -312,7 +312,10 @@ const trusts = [
 ];
 
 const object = 'arn:aws:s3:::dbt-documentation-live/shop/index.html';
-const bucket = (name, principal, allowed, action, resource, context) => ({ bucket: name, principal, allowed, action, resource, context });
+const devObject = 'arn:aws:s3:::dbt-documentation-dev/shop/index.html';
+const bucket = (name, principal, allowed, action, resource, context) => (
+  { bucket: name, principal, allowed, action, resource, context }
+);
 const distribution = (id) => ({ 'aws:SourceArn': `arn:aws:cloudfront::${ACCOUNT}:distribution/${id}`, 'aws:SecureTransport': 'true' });
 const tls = (is) => ({ 'aws:SecureTransport': `${is}` });
 const buckets = [
@@ -323,11 +326,11 @@ const buckets = [
   bucket('dbt-documentation-live', 'lambda.amazonaws.com', false, 's3:GetObject', object, distribution('EABSENT')),
   bucket('dbt-documentation-live', role('DBTServiceRole-shop-live'), true, 's3:PutObject', object, tls(true)),
   bucket('dbt-documentation-live', role('DBTServiceRole-shop-live'), false, 's3:PutObject', object, tls(false)),
-  bucket('dbt-documentation-live', role('DBTServiceRole-shop-live'), false, 's3:ListBucket', 'arn:aws:s3:::dbt-documentation-live', tls(false)),
-  bucket('dbt-documentation-dev', role('DBTServiceRole-shop-dev'), true, 's3:PutObject', object.replace('live', 'dev'), tls(true)),
-  bucket('dbt-documentation-dev', role('DBTServiceRole-shop-dev'), false, 's3:PutObject', object.replace('live', 'dev'), tls(false)),
-  bucket('dbt-documentation-dev', role('DBTServiceRole-shop-dev'), false, 's3:ListBucket', 'arn:aws:s3:::dbt-documentation-dev', tls(false)),
-  bucket('dbt-documentation-dev', 'cloudfront.amazonaws.com', false, 's3:GetObject', object.replace('live', 'dev'), distribution('EABSENT')),
+  bucket('dbt-documentation-live', role('DBTServiceRole-shop-live'), false, 's3:ListBucket', object.split('/')[0], tls(false)),
+  bucket('dbt-documentation-dev', role('DBTServiceRole-shop-dev'), true, 's3:PutObject', devObject, tls(true)),
+  bucket('dbt-documentation-dev', role('DBTServiceRole-shop-dev'), false, 's3:PutObject', devObject, tls(false)),
+  bucket('dbt-documentation-dev', role('DBTServiceRole-shop-dev'), false, 's3:ListBucket', devObject.split('/')[0], tls(false)),
+  bucket('dbt-documentation-dev', 'cloudfront.amazonaws.com', false, 's3:GetObject', devObject, distribution('EABSENT')),
 ];
 
 export const cases = [

@@ -4,8 +4,9 @@
     generate.py MODULE            # fail where the README is not up to date, or a variable is not as it should be
     generate.py MODULE --write    # write them
 
-Between the markers `<!-- inputs -->`, `<!-- outputs -->`, `<!-- resources -->` and the one that ends each. The same look at the variables holds
-them to their rules: described, typed, with messages that begin with the variable's name, and a case in `terraform test` for each validation.
+Between the markers `<!-- inputs -->`, `<!-- outputs -->`, `<!-- resources -->` and the one that ends each. The same look at the variables
+holds them to their rules: described, typed, with messages that begin with the variable's name, and a case in `terraform test` for each
+validation.
 """
 
 import pathlib
@@ -124,7 +125,8 @@ def main():
     if "--write" in sys.argv:
         (module / "README.md").write_text(wanted, encoding="utf-8")
     results = list(rules(module))
-    results.append(report((module / "README.md").read_text(encoding="utf-8") == wanted, "README.md is up to date (else: run readme --write)"))
+    is_up_to_date = (module / "README.md").read_text(encoding="utf-8") == wanted
+    results.append(report(is_up_to_date, "README.md is up to date (else: run readme --write)"))
     sys.exit(not all(results))
 
 

@@ -5,7 +5,8 @@
 
 The provider itself is only to be had from Terraform's own registry, but the package cdktn-provider-aws carries bindings that are generated
 from its schema: names, types, nesting, and what is required, optional or computed. Not in it: which values an argument takes, and which
-arguments exclude each other. TYPE is a resource (aws_s3_bucket) or a data source (data.aws_region); the provider's own block is always taken.
+arguments exclude each other. TYPE is a resource (aws_s3_bucket) or a data source (data.aws_region); the provider's own block is always
+taken.
 """
 
 import io

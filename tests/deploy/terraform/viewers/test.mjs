@@ -1,7 +1,7 @@
 // The function that guards the docs site, run by Node.js: node test.mjs cdn_viewers.js
 //
-// CloudFront's own runtime is not to be had; its module `cloudfront` is a stand-in here, with a store that throws for unknown keys as the real
-// one does. The function is held to what that runtime knows by a look at its text.
+// CloudFront's own runtime is not to be had; its module `cloudfront` is a stand-in here, with a store that throws for unknown keys as the
+// real one does. The function is held to what that runtime knows by a look at its text.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
