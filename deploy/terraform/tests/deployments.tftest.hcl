@@ -36,8 +36,6 @@ run "several_in_one_account" {
   # Names that belong to an account or to the world, each once.
   assert {
     condition = alltrue([for names in [
-      [for deployment in module.dbt : deployment.task_role_arn],
-      [for deployment in module.dbt : deployment.execution_role_arn],
       [for deployment in module.dbt : deployment.log_group_name],
       [for deployment in module.dbt : deployment.airflow_variable.task_definition],
     ] : length(distinct(names)) == 4])

@@ -88,6 +88,23 @@ run "a_project_that_needs_nothing" {
   }
 }
 
+# The mocks make ARNs up, so the names are looked at here and not where several deployments meet.
+run "roles_with_a_suffix" {
+  command = plan
+
+  variables {
+    schedules = { nightly = { expression = "rate(1 day)" } }
+  }
+
+  assert {
+    condition = (
+      [aws_iam_role.task.name, aws_iam_role.execution.name, aws_iam_role.scheduler[0].name]
+      == ["DBTServiceRole-shop-live", "DBTExecutionRole-shop-live", "DBTSchedulerRole-shop-live"]
+    )
+    error_message = "A role lacks its suffix, and another environment of the account could not make its own."
+  }
+}
+
 run "security_group" {
   command = plan
 
