@@ -17,7 +17,7 @@ def services(scheduler):
 def test_a_scheduler_that_dies(scheduler, services, project, lab, slack):
     """Scheduler and worker are killed while dbt runs. Their successors find the container, and the run succeeds; once."""
     project.script(("run", "ready", ""), ("run", "wait-for", "go"))
-    settings = {"one": project.settings(retries=1, retry_delay_seconds=1)}
+    settings = {"one": project.settings(retries=5, retry_delay_seconds=1)}
     status, output = scheduler.command("variables", "set", "dbt_ecs", json.dumps(settings))
     assert status == 0, output
     dag_id = f"dbt_{project.name}_dev"
@@ -28,11 +28,11 @@ def test_a_scheduler_that_dies(scheduler, services, project, lab, slack):
     wait_for((project.shared / "ready-run").exists, "dbt's start", 240)
     services.kill_scheduler()
     services.start_scheduler()
-    # The next try has begun: that of the dead worker is missed only when its heartbeats are.
-    wait_for(lambda: scheduler.state() == ("running", 2), "the second try", 240)
-    wait_for(lambda: "Reattaching previously launched task" in services.task_log(), "the reattachment")
+    # Airflow itself decides how many tries that takes: it may count the one of the dead worker out once more.
+    wait_for(lambda: "Reattaching previously launched task" in services.task_log(), "the reattachment", 240)
     (project.shared / "go").touch()
-    wait_for(lambda: scheduler.state() == ("success", 2), "the end", 240)
+    wait_for(lambda: scheduler.state()[0] == "success", "the end", 240)
+    assert scheduler.state()[1] >= 2
     (task,) = project.tasks()
     assert not lab.events("stop_task", task=task["task"])
     assert scheduler.xcom()["status"] == "success"
