@@ -22,13 +22,11 @@ class Services:
                 "AIRFLOW__API_AUTH__JWT_SECRET": "a secret of this test, long enough for the algorithm: 64 bytes or more of it",
                 "AIRFLOW__API__SECRET_KEY": "another one",
                 "AIRFLOW__API__WORKERS": "1",
-                # How soon a worker without heartbeats counts as dead.
-                "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_SEC": "1",
-                "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "15",
-                "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
-                # How soon a scheduler counts as dead, and another one takes its tasks over.
-                "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "10",
-                "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "3",
+                # How soon a scheduler counts as dead, and another one takes its tasks over; the living one says so often enough. The
+                # time after which a task without heartbeats counts as dead stays as it is: shorter, it hits those that are well.
+                "AIRFLOW__SCHEDULER__JOB_HEARTBEAT_SEC": "2",
+                "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "25",
+                "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "5",
             }
         )
 
