@@ -107,7 +107,12 @@ def read_variable() -> str:
     """
     text = os.environ.get(f"AIRFLOW_VAR_{VARIABLE.upper()}") or Variable.get(VARIABLE, None)
     if not text:
-        raise SettingsError([f"It is not set, neither in Airflow nor as AIRFLOW_VAR_{VARIABLE.upper()} in the environment."])
+        raise SettingsError(
+            [
+                f"It is not set, neither in Airflow nor as AIRFLOW_VAR_{VARIABLE.upper()} in the environment.",
+                "(Commands of Airflow 3 that parse DAGs by themselves, such as `airflow dags test`, see only the environment.)",
+            ]
+        )
     return text
 
 

@@ -50,11 +50,12 @@ resource "aws_cloudfront_function" "viewers" {
 
 resource "aws_cloudfront_distribution" "docs" {
   # checkov:skip=CKV_AWS_68: the caller may give a web ACL; a site of static files behind a password does without by default.
-  # checkov:skip=CKV2_AWS_47: as above.
+  # checkov:skip=CKV2_AWS_47: the rule against Log4j is of no use before static files; a web ACL may be given.
   # checkov:skip=CKV_AWS_86: access logs cost a bucket more; the caller who needs them adds a delivery of logs to the distribution.
   # checkov:skip=CKV_AWS_310: there is one bucket, and nothing to fail over to.
   # checkov:skip=CKV_AWS_374: a password and not a country decides who may view.
   # checkov:skip=CKV_AWS_174: with CloudFront's own name AWS fixes the version of TLS; with a name of one's own it is 1.2.
+  # checkov:skip=CKV2_AWS_32: it has AWS's own policy, by its id, which checkov does not know.
   # checkov:skip=CKV2_AWS_42: a certificate of one's own where there is a name of one's own.
   count = var.docs_site.enabled ? 1 : 0
 

@@ -5,8 +5,10 @@ locals {
     "${local.account}.dkr.ecr.${local.region}.${data.aws_partition.current.dns_suffix}/${local.repository_name}",
   )
   # Null for an image that lies elsewhere than in ECR, which needs no rights to be pulled.
-  image_in_ecr   = try(regex("^(?P<account>\\d{12})\\.dkr\\.ecr\\.(?P<region>[a-z0-9-]+)\\.[a-z.]+/(?P<name>.+)$", local.repository_url), null)
-  repository_arn = try("arn:${local.partition}:ecr:${local.image_in_ecr.region}:${local.image_in_ecr.account}:repository/${local.image_in_ecr.name}", null)
+  in_ecr = try(regex("^(?P<account>\\d{12})\\.dkr\\.ecr\\.(?P<region>[a-z0-9-]+)\\.[a-z.]+/(?P<name>.+)$", local.repository_url), null)
+  repository_arn = try(
+    "arn:${local.partition}:ecr:${local.in_ecr.region}:${local.in_ecr.account}:repository/${local.in_ecr.name}", null
+  )
 }
 
 resource "aws_ecr_repository" "this" {

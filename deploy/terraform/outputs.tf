@@ -1,8 +1,8 @@
 output "airflow_variable" {
   description = <<-EOT
-    All that the DAG has to know, as one object: `terraform output -json airflow_variable` prints the value of one Airflow variable. The log's
-    stream is `<awslogs_stream_prefix>/<container_name>/<task id>`; `role_arn` is what the connection assumes, null where Airflow's own
-    role has the rights.
+    All that the DAG has to know, as one object: `terraform output -json airflow_variable` prints the value of one Airflow variable. The
+    log's stream is `<awslogs_stream_prefix>/<container_name>/<task id>`; `role_arn` is what the connection assumes, null where
+    Airflow's own role has the rights.
   EOT
   value = {
     cluster               = local.cluster_name
@@ -15,11 +15,15 @@ output "airflow_variable" {
     awslogs_stream_prefix = local.stream_prefix
     awslogs_region        = local.region
     region                = local.region
-    role_arn              = { none = null, task = aws_iam_role.task.arn, orchestrator = one(aws_iam_role.orchestrator[*].arn) }[local.airflow_assumes]
-    env                   = var.env
-    project               = var.project
-    deadline_seconds      = var.deadline_seconds
-    stop_timeout_seconds  = var.stop_timeout_seconds
+    role_arn = {
+      none         = null
+      task         = aws_iam_role.task.arn
+      orchestrator = one(aws_iam_role.orchestrator[*].arn)
+    }[local.airflow_assumes]
+    env                  = var.env
+    project              = var.project
+    deadline_seconds     = var.deadline_seconds
+    stop_timeout_seconds = var.stop_timeout_seconds
   }
 }
 

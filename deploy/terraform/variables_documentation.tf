@@ -1,5 +1,5 @@
 variable "publish" {
-  description = "When the runner publishes the docs: `on-success`, `always`, or `never`, which also takes all rights on the bucket from the role."
+  description = "When the runner publishes the docs: `on-success`, `always`, or `never`, which takes the rights on the bucket away, too."
   type        = string
   default     = "on-success"
   nullable    = false
@@ -34,7 +34,7 @@ variable "documentation_bucket" {
 
   validation {
     condition     = var.documentation_bucket.name == null || can(regex("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", var.documentation_bucket.name))
-    error_message = "documentation_bucket.name: a bucket's name has 3 to 63 lower-case letters, digits, '.' and '-', without s3:// before it."
+    error_message = "documentation_bucket.name: a bucket's name has 3 to 63 lower-case letters, digits, '.' and '-', and no s3://."
   }
 
   validation {
@@ -43,7 +43,11 @@ variable "documentation_bucket" {
   }
 
   validation {
-    condition     = var.documentation_bucket.owner == null || !var.documentation_bucket.create || var.documentation_bucket.owner == local.account
+    condition = (
+      var.documentation_bucket.owner == null
+      || !var.documentation_bucket.create
+      || var.documentation_bucket.owner == local.account
+    )
     error_message = "documentation_bucket.owner: a bucket of this module belongs to this account; with create = true leave it out."
   }
 
@@ -61,8 +65,8 @@ variable "documentation_bucket" {
 
 variable "docs_site" {
   description = <<-EOT
-    A website for the docs: CloudFront before the bucket, for viewers with a name and password. Who may view is kept in a key value store, of
-    which Terraform knows nothing but the name; see "Viewers of the docs site".
+    A website for the docs: CloudFront before the bucket, for viewers with a name and password. Who may view is kept in a key value store,
+    of which Terraform knows nothing but the name; see "Viewers of the docs site".
     - `enabled`: whether there is one; the bucket has to be made by the same call.
     - `aliases`, `certificate_arn`: names of your own, and the certificate for them, from ACM in us-east-1.
     - `price_class`: from where it is served; `PriceClass_100` is Europe and North America.
@@ -89,7 +93,10 @@ variable "docs_site" {
   }
 
   validation {
-    condition     = var.docs_site.certificate_arn == null || can(regex("^arn:[a-z-]+:acm:us-east-1:\\d{12}:certificate/.+$", var.docs_site.certificate_arn))
+    condition = (
+      var.docs_site.certificate_arn == null
+      || can(regex("^arn:[a-z-]+:acm:us-east-1:\\d{12}:certificate/.+$", var.docs_site.certificate_arn))
+    )
     error_message = "docs_site.certificate_arn: CloudFront takes certificates of ACM in us-east-1 only; request it there."
   }
 

@@ -35,7 +35,10 @@ variable "repository" {
   }
 
   validation {
-    condition     = var.repository.kms_key_arn == null || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:\\d{12}:key/.+$", var.repository.kms_key_arn))
+    condition = (
+      var.repository.kms_key_arn == null
+      || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:\\d{12}:key/.+$", var.repository.kms_key_arn))
+    )
     error_message = "repository.kms_key_arn: give the ARN of a key, not an alias."
   }
 }
@@ -67,6 +70,6 @@ variable "image" {
 
   validation {
     condition     = var.image.repository_url == null || can(regex("^[a-z0-9.:/_-]+/[a-z0-9._/-]+$", var.image.repository_url))
-    error_message = "image.repository_url: give host and name without a tag, such as \"123456789012.dkr.ecr.eu-west-1.amazonaws.com/dbt-shop\"."
+    error_message = "image.repository_url: give host and name without a tag, as docker push takes them."
   }
 }

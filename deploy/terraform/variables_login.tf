@@ -7,7 +7,7 @@ variable "credentials" {
 
   validation {
     condition     = can(regex("^(glue:[^/*?\\s]+|secretsmanager:[^*?\\s]+|ssm:/[^*?\\s]+|none)$", var.credentials))
-    error_message = "credentials: give glue:NAME, secretsmanager:ID-or-ARN, ssm:/path/ or none, without wildcards; a login in the environment has no place in a task definition."
+    error_message = "credentials: give glue:NAME, secretsmanager:ID-or-ARN, ssm:/path/ or none, without '*'; a login has no place here."
   }
 }
 
@@ -19,7 +19,7 @@ variable "secret_arns" {
 
   validation {
     condition     = alltrue([for arn in var.secret_arns : can(regex("^arn:[a-z-]+:secretsmanager:[a-z0-9-]+:\\d{12}:secret:[^*]+$", arn))])
-    error_message = "secret_arns: give whole ARNs without '*', such as \"arn:aws:secretsmanager:eu-west-1:123456789012:secret:redshift-AbCdEf\"."
+    error_message = "secret_arns: give whole ARNs, such as \"arn:aws:secretsmanager:eu-west-1:123456789012:secret:redshift-AbCdEf\"."
   }
 
   validation {
@@ -29,7 +29,7 @@ variable "secret_arns" {
 }
 
 variable "secret_kms_key_arns" {
-  description = "ARNs of the customer managed keys that encrypt the secret or the parameters. The role may use them through that service only."
+  description = "ARNs of the customer managed keys that encrypt the secret or the parameters. Usable through that service only."
   type        = list(string)
   default     = []
   nullable    = false
@@ -41,7 +41,7 @@ variable "secret_kms_key_arns" {
 
   validation {
     condition     = length(var.secret_kms_key_arns) == 0 || !startswith(var.credentials, "glue:") || length(var.secret_arns) > 0
-    error_message = "secret_kms_key_arns: with a Glue Connection name the secrets in secret_arns, too; for an encrypted password use connection_kms_key_arns."
+    error_message = "secret_kms_key_arns: name the connection's secrets in secret_arns; for its own password use connection_kms_key_arns."
   }
 
   validation {

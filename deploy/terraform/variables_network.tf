@@ -40,7 +40,7 @@ variable "subnet_ids" {
 }
 
 variable "assign_public_ip" {
-  description = "Whether tasks get a public address: only in public subnets without NAT gateway and endpoints, where nothing else reaches AWS."
+  description = "Whether tasks get a public address: only in public subnets, where nothing else reaches AWS."
   type        = bool
   default     = false
   nullable    = false
@@ -89,7 +89,7 @@ variable "security_group" {
 
   validation {
     condition     = !var.security_group.create || can(regex("^vpc-[0-9a-z]+$", var.security_group.vpc_id))
-    error_message = "security_group.vpc_id: a security group of the module's own needs the id of the VPC, such as \"vpc-0123456789abcdef0\"."
+    error_message = "security_group.vpc_id: one of the module's own needs the id of the VPC, such as \"vpc-0123456789abcdef0\"."
   }
 
   validation {

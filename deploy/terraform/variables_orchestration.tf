@@ -6,14 +6,15 @@ variable "airflow_role_arns" {
 
   validation {
     condition     = alltrue([for arn in var.airflow_role_arns : can(regex("^arn:[a-z-]+:iam::\\d{12}:role/[^*]+$", arn))])
-    error_message = "airflow_role_arns: give ARNs of roles without '*', such as \"arn:aws:iam::123456789012:role/airflow\"; a user or a whole account is not taken."
+    error_message = "airflow_role_arns: give ARNs of roles without '*', such as \"arn:aws:iam::123456789012:role/airflow\"."
   }
 }
 
 variable "orchestrator_role" {
   description = <<-EOT
-    Which role Airflow assumes to start, watch and stop tasks: `service`, the task role itself, or `separate`, a `DBTOrchestratorRole-<project>`
-    that cannot read the login, while the container can start no tasks. Without `airflow_role_arns` there is neither; the policy is an output.
+    Which role Airflow assumes to start, watch and stop tasks: `service`, the task role itself, or `separate`, a role
+    `DBTOrchestratorRole-<project>` that cannot read the login, while the container can start no tasks. Without `airflow_role_arns` there is
+    neither; the policy is an output.
   EOT
   type        = string
   default     = "service"
@@ -27,7 +28,7 @@ variable "orchestrator_role" {
 
 variable "schedules" {
   description = <<-EOT
-    Runs that EventBridge Scheduler starts, for teams without Airflow, by name. It starts a run whether or not the one before has ended.
+    Runs that EventBridge Scheduler starts, for teams without Airflow, by name. It does not wait for the run before to end.
     - `expression`: `cron(0 5 * * ? *)`, `rate(1 day)` or `at(2027-01-01T00:00:00)`.
     - `timezone`: of a cron expression, with its daylight saving time.
     - `command`: in the place of the task definition's.
@@ -114,7 +115,7 @@ variable "log_retention_days" {
       [0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653],
       var.log_retention_days
     )
-    error_message = "log_retention_days: CloudWatch knows 0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731 and whole years to 3653."
+    error_message = "log_retention_days: CloudWatch knows 0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365 and some more."
   }
 }
 

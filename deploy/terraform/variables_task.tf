@@ -19,7 +19,7 @@ variable "memory" {
   validation {
     # A wrong cpu has an error of its own; this one would only repeat it.
     condition     = contains(lookup(local.fargate_memory, tostring(var.cpu), [var.memory]), var.memory)
-    error_message = "memory: Fargate has no such task with this cpu; for 512 units take 1024, 2048, 3072 or 4096 MiB, for others see its table."
+    error_message = "memory: Fargate has no such task with this cpu; with 512 units take 1024, 2048, 3072 or 4096 MiB."
   }
 }
 
@@ -109,13 +109,15 @@ variable "environment" {
   }
 
   validation {
-    condition     = alltrue([for name in keys(var.environment) : !can(regex("(?i)password|passwd|secret|token|private_key|access_key", name))])
-    error_message = "environment: a name sounds like a secret, and task definitions can be read; leave it to the source in `credentials`."
+    condition = alltrue([
+      for name in keys(var.environment) : !can(regex("(?i)password|passwd|secret|token|private_key|access_key", name))
+    ])
+    error_message = "environment: a name sounds like a secret, and task definitions can be read; use the source in credentials."
   }
 
   validation {
     condition     = length(setintersection(keys(var.environment), keys(local.own_environment))) == 0
-    error_message = "environment: a variable is set by this module; use the input of that name (env, project, credentials, deadline_seconds, …)."
+    error_message = "environment: a variable is set by this module; use its input (env, project, credentials, deadline_seconds, …)."
   }
 }
 

@@ -22,7 +22,10 @@ run "task_definition" {
   }
 
   assert {
-    condition     = aws_ecs_task_definition.this.network_mode == "awsvpc" && aws_ecs_task_definition.this.requires_compatibilities == toset(["FARGATE"])
+    condition = (
+      aws_ecs_task_definition.this.network_mode == "awsvpc"
+      && aws_ecs_task_definition.this.requires_compatibilities == toset(["FARGATE"])
+    )
     error_message = "Not a task for Fargate."
   }
 
@@ -57,7 +60,9 @@ run "container" {
 
   assert {
     condition = (
-      jsondecode(aws_ecs_task_definition.this.container_definitions)[0].mountPoints == [{ containerPath = "/tmp", readOnly = false, sourceVolume = "tmp" }]
+      jsondecode(aws_ecs_task_definition.this.container_definitions)[0].mountPoints == [
+        { containerPath = "/tmp", readOnly = false, sourceVolume = "tmp" }
+      ]
       && one(aws_ecs_task_definition.this.volume).name == "tmp"
     )
     error_message = "No volume at /tmp."
@@ -77,13 +82,17 @@ run "container" {
   assert {
     condition = (
       jsondecode(aws_ecs_task_definition.this.container_definitions)[0].stopTimeout == 120
-      && contains(jsondecode(aws_ecs_task_definition.this.container_definitions)[0].environment, { name = "DBT_ENTRYPOINT_STOP_TIMEOUT", value = "110s" })
+      && contains(
+        jsondecode(aws_ecs_task_definition.this.container_definitions)[0].environment,
+        { name = "DBT_ENTRYPOINT_STOP_TIMEOUT", value = "110s" },
+      )
     )
     error_message = "The stop timeouts are not 120 s for ECS and 110 s for the runner."
   }
 
   assert {
-    condition = { for name, value in jsondecode(aws_ecs_task_definition.this.container_definitions)[0].logConfiguration.options : name => value
+    condition = {
+      for name, value in jsondecode(aws_ecs_task_definition.this.container_definitions)[0].logConfiguration.options : name => value
       if startswith(name, "awslogs-")
     } == { "awslogs-group" = "/ecs/dbt-shop-dev", "awslogs-region" = "eu-west-1", "awslogs-stream-prefix" = "dbt" }
     error_message = "The log goes elsewhere."
@@ -99,19 +108,21 @@ run "environment" {
   command = plan
 
   assert {
-    condition = { for variable in jsondecode(aws_ecs_task_definition.this.container_definitions)[0].environment : variable.name => variable.value } == {
-      AWS_REGION                  = "eu-west-1"
-      DBT_ENTRYPOINT_BUCKET_OWNER = "123456789012"
-      DBT_ENTRYPOINT_CREDENTIALS  = "glue:redshift"
-      DBT_ENTRYPOINT_DEADLINE     = "3600s"
-      DBT_ENTRYPOINT_DEPLOYMENTS  = "dev"
-      DBT_ENTRYPOINT_DESTINATION  = "s3://dbt-documentation-dev/shop"
-      DBT_ENTRYPOINT_LOG_FORMAT   = "text"
-      DBT_ENTRYPOINT_PUBLISH      = "on-success"
-      DBT_ENTRYPOINT_STOP_TIMEOUT = "110s"
-      ENV                         = "dev"
-      PROJECT_NAME                = "shop"
-    }
+    condition = (
+      { for variable in jsondecode(aws_ecs_task_definition.this.container_definitions)[0].environment : variable.name => variable.value }
+      == {
+        AWS_REGION                  = "eu-west-1"
+        DBT_ENTRYPOINT_BUCKET_OWNER = "123456789012"
+        DBT_ENTRYPOINT_CREDENTIALS  = "glue:redshift"
+        DBT_ENTRYPOINT_DEADLINE     = "3600s"
+        DBT_ENTRYPOINT_DEPLOYMENTS  = "dev"
+        DBT_ENTRYPOINT_DESTINATION  = "s3://dbt-documentation-dev/shop"
+        DBT_ENTRYPOINT_LOG_FORMAT   = "text"
+        DBT_ENTRYPOINT_PUBLISH      = "on-success"
+        DBT_ENTRYPOINT_STOP_TIMEOUT = "110s"
+        ENV                         = "dev"
+        PROJECT_NAME                = "shop"
+    })
     error_message = "The environment is ${jsonencode(jsondecode(aws_ecs_task_definition.this.container_definitions)[0].environment)}."
   }
 }
@@ -147,7 +158,10 @@ run "registry" {
   }
 
   assert {
-    condition     = [for rule in jsondecode(aws_ecr_lifecycle_policy.this[0].policy).rules : [rule.selection.tagStatus, rule.selection.countNumber]] == [["untagged", 14], ["any", 50]]
+    condition = (
+      [for rule in jsondecode(aws_ecr_lifecycle_policy.this[0].policy).rules : [rule.selection.tagStatus, rule.selection.countNumber]]
+      == [["untagged", 14], ["any", 50]]
+    )
     error_message = "The lifecycle is not: 14 days for images without a tag, 50 images in all."
   }
 }
@@ -169,7 +183,10 @@ run "documentation_bucket" {
   }
 
   assert {
-    condition     = one(one(aws_s3_bucket_server_side_encryption_configuration.docs[0].rule).apply_server_side_encryption_by_default).sse_algorithm == "AES256"
+    condition = (
+      one(one(aws_s3_bucket_server_side_encryption_configuration.docs[0].rule).apply_server_side_encryption_by_default).sse_algorithm
+      == "AES256"
+    )
     error_message = "The bucket is not encrypted."
   }
 
@@ -188,12 +205,19 @@ run "what_is_off" {
   command = plan
 
   assert {
-    condition     = length(aws_scheduler_schedule.this) + length(aws_scheduler_schedule_group.this) + length(aws_sqs_queue.not_started) + length(aws_iam_role.scheduler) == 0
+    condition = (
+      length(aws_scheduler_schedule.this) + length(aws_scheduler_schedule_group.this) + length(aws_sqs_queue.not_started)
+      + length(aws_iam_role.scheduler)
+      == 0
+    )
     error_message = "There are parts of a schedule."
   }
 
   assert {
-    condition     = length(aws_cloudfront_distribution.docs) + length(aws_cloudfront_function.viewers) + length(aws_cloudfront_key_value_store.viewers) == 0
+    condition = (
+      length(aws_cloudfront_distribution.docs) + length(aws_cloudfront_function.viewers) + length(aws_cloudfront_key_value_store.viewers)
+      == 0
+    )
     error_message = "There are parts of a docs site."
   }
 
@@ -203,12 +227,19 @@ run "what_is_off" {
   }
 
   assert {
-    condition     = length(aws_cloudwatch_event_rule.failed) + length(aws_cloudwatch_event_target.failed) + length(aws_cloudwatch_metric_alarm.not_started) == 0
+    condition = (
+      length(aws_cloudwatch_event_rule.failed) + length(aws_cloudwatch_event_target.failed)
+      + length(aws_cloudwatch_metric_alarm.not_started)
+      == 0
+    )
     error_message = "There are alarms."
   }
 
   assert {
-    condition     = length(aws_iam_role.orchestrator) + length(aws_iam_role_policy.orchestrator) + length(aws_iam_role_policy.orchestrator_on_task) == 0
+    condition = (
+      length(aws_iam_role.orchestrator) + length(aws_iam_role_policy.orchestrator) + length(aws_iam_role_policy.orchestrator_on_task)
+      == 0
+    )
     error_message = "Somebody may orchestrate, though no Airflow was named."
   }
 }
@@ -218,33 +249,38 @@ run "airflow_variable" {
 
   assert {
     condition = keys(output.airflow_variable) == [
-      "assign_public_ip", "awslogs_group", "awslogs_region", "awslogs_stream_prefix", "cluster", "container_name", "deadline_seconds", "env", "project",
-      "region", "role_arn", "security_groups", "stop_timeout_seconds", "subnets", "task_definition",
+      "assign_public_ip", "awslogs_group", "awslogs_region", "awslogs_stream_prefix", "cluster", "container_name", "deadline_seconds",
+      "env", "project", "region", "role_arn", "security_groups", "stop_timeout_seconds", "subnets", "task_definition",
     ]
     error_message = "The DAG expects other keys than ${join(", ", keys(output.airflow_variable))}."
   }
 
   assert {
-    condition = jsonencode({ for key, value in output.airflow_variable : key => value if key != "awslogs_group" && key != "task_definition" }) == jsonencode({
-      assign_public_ip      = false
-      awslogs_region        = "eu-west-1"
-      awslogs_stream_prefix = "dbt"
-      cluster               = "dbt-dev"
-      container_name        = "dbt"
-      deadline_seconds      = 3600
-      env                   = "dev"
-      project               = "shop"
-      region                = "eu-west-1"
-      role_arn              = null
-      security_groups       = ["sg-0123456789abcdef0"]
-      stop_timeout_seconds  = 120
-      subnets               = ["subnet-0123456789abcdef0"]
-    })
+    condition = (
+      jsonencode({ for key, value in output.airflow_variable : key => value if key != "awslogs_group" && key != "task_definition" })
+      == jsonencode({
+        assign_public_ip      = false
+        awslogs_region        = "eu-west-1"
+        awslogs_stream_prefix = "dbt"
+        cluster               = "dbt-dev"
+        container_name        = "dbt"
+        deadline_seconds      = 3600
+        env                   = "dev"
+        project               = "shop"
+        region                = "eu-west-1"
+        role_arn              = null
+        security_groups       = ["sg-0123456789abcdef0"]
+        stop_timeout_seconds  = 120
+        subnets               = ["subnet-0123456789abcdef0"]
+    }))
     error_message = "The variable is ${jsonencode(output.airflow_variable)}."
   }
 
   assert {
-    condition     = output.airflow_variable.awslogs_group == "/ecs/dbt-shop-dev" && output.airflow_variable.task_definition == "dbt-shop-dev"
+    condition = (
+      output.airflow_variable.awslogs_group == "/ecs/dbt-shop-dev"
+      && output.airflow_variable.task_definition == "dbt-shop-dev"
+    )
     error_message = "The log group or the family is not that of the task."
   }
 }

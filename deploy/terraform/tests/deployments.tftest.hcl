@@ -36,8 +36,6 @@ run "several_in_one_account" {
   # Names that belong to an account or to the world, each once.
   assert {
     condition = alltrue([for names in [
-      [for deployment in module.dbt : deployment.task_role_arn],
-      [for deployment in module.dbt : deployment.execution_role_arn],
       [for deployment in module.dbt : deployment.log_group_name],
       [for deployment in module.dbt : deployment.airflow_variable.task_definition],
     ] : length(distinct(names)) == 4])
@@ -45,12 +43,18 @@ run "several_in_one_account" {
   }
 
   assert {
-    condition     = { for name, deployment in module.dbt : name => deployment.documentation_bucket } == { for name in keys(module.dbt) : name => "acme-dbt-documentation-${split("-", name)[1]}" }
+    condition = (
+      { for name, deployment in module.dbt : name => deployment.documentation_bucket }
+      == { for name in keys(module.dbt) : name => "acme-dbt-documentation-${split("-", name)[1]}" }
+    )
     error_message = "The projects of an environment do not share its bucket."
   }
 
   assert {
-    condition     = { for name, deployment in module.dbt : name => deployment.airflow_variable.cluster } == { for name in keys(module.dbt) : name => "acme-dbt-${split("-", name)[1]}" }
+    condition = (
+      { for name, deployment in module.dbt : name => deployment.airflow_variable.cluster }
+      == { for name in keys(module.dbt) : name => "acme-dbt-${split("-", name)[1]}" }
+    )
     error_message = "The projects of an environment do not share its cluster."
   }
 
@@ -65,7 +69,10 @@ run "several_in_one_account" {
   }
 
   assert {
-    condition     = { for name, variable in output.airflow_variables : name => variable.role_arn != null } == { shop-dev = false, shop-live = true, finance-dev = false, finance-live = true }
+    condition = (
+      { for name, variable in output.airflow_variables : name => variable.role_arn != null }
+      == { shop-dev = false, shop-live = true, finance-dev = false, finance-live = true }
+    )
     error_message = "Airflow is let in elsewhere than in live."
   }
 }

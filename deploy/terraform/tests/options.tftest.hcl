@@ -24,7 +24,10 @@ run "nothing_that_others_made" {
   }
 
   assert {
-    condition     = length(aws_ecr_repository.this) + length(aws_ecr_lifecycle_policy.this) + length(aws_ecs_cluster.this) + length(aws_s3_bucket.docs) == 0
+    condition = (
+      length(aws_ecr_repository.this) + length(aws_ecr_lifecycle_policy.this) + length(aws_ecs_cluster.this) + length(aws_s3_bucket.docs)
+      == 0
+    )
     error_message = "Something is made that others made."
   }
 
@@ -44,7 +47,10 @@ run "nothing_that_others_made" {
 
   assert {
     condition = length(setsubtract(
-      [{ name = "DBT_ENTRYPOINT_BUCKET_OWNER", value = "210987654321" }, { name = "DBT_ENTRYPOINT_DESTINATION", value = "s3://acme-docs/shop" }],
+      [
+        { name = "DBT_ENTRYPOINT_BUCKET_OWNER", value = "210987654321" },
+        { name = "DBT_ENTRYPOINT_DESTINATION", value = "s3://acme-docs/shop" },
+      ],
       jsondecode(aws_ecs_task_definition.this.container_definitions)[0].environment,
     )) == 0
     error_message = "The runner is not told of the bucket and its owner."
@@ -82,6 +88,23 @@ run "a_project_that_needs_nothing" {
   }
 }
 
+# The mocks make ARNs up, so the names are looked at here and not where several deployments meet.
+run "roles_with_a_suffix" {
+  command = plan
+
+  variables {
+    schedules = { nightly = { expression = "rate(1 day)" } }
+  }
+
+  assert {
+    condition = (
+      [aws_iam_role.task.name, aws_iam_role.execution.name, aws_iam_role.scheduler[0].name]
+      == ["DBTServiceRole-shop-live", "DBTExecutionRole-shop-live", "DBTSchedulerRole-shop-live"]
+    )
+    error_message = "A role lacks its suffix, and another environment of the account could not make its own."
+  }
+}
+
 run "security_group" {
   command = plan
 
@@ -90,7 +113,10 @@ run "security_group" {
   }
 
   assert {
-    condition     = { for name, rule in aws_vpc_security_group_egress_rule.this : name => [rule.from_port, rule.to_port, rule.ip_protocol] } == { https = [443, 443, "tcp"], redshift = [5439, 5439, "tcp"] }
+    condition = (
+      { for name, rule in aws_vpc_security_group_egress_rule.this : name => [rule.from_port, rule.to_port, rule.ip_protocol] }
+      == { https = [443, 443, "tcp"], redshift = [5439, 5439, "tcp"] }
+    )
     error_message = "The ways out are ${jsonencode(keys(aws_vpc_security_group_egress_rule.this))}."
   }
 
@@ -128,7 +154,10 @@ run "airflow_by_a_role_of_its_own" {
   }
 
   assert {
-    condition     = length(aws_iam_role_policy.orchestrator_on_task) == 0 && aws_iam_role.orchestrator[0].name == "DBTOrchestratorRole-shop-live"
+    condition = (
+      length(aws_iam_role_policy.orchestrator_on_task) == 0
+      && aws_iam_role.orchestrator[0].name == "DBTOrchestratorRole-shop-live"
+    )
     error_message = "The rights are not on the separate role, or not only."
   }
 
@@ -165,7 +194,9 @@ run "schedules" {
   assert {
     condition = (
       aws_scheduler_schedule.this["hourly"].state == "DISABLED"
-      && jsondecode(one(aws_scheduler_schedule.this["hourly"].target).input) == { containerOverrides = [{ name = "dbt", command = ["run", "--select", "orders+"] }] }
+      && jsondecode(one(aws_scheduler_schedule.this["hourly"].target).input) == {
+        containerOverrides = [{ name = "dbt", command = ["run", "--select", "orders+"] }]
+      }
       && one(aws_scheduler_schedule.this["hourly"].flexible_time_window).maximum_window_in_minutes == 5
     )
     error_message = "The schedule with a command does not do as it is told."
@@ -173,7 +204,8 @@ run "schedules" {
 
   assert {
     condition = alltrue([for schedule in aws_scheduler_schedule.this : (
-      one(one(schedule.target).retry_policy).maximum_retry_attempts == 5 && one(one(schedule.target).retry_policy).maximum_event_age_in_seconds == 3600
+      one(one(schedule.target).retry_policy).maximum_retry_attempts == 5
+      && one(one(schedule.target).retry_policy).maximum_event_age_in_seconds == 3600
       && one(one(schedule.target).dead_letter_config).arn == aws_sqs_queue.not_started[0].arn
     )])
     error_message = "A schedule has no retries or no dead-letter queue."
@@ -213,7 +245,10 @@ run "docs_site" {
   }
 
   assert {
-    condition     = output.docs_site_url == "https://docs.acme.example/shop/" && output.docs_viewers_arn == aws_cloudfront_key_value_store.viewers[0].arn
+    condition = (
+      output.docs_site_url == "https://docs.acme.example/shop/"
+      && output.docs_viewers_arn == aws_cloudfront_key_value_store.viewers[0].arn
+    )
     error_message = "The site is at ${output.docs_site_url}."
   }
 
@@ -262,7 +297,8 @@ run "keys" {
 
   assert {
     condition = (
-      one(one(aws_s3_bucket_server_side_encryption_configuration.docs[0].rule).apply_server_side_encryption_by_default).sse_algorithm == "aws:kms"
+      one(one(aws_s3_bucket_server_side_encryption_configuration.docs[0].rule).apply_server_side_encryption_by_default).sse_algorithm
+      == "aws:kms"
       && one(aws_s3_bucket_server_side_encryption_configuration.docs[0].rule).bucket_key_enabled
     )
     error_message = "The bucket's key is not taken."
@@ -285,7 +321,8 @@ run "a_larger_task" {
 
   assert {
     condition = (
-      one(aws_ecs_task_definition.this.runtime_platform).cpu_architecture == "ARM64" && one(aws_ecs_task_definition.this.ephemeral_storage).size_in_gib == 50
+      one(aws_ecs_task_definition.this.runtime_platform).cpu_architecture == "ARM64"
+      && one(aws_ecs_task_definition.this.ephemeral_storage).size_in_gib == 50
     )
     error_message = "The task is not as large as it was asked to be."
   }
@@ -299,7 +336,10 @@ run "a_larger_task" {
   }
 
   assert {
-    condition     = aws_iam_role.task.permissions_boundary == aws_iam_role.execution.permissions_boundary && aws_iam_role.task.permissions_boundary != null
+    condition = (
+      aws_iam_role.task.permissions_boundary == aws_iam_role.execution.permissions_boundary
+      && aws_iam_role.task.permissions_boundary != null
+    )
     error_message = "A role is not bounded."
   }
 

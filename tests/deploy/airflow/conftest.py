@@ -11,7 +11,6 @@ import time
 from importlib.util import module_from_spec, spec_from_file_location
 
 import pytest
-
 from support import airflow, aws
 from support.settings import GOOD
 from support.slack import Webhook

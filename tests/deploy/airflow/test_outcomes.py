@@ -3,7 +3,6 @@
 import types
 
 import pytest
-
 from conftest import DAG_FILE, ROOT
 from support import airflow, aws, network
 from support.slack import Webhook

@@ -3,7 +3,6 @@
 import json
 
 import pytest
-
 from support.settings import GOOD
 
 
@@ -13,10 +12,7 @@ def without(key):
 
 @pytest.mark.every_airflow
 def test_two_projects_make_two_dags(scheduler):
-    """From Airflow's own database, where `airflow variables set` puts it."""
-    variable = {"shop_live": GOOD, "shop_dev": {**GOOD, "env": "dev"}}
-    status, output = scheduler.command("variables", "set", "dbt_ecs", json.dumps(variable))
-    assert status == 0, output
+    scheduler.set_variable({"shop_live": GOOD, "shop_dev": {**GOOD, "env": "dev"}})
     assert {dag["dag_id"] for dag in dags(scheduler)} == {"dbt_shop_live", "dbt_shop_dev"}
 
 

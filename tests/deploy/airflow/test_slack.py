@@ -3,7 +3,6 @@
 import types
 
 import pytest
-
 from support.slack import TOKEN, Webhook
 
 LINE = {

@@ -21,8 +21,9 @@ def main() -> None:
 
     import calls
     import containers
-    import credentials
     from moto.server import ThreadedMotoServer
+
+    import credentials
 
     events = Events(arguments.dir / "events.jsonl")
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)

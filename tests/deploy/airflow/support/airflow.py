@@ -26,6 +26,7 @@ def environment(home):
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__DAGS_FOLDER": str(home / "dags"),
+        "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
         # Relative to the home would be a template's home: four slashes and an absolute path.
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
         "AIRFLOW__LOGGING__COLORED_CONSOLE_LOG": "False",
@@ -41,7 +42,8 @@ def migrate(home):
 class Airflow:
     def __init__(self, *, template, home, lab, dag_file):
         self.home, self.processes = home, []
-        shutil.copytree(template, home)
+        # Without the file that Airflow wrote there: it has the template's paths in it.
+        shutil.copytree(template, home, ignore=shutil.ignore_patterns("airflow.cfg", "logs"))
         shutil.copy(dag_file, home / "dags")
         self.environment = environment(home) | {
             "AWS_ENDPOINT_URL": lab.endpoint,

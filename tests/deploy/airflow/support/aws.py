@@ -18,7 +18,7 @@ SERVICE_ROLE = "arn:aws:iam::123456789012:role/DBTServiceRole-shop"
 TASK_ROLE = "arn:aws:iam::123456789012:role/DBTTaskRole-shop"
 
 
-def wait_for(condition, what, seconds=90):
+def wait_for(condition, what, seconds=180):
     """The first true value of `condition`."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

@@ -1,0 +1,27 @@
+# Copy this to dev.tfvars and to live.tfvars, fill in what is yours, and commit both: none of it is secret. All variables, with those
+# that have a default, stand in variables.tf.
+project    = "shop"
+account_id = "123456789012"
+region     = "eu-west-1"
+
+# Where dev and live share an account, each has a suffix of its own, and only one of them makes the repository.
+role_name_suffix  = "-dev"
+create_repository = true
+
+# Names of buckets are global: begin this one with your company's name.
+documentation_bucket = "example-dbt-documentation-dev"
+
+vpc_id                      = "vpc-0123456789abcdef0"
+subnet_ids                  = ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"]
+warehouse_security_group_id = "sg-0123456789abcdef0"
+
+credentials     = "glue:redshift-dev"
+redshift_schema = "shop"
+
+# With Airflow: its workers' role, where it takes its DAGs from, and when it starts a run.
+airflow_role_arns = ["arn:aws:iam::123456789012:role/airflow-workers"]
+dag_destination   = "s3://example-airflow/dags"
+airflow_settings  = { schedule = "0 4 * * *", timezone = "Europe/Berlin" }
+
+# Without Airflow: leave those three out, and let AWS start the runs.
+# schedules = { nightly = { expression = "cron(0 4 * * ? *)", timezone = "Europe/Berlin" } }

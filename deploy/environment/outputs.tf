@@ -1,0 +1,34 @@
+output "repository_url" {
+  description = "Where the image is pushed to."
+  value       = module.dbt.repository_url
+}
+
+output "airflow_variable" {
+  description = "The value of the Airflow variable dbt_ecs, or of one entry in it."
+  value       = merge(module.dbt.airflow_variable, var.airflow_settings)
+}
+
+output "dag_destination" {
+  description = "Where scripts/deploy copies the DAG to."
+  value       = var.dag_destination
+}
+
+output "cluster_arn" {
+  description = "Where the task runs."
+  value       = module.dbt.cluster_arn
+}
+
+output "task_definition_arn" {
+  description = "What runs, with its revision."
+  value       = module.dbt.task_definition_arn
+}
+
+output "log_group_name" {
+  description = "Where its log is."
+  value       = module.dbt.log_group_name
+}
+
+output "security_group_id" {
+  description = "What the warehouse's security group has to let in."
+  value       = module.dbt.security_group_id
+}

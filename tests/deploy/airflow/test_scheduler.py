@@ -1,0 +1,57 @@
+"""All of Airflow: scheduler, executor, DAG processor and API server, with the variable in Airflow's database."""
+
+import json
+
+import pytest
+from support.aws import SERVICE_ROLE, TASK_ROLE, wait_for
+from support.services import Services
+
+
+@pytest.fixture
+def services(scheduler):
+    running = Services(scheduler)
+    yield running
+    running.stop()
+
+
+def test_a_scheduler_that_dies(scheduler, services, project, lab, slack):
+    """Scheduler and worker are killed while dbt runs. Their successors find the container, and the run succeeds; once."""
+    project.script(("run", "ready", ""), ("run", "wait-for", "go"))
+    settings = {"one": project.settings(retries=1, retry_delay_seconds=1)}
+    status, output = scheduler.command("variables", "set", "dbt_ecs", json.dumps(settings))
+    assert status == 0, output
+    dag_id = f"dbt_{project.name}_dev"
+    services.start()
+    wait_for(lambda: scheduler.query("select 1 from dag where dag_id = ?", dag_id), "the DAG", 240)
+    status, output = scheduler.command("dags", "trigger", dag_id)
+    assert status == 0, output
+    wait_for((project.shared / "ready-run").exists, "dbt's start", 240)
+    services.kill_scheduler()
+    services.start_scheduler()
+    wait_for(lambda: "Reattaching previously launched task" in services.task_log(), "the reattachment", 240)
+    (project.shared / "go").touch()
+    wait_for(lambda: scheduler.state() == ("success", 2), "the end", 240)
+    (task,) = project.tasks()
+    assert not lab.events("stop_task", task=task["task"])
+    assert scheduler.xcom()["status"] == "success"
+    assert project.summary() == scheduler.xcom()
+    # A callback in a real worker gets the closing line, too: the time is that of its steps.
+    wait_for(lambda: slack.posts, "the post")
+    (post,) = slack.posts
+    assert "succeeded in" in post["text"]
+    assumed(lab, project)
+
+
+def assumed(lab, project):
+    """Airflow worked as the role that its connection names, and the container as its task's role; neither as the other."""
+    roles = {}
+    for event in lab.events("call"):
+        # The tests' own calls do not count.
+        if event["key"] != "test":
+            roles.setdefault(event["action"], set()).add(event["role"])
+    for action in ("ecs:ListTasks", "ecs:RunTask", "ecs:DescribeTasks", "logs:GetLogEvents"):
+        assert roles[action] == {SERVICE_ROLE}, action
+    assert roles["glue:GetConnection"] == {TASK_ROLE}
+    # What Airflow is by itself may do nothing but take on the role.
+    assert {event["action"] for event in lab.events("call", key="worker")} == {"sts:AssumeRole"}
+    assert project.published()

@@ -1,0 +1,251 @@
+"""What the workflows promise: who may do what, that only pinned code runs, that what was tested and shown is what is deployed.
+
+Each rule is a function that yields faults; `Rules` applies all of them to the workflows, and to workflows that break one of them.
+"""
+
+import copy
+import os
+import pathlib
+import re
+import shlex
+import unittest
+
+import yaml
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+WORKFLOWS = ROOT / ".github/workflows"
+
+
+def load():
+    # YAML 1.1 reads the key `on` as true.
+    return {path.name: yaml.safe_load(path.read_text()) for path in WORKFLOWS.iterdir()}
+
+
+def jobs(workflows):
+    for file, workflow in workflows.items():
+        for name, job in workflow["jobs"].items():
+            yield f"{file}: {name}", job
+
+
+def steps(workflows, uses=""):
+    for place, job in jobs(workflows):
+        for step in job.get("steps", []):
+            if step.get("uses", "").startswith(uses):
+                yield place, step
+
+
+def strings(value):
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield str(key)
+            yield from strings(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from strings(inner)
+    else:
+        yield str(value)
+
+
+def actions_are_pinned(workflows):
+    known = {}
+    for place, job in jobs(workflows):
+        for uses in [job.get("uses"), *(step.get("uses") for step in job.get("steps", []))]:
+            if uses is None or uses.startswith("./"):
+                continue
+            name, _, commit = uses.partition("@")
+            if not re.fullmatch("[0-9a-f]{40}", commit):
+                yield f"{place}: {uses} is not pinned by a commit"
+            if known.setdefault(name, commit) != commit:
+                yield f"{place}: {name} has two versions"
+
+
+def permissions_are_least(workflows):
+    allowed = {"contents": "read", "id-token": "write", "attestations": ("read", "write")}
+    for file, workflow in workflows.items():
+        if workflow.get("permissions") != {}:
+            yield f"{file}: all jobs get permissions"
+    for place, job in jobs(workflows):
+        if not isinstance(job.get("permissions"), dict):
+            yield f"{place}: no permissions of its own"
+            continue
+        for name, value in job["permissions"].items():
+            if value not in allowed.get(name, ()) or not value:
+                yield f"{place}: {name}: {value} is more than any job needs"
+        roles = "uses" in job or any(step.get("uses", "").startswith(("aws-actions/", "actions/attest@")) for step in job["steps"])
+        if ("id-token" in job["permissions"]) != roles:
+            yield f"{place}: an identity token that nothing uses, or the other way round"
+
+
+def there_are_no_keys(workflows):
+    for file, workflow in workflows.items():
+        for text in strings(workflow):
+            if re.search(r"secrets\.|access.key|session.token", text, re.I):
+                yield f"{file}: {text}"
+    for place, step in steps(workflows, "aws-actions/configure-aws-credentials@"):
+        if not {"role-to-assume", "allowed-account-ids"} <= step["with"].keys():
+            yield f"{place}: AWS without a role, or in any account"
+
+
+def checkouts_leave_no_token(workflows):
+    for place, step in steps(workflows, "actions/checkout@"):
+        if step.get("with", {}).get("persist-credentials") is not False:
+            yield f"{place}: the token stays in .git/config"
+
+
+def scripts_hold_no_expressions(workflows):
+    for place, step in steps(workflows):
+        if "${{" in step.get("run", ""):
+            yield f"{place}: an expression in a script is code: {step['run']}"
+
+
+def nothing_runs_for_ever(workflows):
+    for place, job in jobs(workflows):
+        if "uses" not in job and not job.get("timeout-minutes", 0) <= 90:
+            yield f"{place}: more than 90 minutes"
+        if "uses" not in job and "timeout-minutes" not in job:
+            yield f"{place}: no timeout"
+
+
+def strangers_get_nothing(workflows):
+    for file, workflow in workflows.items():
+        triggers = set(workflow[True]) if not isinstance(workflow[True], str) else {workflow[True]}
+        for trigger in triggers - {"push", "pull_request", "workflow_dispatch", "workflow_call"}:
+            yield f"{file}: {trigger} runs with rights that a pull request must not have"
+
+
+def the_image_is_built_once(workflows):
+    builds = [place for place, step in steps(workflows) if re.search(r"scripts/(test image|image\b(?!-))|docker build", step.get("run", ""))]
+    if builds != ["ci.yml: image"]:
+        yield f"the image is built in {builds}"
+    for place, step in steps(workflows):
+        if "scripts/deploy" in step.get("run", "") and "--archive target/image/image.tar" not in step["run"]:
+            yield f"{place}: deploys another image than the one that was built"
+
+
+def deployments_wait(workflows):
+    calls = {job["with"]["environment"]: job for place, job in jobs(workflows) if "uses" in job}
+    if sorted(calls) != ["dev", "live"]:
+        yield f"deployments to {sorted(calls)}"
+    for environment, job in calls.items():
+        needs = {"lint", "test", "image"} | ({"deploy-dev"} if environment == "live" else set())
+        if set(job.get("needs", ())) != needs:
+            yield f"{environment} does not wait for {needs}"
+        if "github.ref == 'refs/heads/main'" not in job.get("if", "") or "!= 'pull_request'" not in job.get("if", ""):
+            yield f"{environment} is deployed from anywhere"
+    deploy = workflows["deploy.yml"]["jobs"]
+    if deploy["apply"].get("environment") != "${{ inputs.environment }}":
+        yield "apply: nobody is asked, since it has no environment"
+    if deploy["apply"].get("needs") != "plan" or deploy["apply"].get("concurrency", {}).get("cancel-in-progress") is not False:
+        yield "apply: does not wait for its plan, or may be stopped half-way"
+
+
+def what_was_shown_is_applied(workflows):
+    def runs(job):
+        return [step.get("run") or step["uses"].partition("@")[0] for step in workflows["deploy.yml"]["jobs"][job]["steps"]]
+
+    for job, word in (("plan", "--plan-only"), ("apply", "--planned")):
+        order = ["gh attestation verify", "aws-actions/configure-aws-credentials", word]
+        places = [next((at for at, run in enumerate(runs(job)) if part in run), None) for part in order]
+        if None in places or places != sorted(places):
+            yield f"{job}: not in the order {order}"
+    uploads = [step["with"]["name"] for place, step in steps(workflows, "actions/upload-artifact@")]
+    for name in ("image", "dag", "plan-${{ inputs.environment }}"):
+        if name not in uploads:
+            yield f"{name} is not kept"
+
+
+def scripts_exist(workflows):
+    for place, step in steps(workflows):
+        for script in re.findall(r"(?:^|\s)(scripts/[\w-]+)", step.get("run", "")):
+            if not os.access(ROOT / script, os.X_OK):
+                yield f"{place}: there is no {script}"
+
+
+RULES = [actions_are_pinned, permissions_are_least, there_are_no_keys, checkouts_leave_no_token, scripts_hold_no_expressions,
+         nothing_runs_for_ever, strangers_get_nothing, the_image_is_built_once, deployments_wait, what_was_shown_is_applied, scripts_exist]
+
+
+def step(workflows, job, word, file="ci.yml"):
+    return next(step for step in workflows[file]["jobs"][job]["steps"] if word in step.get("uses", "") + step.get("run", ""))
+
+
+def breakages():
+    """Each breaks one rule, in one place."""
+    yield actions_are_pinned, lambda w: step(w, "lint", "checkout").update(uses="actions/checkout@v7")
+    yield actions_are_pinned, lambda w: step(w, "lint", "checkout").update(uses="actions/checkout@" + 40 * "0")
+    yield permissions_are_least, lambda w: w["ci.yml"].pop("permissions")
+    yield permissions_are_least, lambda w: w["ci.yml"]["jobs"]["test"].pop("permissions")
+    yield permissions_are_least, lambda w: w["ci.yml"]["jobs"]["test"]["permissions"].update({"contents": "write"})
+    yield permissions_are_least, lambda w: w["ci.yml"]["jobs"]["test"]["permissions"].update({"packages": "write"})
+    yield permissions_are_least, lambda w: w["ci.yml"]["jobs"]["test"]["permissions"].update({"id-token": "write"})
+    yield there_are_no_keys, lambda w: step(w, "plan", "configure-aws", "deploy.yml")["with"].update({"aws-access-key-id": "x"})
+    yield there_are_no_keys, lambda w: step(w, "lint", "scripts/test").update(env={"X": "${{ secrets.X }}"})
+    yield there_are_no_keys, lambda w: step(w, "plan", "configure-aws", "deploy.yml")["with"].pop("role-to-assume")
+    yield checkouts_leave_no_token, lambda w: step(w, "image", "checkout").pop("with")
+    yield scripts_hold_no_expressions, lambda w: step(w, "lint", "scripts/test").update(run="echo ${{ github.head_ref }}")
+    yield nothing_runs_for_ever, lambda w: w["ci.yml"]["jobs"]["test"].pop("timeout-minutes")
+    yield nothing_runs_for_ever, lambda w: w["ci.yml"]["jobs"]["test"].update({"timeout-minutes": 360})
+    yield strangers_get_nothing, lambda w: w["ci.yml"][True].update({"pull_request_target": None})
+    yield the_image_is_built_once, lambda w: step(w, "test", "scripts/test unit").update(run="scripts/test image")
+    yield the_image_is_built_once, lambda w: step(w, "apply", "scripts/deploy", "deploy.yml").update(run="scripts/deploy dev --planned --yes")
+    yield deployments_wait, lambda w: w["deploy.yml"]["jobs"]["apply"].pop("environment")
+    yield deployments_wait, lambda w: w["deploy.yml"]["jobs"]["apply"].pop("needs")
+    yield deployments_wait, lambda w: w["ci.yml"]["jobs"]["deploy-live"]["needs"].remove("test")
+    yield deployments_wait, lambda w: w["ci.yml"]["jobs"]["deploy-dev"].pop("if")
+    yield deployments_wait, lambda w: w["ci.yml"]["jobs"].pop("deploy-live")
+    yield what_was_shown_is_applied, lambda w: step(w, "apply", "scripts/deploy", "deploy.yml").update(
+        run='scripts/deploy "$ENVIRONMENT" --yes --archive target/image/image.tar')
+    yield what_was_shown_is_applied, lambda w: step(w, "apply", "gh attestation", "deploy.yml").update(run="true")
+    yield what_was_shown_is_applied, lambda w: step(w, "image", "upload-artifact")["with"].update(name="other")
+    yield scripts_exist, lambda w: step(w, "lint", "scripts/test").update(run="scripts/no-such lint")
+
+
+class Rules(unittest.TestCase):
+    def test_the_workflows_keep_all_rules(self):
+        workflows = load()
+        self.assertEqual(sorted(workflows), ["ci.yml", "deploy.yml"])
+        for rule in RULES:
+            with self.subTest(rule.__name__):
+                self.assertEqual(list(rule(workflows)), [])
+
+    def test_each_rule_finds_what_breaks_it(self):
+        proven = set()
+        for number, (rule, breakage) in enumerate(breakages()):
+            with self.subTest(f"{number}: {rule.__name__}"):
+                workflows = copy.deepcopy(load())
+                breakage(workflows)
+                self.assertNotEqual(list(rule(workflows)), [])
+                proven.add(rule)
+        self.assertEqual(proven, set(RULES))
+
+    def test_every_pin_says_its_version(self):
+        lines = [line for path in WORKFLOWS.iterdir() for line in path.read_text().splitlines() if re.search(r"uses: [^.]", line)]
+        self.assertGreater(len(lines), 10)
+        for line in lines:
+            self.assertRegex(line, r"@[0-9a-f]{40}  # v\d+\.\d+\.\d+$")
+
+
+class Linters(unittest.TestCase):
+    def listed(self, script):
+        return shlex.split(re.search(r"^linters=\((.*)\)$", (ROOT / script).read_text(), re.M)[1])
+
+    def test_ci_pre_commit_and_the_laptop_have_the_same(self):
+        linters = self.listed("scripts/lint")
+        self.assertEqual(linters, self.listed("scripts/test"))
+        hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+        self.assertEqual([repo["repo"] for repo in hooks], ["local"])
+        self.assertEqual([hook["entry"] for hook in hooks[0]["hooks"]], [f"scripts/lint {linter}" for linter in linters])
+        functions = re.findall(r"^lint_(\w+)\(\)", (ROOT / "scripts/lint").read_text(), re.M)
+        self.assertEqual(functions, linters)
+        self.assertIn("scripts/test lint ", step(load(), "lint", "scripts/test")["run"] + " ")
+
+    def test_ci_runs_every_part(self):
+        parts = set(re.search(r"^all=\((.*)\)$", (ROOT / "scripts/test").read_text(), re.M)[1].split()) - {'"${linters[@]}"'}
+        # What the others need runs before them.
+        run = "\n".join(step.get("run", "") for _, step in steps(load()))
+        called = {part for words in re.findall(r"scripts/test ([\w ]+)", run) for part in words.split()}
+        self.assertEqual(parts - {"python"}, called - {"lint"})
+
+
+if __name__ == "__main__":
+    unittest.main()

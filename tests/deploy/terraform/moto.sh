@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# The part `moto` of `run`: the real AWS provider 3.39 on a local AWS. The argument is the directory with its wheel. Leaves the applied
+# state in $built/applied.json.
+set -euo pipefail
+: "${here:?}" "${built:?}" "${module:?start it by tests/deploy/terraform/run $(basename "$0" .sh)}"
+. "$here/lib.sh"
+work=$built/moto
+rm -rf "$work" "$built/applied.json"
+mkdir -p "$work/providers/registry.terraform.io/hashicorp/aws" "$work/module"
+
+"$built/venv-moto/bin/python" - "$1"/*.whl "$work/providers/registry.terraform.io/hashicorp/aws" <<'PYTHON'
+import pathlib, sys, zipfile
+with zipfile.ZipFile(sys.argv[1]) as wheel:
+    name = next(name for name in wheel.namelist() if name.endswith("terraform-provider-aws_3.39.0_linux_amd64.zip"))
+    pathlib.Path(sys.argv[2], pathlib.Path(name).name).write_bytes(wheel.read(name))
+PYTHON
+mirror "$work/providers"
+"$built/venv-moto/bin/python" "$here/moto/reduce.py" "$module" "$work/module"
+cp "$here/moto/main.tf" "$work/"
+
+# The system chooses a free port, and the server says which.
+MOTO_IAM_LOAD_MANAGED_POLICIES=true PYTHONUNBUFFERED=1 \
+    "$built/venv-moto/bin/moto_server" --host 127.0.0.1 --port 0 >"$work/moto.log" 2>&1 &
+server=$!
+trap 'kill "$server" 2>/dev/null || true' EXIT
+wait_for "$server" grep -q 'Running on http' "$work/moto.log" || {
+    cat "$work/moto.log" >&2
+    exit 1
+}
+endpoint=$(sed -n -E 's/.*Running on (http:[^ ]+).*/\1/p' "$work/moto.log" | head -n 1)
+export TF_VAR_endpoint=$endpoint
+
+cd "$work"
+check "the reduced module is initialised" terraform init -input=false -no-color
+# Terraform says which provider it runs; nothing here must be the stub.
+check "the provider is the real 3.39.0" grep -qF 'version     = "3.39.0"' .terraform.lock.hcl
+check "it is applied" terraform apply -input=false -no-color -auto-approve
+check "the second plan is empty" terraform plan -input=false -no-color -detailed-exitcode
+terraform show -json >"$built/applied.json"
+# Somebody changes a role by hand: the plan has to see it, or an empty plan would mean nothing.
+check "a change by hand is seen" "$here/moto/change_by_hand.sh" "$endpoint" "$built/venv-moto/bin/python"
+check "it is destroyed" terraform destroy -input=false -no-color -auto-approve
+check "nothing is left" "$built/venv-moto/bin/python" "$here/moto/left.py" "$endpoint"

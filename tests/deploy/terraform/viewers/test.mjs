@@ -1,0 +1,87 @@
+// The function that guards the docs site, run by Node.js: node test.mjs cdn_viewers.js
+//
+// CloudFront's own runtime is not to be had; its module `cloudfront` is a stand-in here, with a store that throws for unknown keys as the
+// real one does. The function is held to what that runtime knows by a look at its text.
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+
+const code = readFileSync(process.argv[2], 'utf8');
+const digest = (login) => createHash('sha256').update(login).digest('hex');
+const store = { ann: digest('ann:correct horse:battery'), 'bärbel': ` ${digest('bärbel:pässword').toUpperCase()}\n`, empty: '' };
+
+globalThis.cloudfront = {
+  kvs: () => ({
+    get: async (key) => {
+      if (!Object.hasOwn(store, key)) throw new Error('KeyNotFound');
+      return store[key];
+    },
+  }),
+};
+const runnable = `${code.replace(/^import cf from 'cloudfront';$/m, 'const cf = globalThis.cloudfront;')}\nexport { handler };`;
+const { handler } = await import(`data:text/javascript;base64,${Buffer.from(runnable).toString('base64')}`);
+
+const basic = (login) => `Basic ${Buffer.from(login).toString('base64')}`;
+const ask = (uri, authorization) => handler({
+  request: { method: 'GET', uri, headers: authorization === undefined ? {} : { authorization: { value: authorization } } },
+});
+const known = basic('ann:correct horse:battery');
+const isRefused = async (authorization) => {
+  const answer = await ask('/shop/', authorization);
+  assert.equal(answer.statusCode, 401);
+  assert.match(answer.headers['www-authenticate'].value, /^Basic /);
+  assert.equal(answer.headers['cache-control'].value, 'no-store');
+};
+
+const tests = {
+  'nobody is refused': () => isRefused(undefined),
+  'a wrong password is refused': () => isRefused(basic('ann:wrong')),
+  'a name that is not in the store is refused': () => isRefused(basic('bob:correct horse:battery')),
+  'a password without a name is refused': () => isRefused(basic(':correct horse:battery')),
+  'a name without a password is refused': () => isRefused(basic('ann:')),
+  'a name without a colon is refused': () => isRefused(basic('ann')),
+  'a name longer than the store takes is refused': () => isRefused(basic(`${'a'.repeat(600)}:b`)),
+  'a name with nothing in the store is refused': () => isRefused(basic('empty:x')),
+  'the hash in the place of the password is refused': () => isRefused(basic(`ann:${store.ann}`)),
+  'another scheme is refused': () => isRefused(`Bearer ${known.slice(6)}`),
+  'what is no base64 is refused': () => isRefused('Basic %%%'),
+  'the scheme alone is refused': () => isRefused('Basic '),
+  'a property of every object is no viewer': () => isRefused(basic('constructor:x')),
+  'a known viewer sees a file': async () => assert.equal((await ask('/shop/manifest.json', known)).uri, '/shop/manifest.json'),
+  'a password with a colon, a name beyond ASCII, a hash in capitals': async () => (
+    assert.equal((await ask('/a.json', basic('bärbel:pässword'))).uri, '/a.json')
+  ),
+  'the scheme may be written small': async () => assert.equal((await ask('/a.json', known.replace('Basic', 'basic'))).uri, '/a.json'),
+  'a folder shows its index': async () => assert.equal((await ask('/shop/', known)).uri, '/shop/index.html'),
+  'the root shows its index': async () => assert.equal((await ask('/', known)).uri, '/index.html'),
+  'a folder without its slash is sent there': async () => {
+    const answer = await ask('/shop', known);
+    assert.equal(answer.statusCode, 302);
+    assert.equal(answer.headers.location.value, '/shop/');
+  },
+  'nobody is sent to another host': async () => {
+    for (const uri of ['//evil', '/\\evil', '///evil']) {
+      assert.equal((await ask(uri, known)).headers.location.value, '/evil/');
+    }
+  },
+  'nobody learns which folders there are': async () => assert.equal((await ask('/shop', undefined)).statusCode, 401),
+  'it is small enough for CloudFront': () => assert.ok(Buffer.byteLength(code) < 10_000),
+  'it keeps to what the runtime knows': () => {
+    const bare = code.replace(/^\s*\/\/.*$/gm, '');
+    assert.deepEqual([...bare.matchAll(/^import .* from '(.*)';$/gm)].map(([, name]) => name), ['cloudfront', 'crypto']);
+    // Neither optional chaining, classes, generators, spread nor a network is there.
+    assert.doesNotMatch(bare, /\?\.|\?\?|\bclass\b|\bfunction\*|\.\.\.|\brequire\(|\bfetch\(|\bprocess\b|\bexport\b/);
+  },
+};
+
+let failed = 0;
+for (const [name, test] of Object.entries(tests)) {
+  try {
+    await test();
+    console.log(`ok - ${name}`);
+  } catch (error) {
+    failed += 1;
+    console.log(`not ok - ${name}\n    ${error.message}`);
+  }
+}
+process.exitCode = failed > 0 ? 1 : 0;
