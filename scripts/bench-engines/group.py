@@ -105,9 +105,8 @@ class Group:
     def __exit__(self, *_: object) -> None:
         for pid in self.processes():
             kill(pid)
-        until(lambda: not self.processes())
-        for directory in self.kernel.directories:
-            directory.rmdir()
+        # One that is held back or has much memory to give back is still there when it is no longer listed.
+        until(lambda: all(map(removed, self.kernel.directories)))
 
     def enter(self) -> None:
         """Moves the calling process into the group; it and its children stay there."""
@@ -157,6 +156,14 @@ def proportional_set_size(pid: int) -> int:
     except OSError:
         pass  # It has ended meanwhile.
     return 0
+
+
+def removed(directory: pathlib.Path) -> bool:
+    try:
+        directory.rmdir()
+    except OSError:
+        return not directory.exists()
+    return True
 
 
 def kill(pid: int) -> None:

@@ -67,12 +67,16 @@ class Groups(unittest.TestCase):
 
     def test_nothing_is_left_of_a_group(self):
         try:
-            with group.Group(group.Limit()) as place:
-                sleeper = subprocess.Popen(["sleep", "60"], preexec_fn=place.enter)
-                self.assertEqual(place.processes(), [sleeper.pid])
+            # Held back, and with much to give back: it takes a while to end.
+            with group.Group(group.Limit(cpus=0.05)) as place:
+                command = [sys.executable, "-c", "block = b'x' * 300_000_000\nprint(flush=True)\nwhile True: pass"]
+                busy = subprocess.Popen(command, preexec_fn=place.enter, stdout=subprocess.PIPE)
+                self.assertEqual(busy.stdout.readline(), b"\n")
+                self.assertEqual(place.processes(), [busy.pid])
         except group.Unable as error:
             self.skipTest(str(error))
-        self.assertEqual(sleeper.wait(), -9)
+        self.assertEqual(busy.wait(), -9)
+        busy.stdout.close()
         self.assertEqual([directory for directory in place.kernel.directories if directory.exists()], [])
 
 
