@@ -14,6 +14,7 @@ use crate::support::repo::unique;
 use crate::support::result::Finished;
 use crate::support::runner::Runner;
 
+const ALL: &str = "seed,run,test";
 const PARSED: &str = "Unable to do partial parsing because saved manifest not found";
 const RESTORED: &str = "restored the saved parse";
 const SAVED: &str = "saved the parse of this project";
@@ -37,12 +38,12 @@ fn clock(project: &Project) {
 }
 
 fn runner(project: &Project) -> Runner {
-    with_real_dbt(Runner::new(project.path())).args(["--engine", "session", "--credentials", "none", "--steps", "seed,run,test"])
+    with_real_dbt(Runner::new(project.path())).args(["--engine", "session", "--credentials", "none"])
 }
 
 /// To a directory, as a local run that asks for it.
-fn local(project: &Project, destination: &Path) -> Finished {
-    let runner = runner(project).args(["--parse-cache", "on"]);
+fn local(project: &Project, destination: &Path, steps: &str) -> Finished {
+    let runner = runner(project).args(["--parse-cache", "on", "--steps", steps]);
     let run = runner.env("DBT_ENTRYPOINT_DESTINATION", format!("file://{}", destination.display())).run();
     run.assert_code(0).assert_nothing_left();
     run
@@ -55,9 +56,9 @@ fn tests(run: &Finished) -> u64 {
 #[test]
 fn a_parse_is_restored_in_the_next_container_and_what_changed_is_parsed_whatever_its_time() {
     let destination = TempDir::new().unwrap();
-    let first = local(&container(), destination.path());
+    let first = local(&container(), destination.path(), ALL);
     assert!(first.out().contains(PARSED) && first.err().contains(SAVED) && !first.err().contains(RESTORED), "{first}");
-    let second = local(&container(), destination.path());
+    let second = local(&container(), destination.path(), ALL);
     assert!(!second.out().contains("partial parsing") && second.err().contains(RESTORED), "{second}");
     assert!(!second.err().contains(SAVED), "nothing is new\n{second}");
     assert_eq!((tests(&first), tests(&second)), (1, 1));
@@ -66,7 +67,7 @@ fn a_parse_is_restored_in_the_next_container_and_what_changed_is_parsed_whatever
     let changed = container();
     changed.write("models/orders.yml", changed.read("models/orders.yml").replace("[unique]", "[unique, not_null]"));
     clock(&changed);
-    let third = local(&changed, destination.path());
+    let third = local(&changed, destination.path(), ALL);
     assert!(third.err().contains(RESTORED) && third.err().contains(SAVED) && !third.out().contains(PARSED), "{third}");
     assert_eq!(tests(&third), 2);
     let manifest: Value = serde_json::from_str(&changed.read("target/manifest.json")).unwrap();
@@ -77,7 +78,7 @@ fn a_parse_is_restored_in_the_next_container_and_what_changed_is_parsed_whatever
 #[test]
 fn what_does_not_fit_is_left_alone() {
     let destination = TempDir::new().unwrap();
-    local(&container(), destination.path());
+    local(&container(), destination.path(), "seed");
     let label = destination.path().join("state/partial_parse.json");
     let content = destination.path().join("state/partial_parse.msgpack");
     let written: Value = serde_json::from_slice(&std::fs::read(&label).unwrap()).unwrap();
@@ -97,7 +98,7 @@ fn what_does_not_fit_is_left_alone() {
     ] {
         std::fs::write(&label, label_now).unwrap();
         std::fs::write(&content, content_now).unwrap();
-        let run = local(&container(), destination.path());
+        let run = local(&container(), destination.path(), "seed");
         assert!(run.err().contains(said) && run.out().contains(PARSED) && run.err().contains(SAVED), "{said}: {run}");
         assert_eq!(std::fs::read(&label).unwrap().len(), label_then.len(), "the next run has one that fits");
     }
@@ -109,7 +110,8 @@ fn a_parse_that_holds_a_secret_is_not_saved() {
     let project = container();
     let value = "in-a-tag-0123456789";
     project.write("models/tagged.sql", "{{ config(tags=[env_var('DBT_REDSHIFT_PASSWORD')]) }}\nselect 1 as id\n");
-    let runner = runner(&project).args(["--parse-cache", "on", "--publish", "always"]).env("DBT_REDSHIFT_PASSWORD", value);
+    let runner =
+        runner(&project).args(["--parse-cache", "on", "--publish", "always", "--steps", "seed"]).env("DBT_REDSHIFT_PASSWORD", value);
     let run = runner.env("DBT_ENTRYPOINT_DESTINATION", format!("file://{}", destination.path().display())).run();
     // The manifest holds it, too.
     run.assert_code(74).assert_nothing_left().assert_lacks(value.as_bytes());
@@ -132,7 +134,7 @@ impl Deployed {
 
     fn run(&self, arguments: &[&str]) -> Finished {
         let project = container();
-        let runner = Aws::attach_at(runner(&project), &self.proxy.endpoint()).env("ENV", &self.env);
+        let runner = Aws::attach_at(runner(&project), &self.proxy.endpoint()).env("ENV", &self.env).args(["--steps", "seed"]);
         let run = runner.env("DBT_ENTRYPOINT_DEPLOYMENTS", &self.env).args(arguments).run();
         run.assert_code(0).assert_nothing_left();
         run
@@ -169,7 +171,8 @@ fn without_the_right_to_read_or_to_write_it_the_run_is_the_same() {
 #[test]
 fn a_local_run_keeps_nothing_unless_asked_to() {
     let (destination, project) = (TempDir::new().unwrap(), container());
-    let run = runner(&project).env("DBT_ENTRYPOINT_DESTINATION", format!("file://{}", destination.path().display())).run();
+    let run =
+        runner(&project).args(["--steps", ALL]).env("DBT_ENTRYPOINT_DESTINATION", format!("file://{}", destination.path().display())).run();
     run.assert_code(0);
     assert!(destination.path().join("manifest.json").exists() && !destination.path().join("state").exists(), "{run}");
 }
