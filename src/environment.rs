@@ -14,9 +14,6 @@ use crate::secret::Secret;
 const PORT: u16 = 5439;
 /// dbt scrubs the values of variables with this prefix from its own logs.
 const SCRUBBED: &str = "DBT_ENV_SECRET_";
-/// Shorter values are too common to be looked for in others.
-const SHORTEST: usize = 8;
-const PLACEHOLDER: &str = "placeholder-for-a-secret";
 /// What of the AWS variables must not reach a log.
 const AWS_SECRETS: [&str; 2] = ["AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
 
@@ -94,33 +91,6 @@ pub(crate) struct Environment {
     pub(crate) overridden: Vec<&'static str>,
     /// Names and values that must not reach a log or an artifact.
     pub(crate) secrets: Vec<(String, Secret)>,
-}
-
-impl Environment {
-    /// For a process that must not see a secret: everything else as it is.
-    pub(crate) fn without_secrets(&self) -> Variables {
-        without(&self.variables, &self.secrets)
-    }
-}
-
-/// The variables that the runner was started with, for a process that must not see a secret.
-pub(crate) fn inherited_without_secrets(variables: &Variables) -> Variables {
-    without(variables, &secrets(variables))
-}
-
-/// A placeholder stands where a secret was, also where one is only a part of the value, as in an URL. It is always the same, so that a
-/// rotated password is no reason to parse a project anew.
-fn without(variables: &Variables, secrets: &[(String, Secret)]) -> Variables {
-    let holds_one = |value: &OsStr| {
-        secrets
-            .iter()
-            .any(|(_, secret)| secret.len() >= SHORTEST && value.as_bytes().windows(secret.len()).any(|window| window == secret.expose()))
-    };
-    let cleared = variables.iter().map(|(name, value)| {
-        let is_secret = secrets.iter().any(|(secret, _)| name == secret.as_str()) || holds_one(value);
-        (name.clone(), if is_secret { PLACEHOLDER.into() } else { value.clone() })
-    });
-    cleared.collect()
 }
 
 /// Composes the environment. `coloured`: whether a terminal shows dbt's output.
@@ -259,7 +229,7 @@ impl Composer<'_> {
 }
 
 /// Values that must not reach a log: the password, what dbt itself scrubs, and the secret half of AWS credentials.
-fn secrets(variables: &Variables) -> Vec<(String, Secret)> {
+pub(crate) fn secrets(variables: &Variables) -> Vec<(String, Secret)> {
     let is_secret = |name: &OsStr| {
         name.as_bytes().starts_with(SCRUBBED.as_bytes())
             || name == Field::Password.variable()

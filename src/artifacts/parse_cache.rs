@@ -16,7 +16,7 @@ use crate::redact::Redactor;
 
 const CONTENT: &str = "state/partial_parse.msgpack";
 const LABEL: &str = "state/partial_parse.json";
-/// Parsing anew takes a project that is this slow to fetch less time.
+/// A project whose parse takes longer than this to fetch is parsed sooner than fetched.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What is said of the content in a file beside it.

@@ -3,6 +3,7 @@
 //! The second is faster and must never be different: whatever goes wrong with it, the steps that have not started are started in the
 //! first way.
 
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use nix::sys::signal::Signal;
@@ -14,6 +15,11 @@ use super::saved_parse::{ParsedBy, Parsing};
 use super::session::{Installation, Session};
 use super::shutdown::{Event, Shutdown, at};
 use crate::config::{self, Step, Variables};
+use crate::environment;
+use crate::redact::Redactor;
+use crate::secret::Secret;
+
+const PLACEHOLDER: &str = "placeholder-for-a-secret";
 
 /// How steps are started.
 #[derive(Debug)]
@@ -40,7 +46,7 @@ pub(super) enum Attempt<'a> {
 
 impl Engine {
     /// Starts to import dbt, if that is what is wanted and possible. `dbt`: its absolute path, as far as it is known; `adapter`: the
-    /// type of the project's database, as far as it is known; `variables`: those that dbt is started with, without secrets.
+    /// type of the project's database, as far as it is known; `variables`: those that the runner was started with.
     pub(crate) fn begin(choice: config::Engine, dbt: Option<&Path>, adapter: Option<&str>, variables: &Variables, home: &Path) -> Self {
         let mut engine =
             Self { session: None, announced: false, demanded: choice == config::Engine::Session, parsing: None, parsed_by: None };
@@ -48,11 +54,14 @@ impl Engine {
             (config::Engine::Process, _) => Err("it is set".to_owned()),
             // What fork leaves of Apple's libraries may end a child at any time.
             (config::Engine::Auto, _) if cfg!(target_os = "macos") => Err("on macOS a session has to be asked for".to_owned()),
+            (_, _) if variables.keys().any(|name| name.as_bytes().starts_with(b"=")) => {
+                Err("Python cannot hand on a variable whose name begins with \"=\"".to_owned())
+            }
             (_, None) => Err("dbt was not found".to_owned()),
             (_, Some(dbt)) => Installation::of(dbt, variables, home),
         };
         let session = is_possible.and_then(|installation| {
-            Session::begin(&installation, adapter, variables, home)
+            Session::begin(&installation, adapter, &without_secrets(variables, &environment::secrets(variables)), home)
                 .map_err(|error| format!("{} cannot be started ({error})", installation.python.display()))
         });
         match session {
@@ -88,8 +97,9 @@ impl Engine {
                     self.announced = true;
                     tracing::info!("engine: session, since dbt-core {} can be imported once for all steps", versions.dbt);
                     self.parsed_by = self.parsing.as_ref().and_then(|parsing| parsing.by(&versions));
-                    let restored = self.parsing.as_mut().is_some_and(|parsing| parsing.restore(self.parsed_by.as_ref()));
-                    session.surround(&stage.directory, &stage.environment.without_secrets(), restored);
+                    let restored = self.parsing.as_mut().and_then(|parsing| parsing.restore(self.parsed_by.as_ref()));
+                    let environment = &stage.environment;
+                    session.surround(&stage.directory, &without_secrets(&environment.variables, &environment.secrets), restored);
                 }
                 session.start(&step.command, &stage.directory, &stage.environment.variables).await
             };
@@ -142,5 +152,38 @@ impl Engine {
             (true, _) => tracing::warn!("engine: process from here on, since the session is lost: {why}"),
         }
         self.announced = true;
+    }
+}
+
+/// A placeholder stands where a secret was, also where one is only a part of the value, as in an URL. It is always the same, so that a
+/// rotated password is no reason to parse a project anew.
+fn without_secrets(variables: &Variables, secrets: &[(String, Secret)]) -> Variables {
+    let redactor = Redactor::new(secrets.iter().map(|(_, secret)| secret));
+    let cleared = variables.iter().map(|(name, value)| {
+        let is_secret = secrets.iter().any(|(secret, _)| name == secret.as_str()) || redactor.is_in(value.as_bytes());
+        (name.clone(), if is_secret { PLACEHOLDER.into() } else { value.clone() })
+    });
+    cleared.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_cleared_in_every_variable_and_in_every_form() {
+        let given = [
+            ("DBT_REDSHIFT_PASSWORD", "Sup3r/Secret@Pass", true),
+            ("DBT_ENV_SECRET_TOKEN", "short", true),
+            ("RAW", "postgres://u:Sup3r/Secret@Pass@h/db", true),
+            ("DATABASE_URL", "postgres://u:Sup3r%2FSecret%40Pass@h/db", true),
+            ("DBT_REDSHIFT_USER", "short", false),
+            ("EMPTY", "", false),
+        ];
+        let variables: Variables = given.iter().map(|(name, value, _)| (name.into(), value.into())).collect();
+        let cleared = without_secrets(&variables, &environment::secrets(&variables));
+        for (name, value, is_secret) in given {
+            assert_eq!(cleared[std::ffi::OsStr::new(name)], if is_secret { PLACEHOLDER } else { value }, "{name}");
+        }
     }
 }

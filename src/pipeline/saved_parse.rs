@@ -2,11 +2,12 @@
 //!
 //! Decides whether it may be given to dbt at all. Never reads it: what of it still holds is for dbt to say.
 
-use std::io;
-use std::path::{Path, PathBuf};
+use std::io::{self, Write};
+use std::path::PathBuf;
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
+use tempfile::NamedTempFile;
 
 use super::session::Versions;
 
@@ -41,8 +42,10 @@ pub(crate) struct Parsing {
     /// Absolute.
     target_path: PathBuf,
     saved: Option<SavedParse>,
-    /// The file as it was before dbt saw it.
+    /// dbt's own file as it was before dbt saw it.
     before: Option<Stamp>,
+    /// Where the saved parse lies while the steps run.
+    restored: Option<NamedTempFile>,
 }
 
 /// Size and time tell a file that dbt has written anew from one that it has only read.
@@ -50,7 +53,7 @@ type Stamp = (u64, SystemTime);
 
 impl Parsing {
     pub(crate) fn new(adapter: String, profile: String, target: String, target_path: PathBuf, saved: Option<SavedParse>) -> Self {
-        Self { adapter, profile, target, target_path, saved, before: None }
+        Self { adapter, profile, target, target_path, saved, before: None, restored: None }
     }
 
     /// Whether dbt has parsed anything since [`Parsing::restore`].
@@ -70,38 +73,34 @@ impl Parsing {
         Some(ParsedBy { dbt: versions.dbt.clone(), adapter, profile: self.profile.clone(), target: self.target.clone() })
     }
 
-    /// Puts the saved parse where dbt looks for it, and says whether it did. One that is there already is newer.
-    pub(super) fn restore(&mut self, by: Option<&ParsedBy>) -> bool {
-        let is_restored = self.put(by);
+    /// Puts the saved parse into a file, if there is none in the target directory, which is newer, and says where it is.
+    ///
+    /// Never under dbt's own name: times and places in it are those of another container, and only the session's host puts them right.
+    pub(super) fn restore(&mut self, by: Option<&ParsedBy>) -> Option<PathBuf> {
         self.before = self.stamp();
-        is_restored
-    }
-
-    fn put(&mut self, by: Option<&ParsedBy>) -> bool {
-        let Some(saved) = self.saved.take() else { return false };
-        let path = self.target_path.join(FILE);
-        if path.exists() {
-            return false;
-        }
+        let saved = self.saved.take().filter(|_| self.before.is_none())?;
         if by != Some(&saved.by) {
             tracing::info!("the saved parse is of other versions, another profile or target, so it is left alone");
-            return false;
+            return None;
         }
-        write(&path, &saved.content)
-            .inspect(|()| tracing::info!("restored the saved parse ({} kB)", saved.content.len() / 1000))
-            .inspect_err(|error| tracing::warn!("the saved parse cannot be written to {}: {error}", path.display()))
-            .is_ok()
+        let file = write(&saved.content)
+            .inspect(|_| tracing::info!("restored the saved parse ({} kB)", saved.content.len() / 1000))
+            .inspect_err(|error| tracing::warn!("the saved parse cannot be put into a temporary file: {error}"));
+        self.restored = file.ok();
+        self.restored.as_ref().map(|file| file.path().to_owned())
     }
 }
 
-fn write(path: &Path, content: &[u8]) -> io::Result<()> {
-    std::fs::create_dir_all(path.parent().unwrap_or(path))?;
-    // A part of it would only cost time: dbt parses anew where it cannot read it.
-    std::fs::write(path, content)
+fn write(content: &[u8]) -> io::Result<NamedTempFile> {
+    let mut file = tempfile::Builder::new().prefix("dbt-entrypoint-").suffix(".msgpack").tempfile()?;
+    file.write_all(content)?;
+    Ok(file)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     fn parsing(target_path: &Path) -> Parsing {
@@ -122,17 +121,25 @@ mod tests {
         Versions { dbt: dbt.to_owned(), adapter: adapter.map(str::to_owned) }
     }
 
+    fn dbt_writes(directory: &Path, content: &[u8]) {
+        std::fs::create_dir_all(directory.join("target")).unwrap();
+        std::fs::write(directory.join("target").join(FILE), content).unwrap();
+    }
+
     #[test]
     fn a_saved_parse_is_restored_once_where_everything_fits() {
         let directory = tempfile::tempdir().unwrap();
         let mut parsing = parsing(directory.path());
         let by = parsing.by(&versions("1.11.16", Some("1.11.1")));
-        assert!(parsing.restore(by.as_ref()));
-        assert_eq!(std::fs::read(directory.path().join("target").join(FILE)).unwrap(), b"parse");
+        let restored = parsing.restore(by.as_ref()).unwrap();
+        assert_eq!(std::fs::read(&restored).unwrap(), b"parse");
+        assert!(!directory.path().join("target").exists(), "not where anybody else would read it");
         assert!(!parsing.is_new(), "nobody has parsed since");
-        write(&directory.path().join("target").join(FILE), b"parsed").unwrap();
+        dbt_writes(directory.path(), b"parsed");
         assert!(parsing.is_new());
-        assert!(!parsing.restore(by.as_ref()));
+        assert_eq!(parsing.restore(by.as_ref()), None);
+        drop(parsing);
+        assert!(!restored.exists());
     }
 
     #[test]
@@ -147,18 +154,17 @@ mod tests {
             let mut parsing = parsing(directory.path());
             target.clone_into(&mut parsing.target);
             let by = parsing.by(&versions(dbt, adapter));
-            assert!(!parsing.restore(by.as_ref()), "{dbt} {adapter:?} {target}");
-            assert!(!directory.path().join("target").exists());
+            assert_eq!(parsing.restore(by.as_ref()), None, "{dbt} {adapter:?} {target}");
         }
     }
 
     #[test]
-    fn what_is_in_the_target_directory_already_stays() {
+    fn what_is_in_the_target_directory_already_is_newer() {
         let directory = tempfile::tempdir().unwrap();
         let mut parsing = parsing(directory.path());
-        write(&directory.path().join("target").join(FILE), b"newer").unwrap();
+        dbt_writes(directory.path(), b"newer");
         let by = parsing.by(&versions("1.11.16", Some("1.11.1")));
-        assert!(!parsing.restore(by.as_ref()));
-        assert_eq!(std::fs::read(directory.path().join("target").join(FILE)).unwrap(), b"newer");
+        assert_eq!(parsing.restore(by.as_ref()), None);
+        assert!(!parsing.is_new());
     }
 }

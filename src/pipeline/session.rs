@@ -6,7 +6,7 @@
 use std::io::{self, PipeReader, PipeWriter, Write};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
@@ -64,8 +64,8 @@ struct Import<'a> {
 #[derive(Serialize)]
 struct Request<'a> {
     arguments: &'a [String],
-    /// Whether the target directory holds a parse that was made elsewhere.
-    restored: bool,
+    /// A parse that was made elsewhere.
+    restored: Option<&'a Path>,
 }
 
 /// The process that has imported dbt, or is about to.
@@ -76,7 +76,8 @@ pub(crate) struct Session {
     channel: Channel,
     /// For parsing: the directory and the variables without secrets, until the host has them.
     surroundings: Option<Vec<u8>>,
-    restored: bool,
+    /// A parse that was made elsewhere, for the first parsing.
+    restored: Option<PathBuf>,
 }
 
 /// A step that the host has forked.
@@ -98,26 +99,26 @@ pub(super) struct Status {
 impl Session {
     /// Starts the host, which imports dbt at once. `variables`: those that dbt was started with, without secrets.
     pub(crate) fn begin(installation: &Installation, adapter: Option<&str>, variables: &Variables, directory: &Path) -> io::Result<Self> {
+        let name = installation.script.to_str().ok_or_else(|| io::Error::other("the path of dbt is not valid UTF-8"))?;
         let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
         let mut command = std::process::Command::new(&installation.python);
         // As for the script itself, its directory stands first on the path, and not the working directory, which may hold anything.
         command
             .args(&installation.options)
             .args(["-c", BOOTSTRAP])
-            .args(installation.script.parent())
+            .args(beside(&installation.script))
             .env_clear()
             .envs(variables)
             .current_dir(directory);
-        command.stdin(OwnedFd::from(theirs)).stdout(Stdio::null()).stderr(Stdio::null());
+        command.stdin(OwnedFd::from(theirs)).stdout(kept()).stderr(kept());
         isolate(&mut command);
         let host = tokio::process::Command::from(command).spawn()?;
         let number = host.id().and_then(|id| i32::try_from(id).ok()).unwrap_or_default();
-        let script = installation.script.to_str().ok_or_else(|| io::Error::other("the path of dbt is not valid UTF-8"))?;
         // All of this fits into the socket, so nobody is waited for.
         write!(&ours, "{}\n{HOST}", HOST.len())?;
-        (&ours).write_all(&channel::frame(&serde_json::to_vec(&Import { script, adapter })?))?;
+        (&ours).write_all(&channel::frame(&serde_json::to_vec(&Import { script: name, adapter })?))?;
         let channel = Channel::new(ours)?;
-        Ok(Self { host, group: ProcessGroup::led_by(Pid::from_raw(number)), channel, surroundings: None, restored: false })
+        Ok(Self { host, group: ProcessGroup::led_by(Pid::from_raw(number)), channel, surroundings: None, restored: None })
     }
 
     /// Waits until dbt is imported. The error is the reason why it cannot be.
@@ -128,9 +129,8 @@ impl Session {
         }
     }
 
-    /// Says what the project is parsed with: `variables` hold no secret; `restored`: whether the target directory holds a parse that was
-    /// made elsewhere.
-    pub(super) fn surround(&mut self, directory: &Path, variables: &Variables, restored: bool) {
+    /// Says what the project is parsed with: `variables` hold no secret; `restored`: a file with a parse that was made elsewhere.
+    pub(super) fn surround(&mut self, directory: &Path, variables: &Variables, restored: Option<PathBuf>) {
         self.restored = restored;
         self.surroundings = Some(block(directory, variables).to_vec());
     }
@@ -141,7 +141,7 @@ impl Session {
         if let Some(surroundings) = self.surroundings.take() {
             self.send(&surroundings, &[]).await?;
         }
-        let request = Request { arguments, restored: self.restored };
+        let request = Request { arguments, restored: self.restored.as_deref() };
         let request = serde_json::to_vec(&request).map_err(|error| error.to_string())?;
         let (forked, payload) = self.fork(&request).await?;
         // Not before the child is out of the host's group and can be sent signals.
@@ -247,7 +247,7 @@ impl Status {
 
     /// What the step said of its end; one that said nothing was killed.
     async fn ending(&mut self) -> Ending {
-        while self.hear().await {}
+        while self.said.len() < 2 && self.hear().await {}
         self.said.get(1).map_or(Ending::Signal(Signal::SIGKILL as i32), |code| Ending::Code(*code))
     }
 
@@ -265,6 +265,17 @@ impl Status {
             }
         }
     }
+}
+
+/// The directory that Python puts on the path for a script: that of the file itself, not of a link to it.
+fn beside(script: &Path) -> Option<PathBuf> {
+    script.canonicalize().ok()?.parent().map(Path::to_owned)
+}
+
+/// What the host says as it starts, each step repeats, as a dbt of its own would have said it. Nobody reads it where there is no place
+/// for it.
+fn kept() -> Stdio {
+    tempfile::tempfile().map_or_else(|_| Stdio::null(), Stdio::from)
 }
 
 /// On a thread of its own: an environment can be larger than a pipe, and the child reads it when it comes to it.

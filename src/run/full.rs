@@ -13,8 +13,7 @@ use super::{Surroundings, adopt, closing, preflight, say_where};
 use crate::artifacts::{Destination, Publisher, parse_cache};
 use crate::aws::Aws;
 use crate::cli::RunArgs;
-use crate::config::{self, Config, Pipeline, Publish};
-use crate::environment;
+use crate::config::{self, Config, Pipeline, Publish, Variables};
 use crate::exit_code::ExitCode;
 use crate::pipeline::{self, Engine, Parsing, SavedParse, Shutdown, Stage};
 use crate::project::profile::{self, Selected};
@@ -63,7 +62,7 @@ async fn known(
     };
     let destination = prepare::destination(&plan.publish, aws.as_ref());
     // While AWS is asked, dbt can be imported.
-    let selected = selected(&config, &plan);
+    let selected = selected(&config, &plan, &config.variables);
     let mut engine = engine(&config, &plan, selected.as_ref(), surroundings);
     let staged = tokio::select! {
         biased;
@@ -72,8 +71,8 @@ async fn known(
     };
     match staged {
         Ok(Ok((stage, workspace, saved))) => {
-            if let Some(Selected { adapter, profile, target }) = selected.filter(|_| plan.keeps_parse) {
-                engine.offer(Parsing::new(adapter, profile, target, workspace.target.clone(), saved));
+            if plan.keeps_parse {
+                offer(&mut engine, &config, &plan, &stage, &workspace, saved);
             }
             let publisher = Publisher::new(destination, &workspace.target, &summary.run_id, Arc::clone(&stage.redactor));
             staged_run(&plan, &stage, engine, publisher, summary, surroundings, shutdown).await
@@ -137,16 +136,24 @@ async fn stage(
 }
 
 /// What is wrong with the profile is told later, with all that is wrong.
-fn selected(config: &Config, plan: &Pipeline) -> Option<Selected> {
-    profile::select(&config.project_dir, config.profiles_dir.as_deref(), plan.target.as_deref(), &config.variables)
+fn selected(config: &Config, plan: &Pipeline, variables: &Variables) -> Option<Selected> {
+    profile::select(&config.project_dir, config.profiles_dir.as_deref(), plan.target.as_deref(), variables)
+}
+
+/// With the whole environment, on which profile and target may depend.
+fn offer(engine: &mut Engine, config: &Config, plan: &Pipeline, stage: &Stage, workspace: &Workspace, saved: Option<SavedParse>) {
+    if let Some(Selected { adapter, profile, target }) = selected(config, plan, &stage.environment.variables) {
+        engine.offer(Parsing::new(adapter, profile, target, workspace.target.clone(), saved));
+    } else {
+        tracing::info!("the parse of this project is not kept, since profile and target cannot be told without dbt");
+    }
 }
 
 /// The same with dbt.
 fn engine(config: &Config, plan: &Pipeline, selected: Option<&Selected>, surroundings: &Surroundings) -> Engine {
-    let variables = environment::inherited_without_secrets(&config.variables);
-    let dbt = pipeline::find_program(&config.dbt, &variables, &surroundings.home).ok();
+    let dbt = pipeline::find_program(&config.dbt, &config.variables, &surroundings.home).ok();
     let adapter = selected.map(|selected| selected.adapter.as_str());
-    Engine::begin(plan.engine, dbt.as_deref(), adapter, &variables, &surroundings.home)
+    Engine::begin(plan.engine, dbt.as_deref(), adapter, &config.variables, &surroundings.home)
 }
 
 /// Steps, then artifacts.

@@ -75,6 +75,47 @@ fn a_parse_is_restored_in_the_next_container_and_what_changed_is_parsed_whatever
     assert_eq!(Path::new(root.as_str().unwrap()).canonicalize().unwrap(), changed.canonical(), "the seed is looked for here");
 }
 
+/// Whoever reads a saved parse as it is trusts times and places of another container.
+#[test]
+fn what_reads_for_itself_or_cannot_parse_does_not_read_it() {
+    let destination = TempDir::new().unwrap();
+    local(&container(), destination.path(), "seed");
+    let with = |project: &Project, steps: &str| {
+        project.write("dbt-entrypoint.yml", format!("steps:\n  - {{name: step, command: {steps}}}\n"));
+        let runner = runner(project).args(["--parse-cache", "on", "--publish", "on-success"]);
+        runner.env("DBT_ENTRYPOINT_DESTINATION", format!("file://{}", destination.path().display())).run()
+    };
+    // Another content under the same time, in a step that parses for itself: it counts.
+    let changed = container();
+    changed.write("models/orders.yml", changed.read("models/orders.yml").replace("[unique]", "[unique, not_null]"));
+    clock(&changed);
+    with(&changed, "[parse]").assert_code(0);
+    assert!(changed.read("target/manifest.json").contains("not_null_orders_id"));
+    // The seed of this container, not of the one that has parsed.
+    let run = with(&container(), "[--log-level, info, seed]");
+    run.assert_code(0).assert_nothing_left();
+    // What cannot be parsed fails, and is not published.
+    let broken = container();
+    broken.write("models/orders.yml", broken.read("models/orders.yml").replace("- name: orders", "- nam: orders"));
+    clock(&broken);
+    let run = with(&broken, "[seed]");
+    run.assert_code(2).assert_nothing_left();
+    assert_eq!(run.closing()["published"], 0, "{run}");
+}
+
+#[test]
+fn a_package_that_is_gone_is_no_reason_to_fail() {
+    let destination = TempDir::new().unwrap();
+    let packed = container();
+    packed.write("package/dbt_project.yml", "name: extra\nversion: '1.0'\n");
+    packed.write("package/seeds/more.csv", "id\n1\n");
+    packed.write("packages.yml", "packages:\n  - local: package\n");
+    local(&packed, destination.path(), "deps,seed");
+    let run = local(&container(), destination.path(), "seed");
+    assert!(run.err().contains(RESTORED), "{run}");
+    assert_eq!(run.step("seed")["nodes"]["success"], 1);
+}
+
 #[test]
 fn what_does_not_fit_is_left_alone() {
     let destination = TempDir::new().unwrap();

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::support::project::Project;
+use crate::support::project::{DUCKDB_PROFILE, Project};
 use crate::support::twins::{Twin, assert_same, both};
 
 const PROFILE: &str = "shop:
@@ -115,4 +115,25 @@ fn options_before_the_command_are_dbts_too() {
     let twins = both(|| project(steps), |runner| runner);
     twins[0].run.assert_code(0);
     assert_same(&twins);
+}
+
+/// What dbt counts of one parsing is nothing to the next.
+#[test]
+fn a_warning_that_is_an_error_is_one_in_a_later_step_too() {
+    let twins = both(
+        || {
+            let project = Project::new(DUCKDB_PROFILE);
+            project.write("models/one.sql", "select 1 as id\n");
+            project.write("models/one.yml", "models:\n  - name: one\n    description: first\n    description: second\n");
+            project.write(
+                "dbt-entrypoint.yml",
+                "steps:\n  - {name: first, command: [run]}\n  - {name: second, command: [run, --warn-error, --vars, '{a: 1}']}\n",
+            );
+            project
+        },
+        |runner| runner.args(["--credentials", "none"]),
+    );
+    let ended = twins.each_ref().map(|twin| (twin.run.code, twin.run.steps()));
+    assert_eq!(ended[0], ended[1], "{}", twins[1].run);
+    assert_eq!(ended[0].1[1].1, "failed", "{}", twins[0].run);
 }

@@ -10,8 +10,11 @@ import importlib
 import json
 import os
 import socket
+import stat
 
 OLDEST = (1, 5)
+# What stands in the place of a file for code that comes from none: Python's, dbt's, and ours.
+NO_FILES = ("<string>", "<template>", "dbt-entrypoint")
 # What dbt imports only once a step runs, and so in each step again.
 IMPORTED_LATE = ("dbt.graph.thread_pool", "dbt.task.debug", "dbt.task.deps", "dbt.task.docs.generate", "dbt.task.freshness", "dbt.task.run",
                  "dbt.task.test", "dbt_common.clients.agate_helper")
@@ -21,7 +24,8 @@ class Capture:
     """What this process writes to stdout and stderr, to be repeated by the children: each dbt of its own would have written it."""
 
     def __init__(self):
-        self.files = [temporary_file(), temporary_file()]
+        # The runner gives files, so that nothing is lost that the interpreter says as it starts.
+        self.files = [os.dup(number) if stat.S_ISREG(os.fstat(number).st_mode) else temporary_file() for number in (1, 2)]
 
     def begin(self):
         for number, file in enumerate(self.files, 1):
@@ -43,7 +47,6 @@ def main():
     gc.disable()
     installation = json.loads(receive(control)[0])
     script = installation["script"]
-    capture.begin()
     try:
         versions = import_dbt(installation["adapter"])
     except BaseException as error:  # whatever an installation does when it is imported
@@ -63,7 +66,12 @@ def main():
         if shares and memory.key != parsing_key(arguments):
             capture.begin()
             enter(environment)
+            # Parsing leaves as much garbage as it keeps, and every child would carry it along. What was imported is left out of the search.
+            gc.freeze()
+            gc.enable()
             parse(script, arguments, memory, step["restored"])
+            gc.disable()
+            gc.collect()
             memory.output = capture.end()
         if VOID_A_MANIFEST.intersection(arguments):
             memory.key = None
@@ -98,6 +106,9 @@ def import_dbt(adapter):
     importlib.import_module("dbt.cli.main")
     for name in IMPORTED_LATE:
         try_import(name)
+    for name in NO_FILES:
+        # Each time somebody asks for the stack, Python would look through all modules for the one that these are from, and find none.
+        getattr(try_import("inspect"), "modulesbyfile", {})[name] = ""
     if adapter and try_import(f"dbt.adapters.{adapter}"):
         return {"dbt": version, "adapter": getattr(try_import(f"dbt.adapters.{adapter}.__version__"), "version", None)}
     return {"dbt": version, "adapter": None}

@@ -9,6 +9,8 @@ import os
 
 TAKE_A_MANIFEST = {"build", "clone", "compile", "docs generate", "list", "ls", "run", "run-operation", "seed", "show", "snapshot",
                    "source freshness", "test"}
+# Options that win over what keeps dbt quiet in the host: a step with one of them parses for itself.
+LOUD = {"--debug", "-d", "--log-level", "--log-level-file", "--send-anonymous-usage-stats"}
 # After them dbt would parse anew, and say so. That the word may also be a value costs a parsing at most.
 VOID_A_MANIFEST = {"clean", "deps"}
 # What of a command line decides how a project is parsed. All other differences dbt finds by itself.
@@ -32,6 +34,8 @@ class Memory:
 
 def takes_manifest(arguments):
     words = [argument for argument in arguments[:2] if not argument.startswith("-")]
+    if LOUD.intersection(argument.partition("=")[0] for argument in arguments):
+        return False
     return bool(words) and (words[0] in TAKE_A_MANIFEST or " ".join(words) in TAKE_A_MANIFEST)
 
 
@@ -48,6 +52,8 @@ def parsing_key(arguments):
 def parse(script, arguments, memory, restored):
     """Lets dbt begin the step, and stops it as soon as it has a manifest. Any failure is told by the step itself, which parses again."""
     memory.forget()
+    # What was said of an earlier parsing is said again, or is an error again.
+    forget_deprecations()
     memory.key = parsing_key(arguments)
     try:
         loader = importlib.import_module("dbt.parser.manifest").ManifestLoader
@@ -58,8 +64,6 @@ def parse(script, arguments, memory, restored):
 
     def whole_and_no_more(cls, config, **options):
         if get_flags().PARTIAL_PARSE:
-            listen(events.append)
-            before.update(deprecations())
             memory.manifest = whole.__func__(cls, config, **options)
         raise Parsed
 
@@ -69,9 +73,18 @@ def parse(script, arguments, memory, restored):
         memory.events = list(events)
         memory.deprecations = {name: count - before.get(name, 0) for name, count in deprecations().items()}
 
-    def read_elsewhere(self):
+    def read_and_listen(self):
+        # What dbt says before it reads, the steps say themselves.
+        listen(events.append)
+        before.update(deprecations())
+        flags = get_flags()
+        own = os.path.join(self.root_project.project_target_path, "partial_parse.msgpack")
+        if not restored or os.path.exists(own) or getattr(flags, "PARTIAL_PARSE_FILE_PATH", None):
+            return read(self)
+        # Not under dbt's own name: who reads it there would take it for a parse of these files, in this place.
+        object.__setattr__(flags, "PARTIAL_PARSE_FILE_PATH", restored)
         manifest = read(self)
-        if manifest is not None and restored:
+        if manifest is not None:
             settle(manifest, self.all_projects)
         return manifest
 
@@ -82,7 +95,7 @@ def parse(script, arguments, memory, restored):
     os.environ.update(names)
     loader.get_full_manifest = classmethod(whole_and_no_more)
     loader.write_manifest_for_partial_parse = write_and_listen_no_more
-    loader.read_manifest_for_partial_parse = read_elsewhere
+    loader.read_manifest_for_partial_parse = read_and_listen
     try:
         invoke(script, arguments)
     except BaseException:  # Parsed, or what dbt makes of it
@@ -103,7 +116,8 @@ def settle(manifest, projects):
     files = importlib.import_module("dbt.contracts.files")
     for file in manifest.files.values():
         path = file.path
-        if isinstance(path, files.FilePath):
+        # A package that is gone is for dbt to find.
+        if isinstance(path, files.FilePath) and file.project_name in projects:
             path.project_root = projects[file.project_name].project_root
             path.modification_time = 0.0
             if file.parse_file_type == files.ParseFileType.Schema and os.path.isfile(path.full_path):
@@ -112,7 +126,7 @@ def settle(manifest, projects):
                         path.modification_time = os.path.getmtime(path.full_path)
     for node in manifest.nodes.values():
         # Seeds alone have one.
-        if getattr(node, "root_path", None):
+        if getattr(node, "root_path", None) and node.package_name in projects:
             node.root_path = projects[node.package_name].project_root
 
 
@@ -142,6 +156,8 @@ def repeat(memory):
         write_all(number, output)
     manager = event_manager()
     for event in memory.events:
+        event.info.pid = os.getpid()
+        event.info.ts.GetCurrentTime()
         event.info.invocation_id = importlib.import_module("dbt_common.invocation").get_invocation_id()
         for logger in manager.loggers:
             if logger.filter(event):

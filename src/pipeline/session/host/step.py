@@ -33,8 +33,6 @@ def run_step(script, arguments, descriptors, null, imported, memory):
             hand_over(memory)
         gc.enable()
         code = exit_code(invoke, script, arguments)
-        # Should the host be gone, nobody else can tell.
-        os.write(status, bytes([code]))
     except KeyboardInterrupt:
         # As Python itself ends then.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -43,6 +41,8 @@ def run_step(script, arguments, descriptors, null, imported, memory):
         traceback.print_exc()
     finally:
         flush()
+        # Should the host be gone, nobody else can tell.
+        os.write(status, bytes([code]))
         os._exit(code)
 
 
