@@ -273,7 +273,7 @@ def closing_line(messages: list[str]) -> dict[str, Any] | None:
 def details(line: dict[str, Any] | None) -> list[str]:
     """What the closing line says of a failure, one item a line."""
     if line is None:
-        return ["There is no closing line of the runner in the log."]
+        return ["No closing line of the runner was found."]
     said = [f"runner: {line['error']}"] if line.get("error") else []
     steps = [f"{step['name']} ({step['status']})" for step in unhappy_steps(line)]
     said += [f"steps: {', '.join(steps)}"] if steps else []
@@ -416,17 +416,20 @@ def escape(text: Any) -> str:
     return text.replace("`", "'")
 
 
-def slack_text(context: Any, line: dict[str, Any] | None) -> str:
+# Of a task whose worker vanished Airflow knows no exception: the DAG processor makes the callback, with a context without one.
+WORKER_LOST = "the worker was lost; the container may go on: look in ECS"
+
+
+def slack_text(context: Any, line: dict[str, Any] | None, failed: bool) -> str:
     """The message: of a success one line, of a failure the steps and nodes as well."""
     dag, run = escape(context["dag"].dag_id), escape(context["run_id"])
-    exception = context.get("exception")
-    if exception is None:
+    if not failed:
         seconds = sum(step["seconds"] or 0 for step in line["steps"]) if line else 0
         warned = [escape(step["name"]) for step in unhappy_steps(line)] if line else []
         warnings = f" Warnings in: {', '.join(warned)}." if warned else ""
         return f":white_check_mark: *{dag}* succeeded in {seconds:.0f} s (`{run}`).{warnings}"
     # A traceback is of no use to whom this reaches, and an exception may be long.
-    reason = escape(str(exception).partition("\n")[0])[:500]
+    reason = escape(str(context.get("exception") or WORKER_LOST).partition("\n")[0])[:500]
     body = escape("\n".join(details(line)))[:2500]
     link = getattr(context["ti"], "log_url", None)
     more = f"\n<{escape(link)}|Log>" if link else ""
@@ -448,8 +451,20 @@ def webhook(connection_id: str) -> str | None:
     return f"{base.rstrip('/')}/{token.lstrip('/')}".rstrip("/")
 
 
-def slack(connection_id: str) -> Callable[[Any], None]:
-    """A callback that posts to Slack where that connection exists. Whatever happens in it, the task's result stands."""
+def pushed_line(ti: Any) -> dict[str, Any] | None:
+    try:
+        return ti.xcom_pull(task_ids=ti.task_id, key="return_value")
+    except Exception:
+        # A failure that can be told in part is told: not every Airflow lets the DAG processor read XCom.
+        log.exception("XCom cannot be read: Slack is told without the closing line.")
+        return None
+
+
+def slack(connection_id: str, *, failed: bool) -> Callable[[Any], None]:
+    """A callback that posts to Slack where that connection exists. Whatever happens in it, the task's result stands.
+
+    One for failures and one for successes, since the context of a call does not say which of both it is.
+    """
 
     def post(context: Any) -> None:
         try:
@@ -457,11 +472,10 @@ def slack(connection_id: str) -> Callable[[Any], None]:
             if url is None:
                 log.info("No connection %r: nothing is posted to Slack.", connection_id)
                 return
-            ti = context["ti"]
-            line = ti.xcom_pull(task_ids=ti.task_id, key="return_value")
+            line = pushed_line(context["ti"])
             # Plainly by `requests`, which comes with the Amazon provider: the HTTP provider's hook logs the URL, and this URL is
             # a secret. A Slack provider would be one more thing to install.
-            requests.post(url, json={"text": slack_text(context, line)}, timeout=10).raise_for_status()
+            requests.post(url, json={"text": slack_text(context, line, failed)}, timeout=10).raise_for_status()
         except requests.RequestException as error:
             # The kind alone, since the message has the URL in it.
             status = error.response.status_code if error.response is not None else "no answer"
@@ -509,7 +523,6 @@ def build_dag(settings: dict[str, Any]) -> DAG:
     # A container that Airflow stopped may take its stop timeout to end, and the next try must not begin before.
     retry_delay = timedelta(seconds=settings["retry_delay_seconds"] or settings["stop_timeout_seconds"] + 60)
     codes = "\n".join(f"| {code} | {meaning} | {remedy} |" for code, (meaning, remedy) in EXIT_CODES.items())
-    notify = slack(settings["slack_connection_id"])
     with DAG(
         dag_id(settings),
         description=f"dbt for {settings['project']} in {settings['env']}, on ECS",
@@ -563,8 +576,8 @@ def build_dag(settings: dict[str, Any]) -> DAG:
             deferrable=False,
             retries=settings["retries"],
             retry_delay=retry_delay,
-            on_success_callback=notify,
-            on_failure_callback=notify,
+            on_success_callback=slack(settings["slack_connection_id"], failed=False),
+            on_failure_callback=slack(settings["slack_connection_id"], failed=True),
         )
     return dag
 

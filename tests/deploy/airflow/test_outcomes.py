@@ -98,7 +98,7 @@ def test_container_that_cannot_start(runs):
     assert "ECS could not start the container: CannotStartContainerError" in output
     assert runs.airflow.xcom("dbt_cannot-start_dev") is None
     assert "CannotStartContainerError" in post
-    assert "There is no closing line" in post
+    assert "No closing line" in post
 
 
 def test_missing_task_definition(runs):
