@@ -336,15 +336,17 @@ class DbtRun(EcsRunTaskOperator):
     def check_role(self) -> None:
         """The connection has to assume the role of the settings, or all would be done with whatever rights the worker has."""
         extra = json.dumps({key: value for key, value in (("role_arn", self.role_arn), ("region_name", self.region_name)) if value})
-        remedy = f"Remedy: airflow connections add {self.aws_conn_id} --conn-type aws --conn-extra '{extra}'"
+        add = f"airflow connections add {self.aws_conn_id} --conn-type aws --conn-extra '{extra}'"
         try:
             role = BaseHook.get_connection(self.aws_conn_id).extra_dejson.get("role_arn")
         except AirflowNotFoundException:
-            raise AirflowFailException(f"There is no connection {self.aws_conn_id!r}. {remedy}") from None
+            raise AirflowFailException(f"There is no connection {self.aws_conn_id!r}. Remedy: {add}") from None
         if role != self.role_arn:
             raise AirflowFailException(
                 f"The connection {self.aws_conn_id!r} assumes {role or 'no role'}, and role_arn in the variable {VARIABLE!r} is "
-                f"{self.role_arn or 'null'}: they have to be the same. {remedy}"
+                f"{self.role_arn or 'null'}: they have to be the same. Remedy: "
+                # What is there is not overwritten.
+                f"airflow connections delete {self.aws_conn_id} && {add}"
             )
 
     def _wait_for_task_ended(self) -> None:
