@@ -24,12 +24,17 @@ from botocore.exceptions import BotoCoreError, ClientError
 from croniter import croniter
 
 try:
-    from airflow.sdk import DAG, BaseHook, Param, Variable
-    from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowNotFoundException, AirflowTaskTimeout
+    from airflow.sdk import DAG, Param, Variable
 except ImportError:  # Airflow 2
-    from airflow.exceptions import AirflowException, AirflowFailException, AirflowNotFoundException, AirflowTaskTimeout
-    from airflow.hooks.base import BaseHook
     from airflow.models import DAG, Param, Variable
+try:
+    from airflow.sdk import BaseHook
+except ImportError:  # Airflow 2, and 3.0
+    from airflow.hooks.base import BaseHook
+try:
+    from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowNotFoundException, AirflowTaskTimeout
+except ImportError:  # Airflow 2, and 3.0 and 3.1
+    from airflow.exceptions import AirflowException, AirflowFailException, AirflowNotFoundException, AirflowTaskTimeout
 
 log = logging.getLogger(__name__)
 
@@ -233,12 +238,14 @@ UNKNOWN_CODE = ("a step ended with this code of its own", "Look at the end of th
 
 # The login could not be fetched because AWS did not answer: nothing has run, so trying again is safe and may help.
 RETRY_EXIT_CODE = 69
-# AWS took the machine away or never gave one, which is nobody's decision about this run.
-RETRY_STOP_CODES = {"TaskFailedToStart", "SpotInterruption", "TerminationNotice"}
+# AWS took the machine away, which is nobody's decision about this run. It ends what runs there by SIGTERM, then SIGKILL: a container
+# with another code had ended before.
+TAKEN_AWAY_STOP_CODES = {"SpotInterruption", "TerminationNotice"}
+TAKEN_AWAY_EXIT_CODES = {None, 137, 143}
 
 
-def judge(task: dict[str, Any], container_name: str) -> tuple[int | None, bool, str]:
-    """From what ECS says of a stopped task: the exit code, whether to try again, and what to tell people."""
+def judge(task: dict[str, Any], container_name: str, line: dict[str, Any] | None) -> tuple[int | None, bool, str]:
+    """From what ECS says of a stopped task, and the closing line: the exit code, whether to try again, and what to tell people."""
     container = next((c for c in task.get("containers", []) if c.get("name") == container_name), {})
     code = container.get("exitCode")
     reason = "; ".join(filter(None, [task.get("stoppedReason"), container.get("reason")])) or "no reason given"
@@ -247,13 +254,17 @@ def judge(task: dict[str, Any], container_name: str) -> tuple[int | None, bool, 
         return code, False, "success"
     if stop_code == "TaskFailedToStart":
         return code, True, f"ECS could not start the container: {reason}"
-    if stop_code in RETRY_STOP_CODES:
+    if stop_code in TAKEN_AWAY_STOP_CODES and code in TAKEN_AWAY_EXIT_CODES:
         return code, True, f"AWS took the container away ({stop_code}): {reason}"
+    if code is None and stop_code == "UserInitiated":
+        return code, False, f"it was stopped before it began: {reason}"
     if code is None:
         # It was neither ended nor stopped: the machine below it is gone.
         return code, True, f"the container was lost ({stop_code or 'no stop code'}): {reason}"
-    meaning, remedy = EXIT_CODES.get(code, UNKNOWN_CODE)
-    return code, code == RETRY_EXIT_CODE, f"exit code {code}: {meaning} ({reason}). {remedy}"
+    # A step's own code is handed on, also one that has a meaning of the runner's.
+    of_a_step = code == RETRY_EXIT_CODE and line is not None and line["status"] != "error"
+    meaning, remedy = UNKNOWN_CODE if of_a_step else EXIT_CODES.get(code, UNKNOWN_CODE)
+    return code, code == RETRY_EXIT_CODE and not of_a_step, f"exit code {code}: {meaning} ({reason}). {remedy}"
 
 
 def closing_line(messages: list[str]) -> dict[str, Any] | None:
@@ -317,18 +328,26 @@ class DbtRun(EcsRunTaskOperator):
         self.check_role()
         arguments = command(context["params"], self.deadline_seconds)
         self.overrides = {"containerOverrides": [{"name": self.container_name, "command": arguments}]}
+        failure = None
         try:
             # Unwrapped, since Airflow 2 takes a call of the parent's `execute` for one from outside of a task, and warns.
             inspect.unwrap(EcsRunTaskOperator.execute)(self, context)
         except Exception as error:
+            failure = error
             task = self.stopped_task()
             if task is None:
                 self.let_go(context)
+                if self.timed_out:
+                    raise AirflowFailException(
+                        f"the execution timeout of {self.execution_timeout} passed, and whether the container has ended is not known: "
+                        f"{error}\nLook in ECS for {self.arn}."
+                    ) from error
                 raise
-            code, retry, message = judge(task, self.container_name)
-            if code != 0:
-                self.fail(context, retry, message, error)
         line = self.closing_line()
+        if failure:
+            code, retry, message = judge(task, self.container_name, line)
+            if code != 0:
+                self.fail(context, line, retry, message, failure)
         if line is None:
             self.log.warning("The run succeeded, but its closing line was not found in the log: XCom has nothing.")
         return line
@@ -364,6 +383,14 @@ class DbtRun(EcsRunTaskOperator):
             self.waiter_max_attempts = math.ceil((self.stop_timeout_seconds + 60) / self.waiter_delay)
             super()._wait_for_task_ended()
 
+    def _check_success_task(self) -> None:
+        arn = self.arn
+        try:
+            super()._check_success_task()
+        finally:
+            # Version 9.2 of the provider forgets it where the container could not start, and nobody could look why.
+            self.arn = arn
+
     def stopped_task(self) -> dict[str, Any] | None:
         """What ECS says of the task, if it was started, has stopped, and ECS answers."""
         if not self.arn:
@@ -376,7 +403,8 @@ class DbtRun(EcsRunTaskOperator):
 
     def let_go(self, context: Any) -> None:
         """ECS cannot be asked any more. While tries are left the container goes on, and the next one finds it; else it is stopped."""
-        if not self.arn or context["ti"].try_number <= context["ti"].max_tries:
+        tries_left = context["ti"].try_number <= context["ti"].max_tries and not self.timed_out
+        if not self.arn or tries_left:
             return
         try:
             self.on_kill()
@@ -397,8 +425,7 @@ class DbtRun(EcsRunTaskOperator):
                 return line
         return None
 
-    def fail(self, context: Any, retry: bool, message: str, cause: Exception) -> None:
-        line = self.closing_line()
+    def fail(self, context: Any, line: dict[str, Any] | None, retry: bool, message: str, cause: Exception) -> None:
         if line:
             # The key that a success would have, so that callbacks and later tasks look in one place.
             context["ti"].xcom_push(key="return_value", value=line)
@@ -509,7 +536,9 @@ After anything else it does not: it would fail again, or build again what is the
   A run that is only to be repeated: *Clear* the task.
 * **Stop**: mark the task as failed. The container gets SIGTERM, dbt cancels its queries, the ledger is written; that takes up to
   {stop_timeout_seconds} s. Wait for that before you start the next one. One run at a time: a second one waits.
-* **A worker died**: nothing is lost. The container goes on, and the next try finds it and waits for it.
+* **A worker died**: the container goes on. If it still runs at the next try, that one finds it and waits for it. If it has ended by
+  then it is not found, and all is run again, also what had succeeded. Without a try left nobody waits for it, and Slack says that the
+  worker was lost: look in ECS, and let it end (or stop it) before you start the next run.
 * **Log**: CloudWatch, group `{awslogs_group}`, streams `{awslogs_stream_prefix}/{container_name}/<ECS task id>`.
 * **Ledger**: `runs/<run_id>/` below `destination` of the XCom: results of each step, `summary.json`. Also after a failure.
 * **Times**: the runner ends the run after {deadline_seconds} s (exit code 124). Should it not get that far, because ECS takes long to

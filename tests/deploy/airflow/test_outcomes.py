@@ -49,6 +49,7 @@ def runs(lab, tmp_path_factory, home_template):
     for code, (breaks, _) in FAULTS.items():
         add(f"code-{code}", breaks)
     add("unreachable", setting("AWS_ENDPOINT_URL_GLUE", "http://127.0.0.1:9"), retries=1)
+    add("step-69", script(("run", "exit", "69")))
     add("cannot-start", lambda project: setattr(project, "entry_point", ["/no/such/program"]), retries=1)
     add("no-definition", task_definition="nowhere", retries=0)
     add("other-role", role_arn="arn:aws:iam::123456789012:role/Other")
@@ -89,6 +90,16 @@ def test_unreachable_aws(runs):
     assert len(runs.projects["unreachable"].tasks()) == 2
     assert "exit code 69" in post
     assert runs.airflow.xcom("dbt_unreachable_dev")["exit_code"] == 69
+
+
+def test_step_that_ends_with_69(runs):
+    """The code is handed on, but AWS was reached, and another try would build again what is there."""
+    state, output, post = seen(runs, "step-69")
+    assert state == ("failed", 1), output
+    assert len(runs.projects["step-69"].tasks()) == 1
+    assert "exit code 69: a step ended with this code of its own" in post
+    assert "steps: run (failed)" in post
+    assert runs.airflow.xcom("dbt_step-69_dev")["status"] == "failed"
 
 
 def test_container_that_cannot_start(runs):
