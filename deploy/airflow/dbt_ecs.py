@@ -80,7 +80,7 @@ REQUIRED: dict[str, dict[str, Any]] = {
 }
 
 OPTIONAL: dict[str, dict[str, Any]] = {
-    "schedule": {"type": ["string", "null"], "default": None, "description": "a cron line, or null for runs by hand"},
+    "schedule": {"type": ["string", "null"], "default": None, "description": "a cron line, a preset as @daily, or null for none"},
     "timezone": {**TEXT, "default": "UTC", "description": "in which the schedule counts: Europe/Berlin"},
     "retries": {"type": "integer", "minimum": 0, "maximum": 10, "default": 2, "description": "tries after the first"},
     "retry_delay_seconds": {**SECONDS, "default": None, "description": "between two tries, in seconds"},
@@ -92,6 +92,9 @@ OPTIONAL: dict[str, dict[str, Any]] = {
 }
 
 KEYS = REQUIRED | OPTIONAL
+
+# Airflow's names of schedules: an unknown one makes an error of cron that names neither the setting nor the remedy.
+PRESETS = ["@once", "@continuous", "@hourly", "@daily", "@weekly", "@monthly", "@quarterly", "@yearly"]
 
 
 class SettingsError(ValueError):
@@ -156,8 +159,8 @@ def faults_of(name: str, entry: Any) -> Iterator[str]:
         for error in jsonschema.Draft202012Validator(KEYS[key]).iter_errors(entry[key]):
             yield f"{place}{key}: {error.message}; it is {KEYS[key]['description']}"
     schedule = entry.get("schedule")
-    if isinstance(schedule, str) and not schedule.startswith("@") and not croniter.is_valid(schedule):
-        yield f"{place}schedule: {schedule!r} is no cron line; it is {KEYS['schedule']['description']}"
+    if isinstance(schedule, str) and not (schedule in PRESETS if schedule.startswith("@") else croniter.is_valid(schedule)):
+        yield f"{place}schedule: {schedule!r} is neither a cron line nor one of {', '.join(PRESETS)}"
     try:
         pendulum.timezone(str(entry.get("timezone", "UTC")))
     except (ValueError, OSError):
