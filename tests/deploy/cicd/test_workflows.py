@@ -4,6 +4,7 @@ Each rule is a function that yields faults; `Rules` applies all of them to the w
 """
 
 import copy
+import json
 import os
 import pathlib
 import re
@@ -265,6 +266,21 @@ class Rules(unittest.TestCase):
         self.assertGreater(len(lines), 10)
         for line in lines:
             self.assertRegex(line, r"@[0-9a-f]{40}  # v\d+\.\d+\.\d+$")
+
+
+class Boundary(unittest.TestCase):
+    def test_the_boundary_of_the_readme_holds_all_that_the_roles_may(self):
+        text = (ROOT / "README.md").read_text()
+        boundary = re.search(r"--policy-name dbt-boundary --policy-document '(.*?)'", text, re.S)[1]
+        bounded = set()
+        for statement in json.loads(boundary)["Statement"]:
+            bounded |= {statement["Action"]} if isinstance(statement["Action"], str) else set(statement["Action"])
+        given = set()
+        for path in (ROOT / "deploy/terraform").glob("iam_*.tf"):
+            for actions in re.findall(r"^ *actions *= (.*?\])$", path.read_text(), re.M | re.S):
+                given |= set(re.findall(r'"(\w+:\w+)"', actions))
+        # Who may take a role is said by the role's trust, which no boundary bounds.
+        self.assertEqual(given - {"sts:AssumeRole"}, bounded)
 
 
 class Linters(unittest.TestCase):
