@@ -261,6 +261,11 @@ class Rules(unittest.TestCase):
                 self.assertEqual(result.returncode, code, result)
                 self.assertEqual("main is at " + newest in result.stdout, code == 1, result)
 
+    def test_the_tests_have_the_python_that_airflow_2_wants(self):
+        first, last = map(int, re.search(r"install airflow2 (\d+) (\d+)", (ROOT / "tests/deploy/airflow/run").read_text()).groups())
+        version = step(load(), "test", "actions/setup-python@")["with"]["python-version"]
+        self.assertIn(version, [f"3.{minor}" for minor in range(first, last + 1)])
+
     def test_every_pin_says_its_version(self):
         lines = [line for path in WORKFLOWS.iterdir() for line in path.read_text().splitlines() if re.search(r"uses: [^.]", line)]
         self.assertGreater(len(lines), 10)
