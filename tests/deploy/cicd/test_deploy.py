@@ -194,9 +194,11 @@ class Deploy(unittest.TestCase):
         built.unlink()
         self.passed(checkout.deploy("--plan-only", "--project", "warehouse/"))
         self.assertIn("--build-arg PROJECT=warehouse ", built.read_text())
+        self.assertNotIn("image.source", built.read_text())
         built.unlink()
-        self.passed(checkout.deploy("--plan-only", env=checkout.environment | {"PROJECT": "warehouse"}))
+        self.passed(checkout.deploy("--plan-only", env=checkout.environment | {"PROJECT": "warehouse", "GITHUB_REPOSITORY": "acme/dbt"}))
         self.assertIn("--build-arg PROJECT=warehouse ", built.read_text())
+        self.assertIn("--label org.opencontainers.image.source=https://github.com/acme/dbt ", built.read_text())
         for name, message in [("none", "holds no dbt project"), ("../dbt", "no name of a folder"), ("src", "folder of dbt-entrypoint itself")]:
             self.refused(checkout.deploy("--plan-only", "--project", name), message, code=2)
 
