@@ -70,7 +70,9 @@ RUN packages=$(/opt/dbt/bin/python -c 'import sysconfig; print(sysconfig.get_pat
  && find "$packages/botocore/data" -mindepth 1 -maxdepth 1 -type d \
       -not -name redshift -not -name redshift-serverless -not -name sts -not -name sso -not -name sso-oidc -exec rm -rf {} + \
  && /opt/dbt/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/dbt/lib
-COPY dbt /app/dbt
+# The dbt project, a folder beside this file; the sample unless told otherwise. All that is above stays as it is for another one.
+ARG PROJECT=dbt
+COPY ${PROJECT} /app/dbt
 # With the packages in the image, the `deps` step needs no network.
 RUN if [ -e /app/dbt/packages.yml ] || [ -e /app/dbt/dependencies.yml ]; then /opt/dbt/bin/dbt deps --project-dir /app/dbt; fi \
  && rm -rf /app/dbt/logs /app/dbt/target

@@ -9,7 +9,8 @@ while read -r candidate; do
     fi
 done < <(type -ap docker)
 if [ -z "$docker" ]; then
-    echo "no Docker client with BuildKit is on PATH; install Docker 20.10 or later (on Debian: apt-get install docker.io)" >&2
+    echo "no Docker client with BuildKit is on PATH; install Docker 20.10 or later (on Debian and Ubuntu: apt-get install docker.io," \
+        "and docker-cli and docker-buildx where they are packages of their own)" >&2
     exit 1
 fi
 if [ "${1-}" != client ] && ! "$docker" info >/dev/null 2>&1; then

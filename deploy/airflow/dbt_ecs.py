@@ -24,12 +24,17 @@ from botocore.exceptions import BotoCoreError, ClientError
 from croniter import croniter
 
 try:
-    from airflow.sdk import DAG, BaseHook, Param, Variable
-    from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowNotFoundException, AirflowTaskTimeout
+    from airflow.sdk import DAG, Param, Variable
 except ImportError:  # Airflow 2
-    from airflow.exceptions import AirflowException, AirflowFailException, AirflowNotFoundException, AirflowTaskTimeout
-    from airflow.hooks.base import BaseHook
     from airflow.models import DAG, Param, Variable
+try:
+    from airflow.sdk import BaseHook
+except ImportError:  # Airflow 2, and 3.0
+    from airflow.hooks.base import BaseHook
+try:
+    from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowNotFoundException, AirflowTaskTimeout
+except ImportError:  # Airflow 2, and 3.0 and 3.1
+    from airflow.exceptions import AirflowException, AirflowFailException, AirflowNotFoundException, AirflowTaskTimeout
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +80,7 @@ REQUIRED: dict[str, dict[str, Any]] = {
 }
 
 OPTIONAL: dict[str, dict[str, Any]] = {
-    "schedule": {"type": ["string", "null"], "default": None, "description": "a cron line, or null for runs by hand"},
+    "schedule": {"type": ["string", "null"], "default": None, "description": "a cron line, a preset as @daily, or null for none"},
     "timezone": {**TEXT, "default": "UTC", "description": "in which the schedule counts: Europe/Berlin"},
     "retries": {"type": "integer", "minimum": 0, "maximum": 10, "default": 2, "description": "tries after the first"},
     "retry_delay_seconds": {**SECONDS, "default": None, "description": "between two tries, in seconds"},
@@ -87,6 +92,9 @@ OPTIONAL: dict[str, dict[str, Any]] = {
 }
 
 KEYS = REQUIRED | OPTIONAL
+
+# Airflow's names of schedules: an unknown one makes an error of cron that names neither the setting nor the remedy.
+PRESETS = ["@once", "@continuous", "@hourly", "@daily", "@weekly", "@monthly", "@quarterly", "@yearly"]
 
 
 class SettingsError(ValueError):
@@ -151,8 +159,8 @@ def faults_of(name: str, entry: Any) -> Iterator[str]:
         for error in jsonschema.Draft202012Validator(KEYS[key]).iter_errors(entry[key]):
             yield f"{place}{key}: {error.message}; it is {KEYS[key]['description']}"
     schedule = entry.get("schedule")
-    if isinstance(schedule, str) and not schedule.startswith("@") and not croniter.is_valid(schedule):
-        yield f"{place}schedule: {schedule!r} is no cron line; it is {KEYS['schedule']['description']}"
+    if isinstance(schedule, str) and not (schedule in PRESETS if schedule.startswith("@") else croniter.is_valid(schedule)):
+        yield f"{place}schedule: {schedule!r} is neither a cron line nor one of {', '.join(PRESETS)}"
     try:
         pendulum.timezone(str(entry.get("timezone", "UTC")))
     except (ValueError, OSError):
@@ -233,12 +241,14 @@ UNKNOWN_CODE = ("a step ended with this code of its own", "Look at the end of th
 
 # The login could not be fetched because AWS did not answer: nothing has run, so trying again is safe and may help.
 RETRY_EXIT_CODE = 69
-# AWS took the machine away or never gave one, which is nobody's decision about this run.
-RETRY_STOP_CODES = {"TaskFailedToStart", "SpotInterruption", "TerminationNotice"}
+# AWS took the machine away, which is nobody's decision about this run. It ends what runs there by SIGTERM, then SIGKILL: a container
+# with another code had ended before.
+TAKEN_AWAY_STOP_CODES = {"SpotInterruption", "TerminationNotice"}
+TAKEN_AWAY_EXIT_CODES = {None, 137, 143}
 
 
-def judge(task: dict[str, Any], container_name: str) -> tuple[int | None, bool, str]:
-    """From what ECS says of a stopped task: the exit code, whether to try again, and what to tell people."""
+def judge(task: dict[str, Any], container_name: str, line: dict[str, Any] | None) -> tuple[int | None, bool, str]:
+    """From what ECS says of a stopped task, and the closing line: the exit code, whether to try again, and what to tell people."""
     container = next((c for c in task.get("containers", []) if c.get("name") == container_name), {})
     code = container.get("exitCode")
     reason = "; ".join(filter(None, [task.get("stoppedReason"), container.get("reason")])) or "no reason given"
@@ -247,13 +257,17 @@ def judge(task: dict[str, Any], container_name: str) -> tuple[int | None, bool, 
         return code, False, "success"
     if stop_code == "TaskFailedToStart":
         return code, True, f"ECS could not start the container: {reason}"
-    if stop_code in RETRY_STOP_CODES:
+    if stop_code in TAKEN_AWAY_STOP_CODES and code in TAKEN_AWAY_EXIT_CODES:
         return code, True, f"AWS took the container away ({stop_code}): {reason}"
+    if code is None and stop_code == "UserInitiated":
+        return code, False, f"it was stopped before it began: {reason}"
     if code is None:
         # It was neither ended nor stopped: the machine below it is gone.
         return code, True, f"the container was lost ({stop_code or 'no stop code'}): {reason}"
-    meaning, remedy = EXIT_CODES.get(code, UNKNOWN_CODE)
-    return code, code == RETRY_EXIT_CODE, f"exit code {code}: {meaning} ({reason}). {remedy}"
+    # A step's own code is handed on, also one that has a meaning of the runner's.
+    of_a_step = code == RETRY_EXIT_CODE and line is not None and line["status"] != "error"
+    meaning, remedy = UNKNOWN_CODE if of_a_step else EXIT_CODES.get(code, UNKNOWN_CODE)
+    return code, code == RETRY_EXIT_CODE and not of_a_step, f"exit code {code}: {meaning} ({reason}). {remedy}"
 
 
 def closing_line(messages: list[str]) -> dict[str, Any] | None:
@@ -273,7 +287,7 @@ def closing_line(messages: list[str]) -> dict[str, Any] | None:
 def details(line: dict[str, Any] | None) -> list[str]:
     """What the closing line says of a failure, one item a line."""
     if line is None:
-        return ["There is no closing line of the runner in the log."]
+        return ["No closing line of the runner was found."]
     said = [f"runner: {line['error']}"] if line.get("error") else []
     steps = [f"{step['name']} ({step['status']})" for step in unhappy_steps(line)]
     said += [f"steps: {', '.join(steps)}"] if steps else []
@@ -317,18 +331,26 @@ class DbtRun(EcsRunTaskOperator):
         self.check_role()
         arguments = command(context["params"], self.deadline_seconds)
         self.overrides = {"containerOverrides": [{"name": self.container_name, "command": arguments}]}
+        failure = None
         try:
             # Unwrapped, since Airflow 2 takes a call of the parent's `execute` for one from outside of a task, and warns.
             inspect.unwrap(EcsRunTaskOperator.execute)(self, context)
         except Exception as error:
+            failure = error
             task = self.stopped_task()
             if task is None:
                 self.let_go(context)
+                if self.timed_out:
+                    raise AirflowFailException(
+                        f"the execution timeout of {self.execution_timeout} passed, and whether the container has ended is not known: "
+                        f"{error}\nLook in ECS for {self.arn}."
+                    ) from error
                 raise
-            code, retry, message = judge(task, self.container_name)
-            if code != 0:
-                self.fail(context, retry, message, error)
         line = self.closing_line()
+        if failure:
+            code, retry, message = judge(task, self.container_name, line)
+            if code != 0:
+                self.fail(context, line, retry, message, failure)
         if line is None:
             self.log.warning("The run succeeded, but its closing line was not found in the log: XCom has nothing.")
         return line
@@ -336,15 +358,17 @@ class DbtRun(EcsRunTaskOperator):
     def check_role(self) -> None:
         """The connection has to assume the role of the settings, or all would be done with whatever rights the worker has."""
         extra = json.dumps({key: value for key, value in (("role_arn", self.role_arn), ("region_name", self.region_name)) if value})
-        remedy = f"Remedy: airflow connections add {self.aws_conn_id} --conn-type aws --conn-extra '{extra}'"
+        add = f"airflow connections add {self.aws_conn_id} --conn-type aws --conn-extra '{extra}'"
         try:
             role = BaseHook.get_connection(self.aws_conn_id).extra_dejson.get("role_arn")
         except AirflowNotFoundException:
-            raise AirflowFailException(f"There is no connection {self.aws_conn_id!r}. {remedy}") from None
+            raise AirflowFailException(f"There is no connection {self.aws_conn_id!r}. Remedy: {add}") from None
         if role != self.role_arn:
             raise AirflowFailException(
                 f"The connection {self.aws_conn_id!r} assumes {role or 'no role'}, and role_arn in the variable {VARIABLE!r} is "
-                f"{self.role_arn or 'null'}: they have to be the same. {remedy}"
+                f"{self.role_arn or 'null'}: they have to be the same. Remedy: "
+                # What is there is not overwritten.
+                f"airflow connections delete {self.aws_conn_id} && {add}"
             )
 
     def _wait_for_task_ended(self) -> None:
@@ -362,6 +386,14 @@ class DbtRun(EcsRunTaskOperator):
             self.waiter_max_attempts = math.ceil((self.stop_timeout_seconds + 60) / self.waiter_delay)
             super()._wait_for_task_ended()
 
+    def _check_success_task(self) -> None:
+        arn = self.arn
+        try:
+            super()._check_success_task()
+        finally:
+            # Version 9.2 of the provider forgets it where the container could not start, and nobody could look why.
+            self.arn = arn
+
     def stopped_task(self) -> dict[str, Any] | None:
         """What ECS says of the task, if it was started, has stopped, and ECS answers."""
         if not self.arn:
@@ -374,7 +406,8 @@ class DbtRun(EcsRunTaskOperator):
 
     def let_go(self, context: Any) -> None:
         """ECS cannot be asked any more. While tries are left the container goes on, and the next one finds it; else it is stopped."""
-        if not self.arn or context["ti"].try_number <= context["ti"].max_tries:
+        tries_left = context["ti"].try_number <= context["ti"].max_tries and not self.timed_out
+        if not self.arn or tries_left:
             return
         try:
             self.on_kill()
@@ -395,8 +428,7 @@ class DbtRun(EcsRunTaskOperator):
                 return line
         return None
 
-    def fail(self, context: Any, retry: bool, message: str, cause: Exception) -> None:
-        line = self.closing_line()
+    def fail(self, context: Any, line: dict[str, Any] | None, retry: bool, message: str, cause: Exception) -> None:
         if line:
             # The key that a success would have, so that callbacks and later tasks look in one place.
             context["ti"].xcom_push(key="return_value", value=line)
@@ -416,17 +448,20 @@ def escape(text: Any) -> str:
     return text.replace("`", "'")
 
 
-def slack_text(context: Any, line: dict[str, Any] | None) -> str:
+# Of a task whose worker vanished Airflow knows no exception: the DAG processor makes the callback, with a context without one.
+WORKER_LOST = "the worker was lost; the container may go on: look in ECS"
+
+
+def slack_text(context: Any, line: dict[str, Any] | None, failed: bool) -> str:
     """The message: of a success one line, of a failure the steps and nodes as well."""
     dag, run = escape(context["dag"].dag_id), escape(context["run_id"])
-    exception = context.get("exception")
-    if exception is None:
+    if not failed:
         seconds = sum(step["seconds"] or 0 for step in line["steps"]) if line else 0
         warned = [escape(step["name"]) for step in unhappy_steps(line)] if line else []
         warnings = f" Warnings in: {', '.join(warned)}." if warned else ""
         return f":white_check_mark: *{dag}* succeeded in {seconds:.0f} s (`{run}`).{warnings}"
     # A traceback is of no use to whom this reaches, and an exception may be long.
-    reason = escape(str(exception).partition("\n")[0])[:500]
+    reason = escape(str(context.get("exception") or WORKER_LOST).partition("\n")[0])[:500]
     body = escape("\n".join(details(line)))[:2500]
     link = getattr(context["ti"], "log_url", None)
     more = f"\n<{escape(link)}|Log>" if link else ""
@@ -448,8 +483,20 @@ def webhook(connection_id: str) -> str | None:
     return f"{base.rstrip('/')}/{token.lstrip('/')}".rstrip("/")
 
 
-def slack(connection_id: str) -> Callable[[Any], None]:
-    """A callback that posts to Slack where that connection exists. Whatever happens in it, the task's result stands."""
+def pushed_line(ti: Any) -> dict[str, Any] | None:
+    try:
+        return ti.xcom_pull(task_ids=ti.task_id, key="return_value")
+    except Exception:
+        # A failure that can be told in part is told: not every Airflow lets the DAG processor read XCom.
+        log.exception("XCom cannot be read: Slack is told without the closing line.")
+        return None
+
+
+def slack(connection_id: str, *, failed: bool) -> Callable[[Any], None]:
+    """A callback that posts to Slack where that connection exists. Whatever happens in it, the task's result stands.
+
+    One for failures and one for successes, since the context of a call does not say which of both it is.
+    """
 
     def post(context: Any) -> None:
         try:
@@ -457,11 +504,10 @@ def slack(connection_id: str) -> Callable[[Any], None]:
             if url is None:
                 log.info("No connection %r: nothing is posted to Slack.", connection_id)
                 return
-            ti = context["ti"]
-            line = ti.xcom_pull(task_ids=ti.task_id, key="return_value")
+            line = pushed_line(context["ti"])
             # Plainly by `requests`, which comes with the Amazon provider: the HTTP provider's hook logs the URL, and this URL is
             # a secret. A Slack provider would be one more thing to install.
-            requests.post(url, json={"text": slack_text(context, line)}, timeout=10).raise_for_status()
+            requests.post(url, json={"text": slack_text(context, line, failed)}, timeout=10).raise_for_status()
         except requests.RequestException as error:
             # The kind alone, since the message has the URL in it.
             status = error.response.status_code if error.response is not None else "no answer"
@@ -493,7 +539,9 @@ After anything else it does not: it would fail again, or build again what is the
   A run that is only to be repeated: *Clear* the task.
 * **Stop**: mark the task as failed. The container gets SIGTERM, dbt cancels its queries, the ledger is written; that takes up to
   {stop_timeout_seconds} s. Wait for that before you start the next one. One run at a time: a second one waits.
-* **A worker died**: nothing is lost. The container goes on, and the next try finds it and waits for it.
+* **A worker died**: the container goes on. If it still runs at the next try, that one finds it and waits for it. If it has ended by
+  then it is not found, and all is run again, also what had succeeded. Without a try left nobody waits for it, and Slack says that the
+  worker was lost: look in ECS, and let it end (or stop it) before you start the next run.
 * **Log**: CloudWatch, group `{awslogs_group}`, streams `{awslogs_stream_prefix}/{container_name}/<ECS task id>`.
 * **Ledger**: `runs/<run_id>/` below `destination` of the XCom: results of each step, `summary.json`. Also after a failure.
 * **Times**: the runner ends the run after {deadline_seconds} s (exit code 124). Should it not get that far, because ECS takes long to
@@ -509,7 +557,6 @@ def build_dag(settings: dict[str, Any]) -> DAG:
     # A container that Airflow stopped may take its stop timeout to end, and the next try must not begin before.
     retry_delay = timedelta(seconds=settings["retry_delay_seconds"] or settings["stop_timeout_seconds"] + 60)
     codes = "\n".join(f"| {code} | {meaning} | {remedy} |" for code, (meaning, remedy) in EXIT_CODES.items())
-    notify = slack(settings["slack_connection_id"])
     with DAG(
         dag_id(settings),
         description=f"dbt for {settings['project']} in {settings['env']}, on ECS",
@@ -563,8 +610,8 @@ def build_dag(settings: dict[str, Any]) -> DAG:
             deferrable=False,
             retries=settings["retries"],
             retry_delay=retry_delay,
-            on_success_callback=notify,
-            on_failure_callback=notify,
+            on_success_callback=slack(settings["slack_connection_id"], failed=False),
+            on_failure_callback=slack(settings["slack_connection_id"], failed=True),
         )
     return dag
 

@@ -15,10 +15,14 @@ vpc_id                      = "vpc-0123456789abcdef0"
 subnet_ids                  = ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"]
 warehouse_security_group_id = "sg-0123456789abcdef0"
 
+# The secret with the password, if the Glue Connection names one; without it every run ends with 77. Its ARN, with the six characters at
+# the end: aws secretsmanager describe-secret --secret-id redshift-dev --query ARN --output text
 credentials     = "glue:redshift-dev"
+secret_arns     = ["arn:aws:secretsmanager:eu-west-1:123456789012:secret:redshift-dev-AbCdEf"]
 redshift_schema = "shop"
 
-# With Airflow: its workers' role, where it takes its DAGs from, and when it starts a run.
+# With Airflow: its workers' role, where it takes its DAGs from, and when it starts a run. Where one Airflow has several environments, the
+# file of the DAG is the same for all: only one of them, such as live, has the dag_destination.
 airflow_role_arns = ["arn:aws:iam::123456789012:role/airflow-workers"]
 dag_destination   = "s3://example-airflow/dags"
 airflow_settings  = { schedule = "0 4 * * *", timezone = "Europe/Berlin" }

@@ -2,7 +2,8 @@
 # change nothing in live. A project that needs more of the module sets it here.
 
 terraform {
-  required_version = ">= 1.9"
+  # 1.10 is the first version that locks the state by a file beside it, `use_lockfile`.
+  required_version = ">= 1.10"
 
   required_providers {
     aws = {
@@ -32,13 +33,16 @@ module "dbt" {
   env              = var.env
   role_name_suffix = var.role_name_suffix
 
+  permissions_boundary = var.permissions_boundary
+
   repository   = { create = var.create_repository }
   image        = { digest = var.image_digest }
   architecture = var.architecture
   cpu          = var.cpu
   memory       = var.memory
 
-  cluster              = { create = true }
+  # The project's own: AWS takes the second cluster of a name for the first, and two states would own it.
+  cluster              = { create = true, name = "dbt-${var.project}-${var.env}" }
   documentation_bucket = { create = true, name = var.documentation_bucket }
 
   subnet_ids       = var.subnet_ids
@@ -51,10 +55,11 @@ module "dbt" {
     }
   }
 
-  credentials         = var.credentials
-  secret_arns         = var.secret_arns
-  secret_kms_key_arns = var.secret_kms_key_arns
-  redshift_schema     = var.redshift_schema
+  credentials             = var.credentials
+  secret_arns             = var.secret_arns
+  secret_kms_key_arns     = var.secret_kms_key_arns
+  connection_kms_key_arns = var.connection_kms_key_arns
+  redshift_schema         = var.redshift_schema
 
   airflow_role_arns = var.airflow_role_arns
   # The container then has nothing of what starts and stops it.

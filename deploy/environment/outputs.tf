@@ -5,7 +5,12 @@ output "repository_url" {
 
 output "airflow_variable" {
   description = "The value of the Airflow variable dbt_ecs, or of one entry in it."
-  value       = merge(module.dbt.airflow_variable, var.airflow_settings)
+  value = merge(
+    module.dbt.airflow_variable,
+    # A connection assumes one role, and each environment of each project has another.
+    { aws_connection_id = replace("aws_dbt_${var.project}_${var.env}", "-", "_") },
+    var.airflow_settings,
+  )
 }
 
 output "dag_destination" {

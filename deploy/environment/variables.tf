@@ -31,6 +31,12 @@ variable "role_name_suffix" {
   default     = ""
 }
 
+variable "permissions_boundary" {
+  description = "ARN of the policy that bounds all roles: what whoever deploys may give to a role, where it demands one."
+  type        = string
+  default     = null
+}
+
 variable "create_repository" {
   description = "Whether this environment makes the image's repository: false where another one in this account and region did."
   type        = bool
@@ -77,6 +83,12 @@ variable "secret_arns" {
 
 variable "secret_kms_key_arns" {
   description = "The customer managed keys that encrypt them, if any does."
+  type        = set(string)
+  default     = []
+}
+
+variable "connection_kms_key_arns" {
+  description = "The keys of the Glue Data Catalog, where it encrypts the passwords of connections or its metadata."
   type        = set(string)
   default     = []
 }
@@ -140,7 +152,7 @@ variable "force_destroy" {
 }
 
 variable "dag_destination" {
-  description = "Where Airflow takes its DAGs from, such as s3://company-mwaa/dags; null for a team without Airflow."
+  description = "Where Airflow takes its DAGs from, such as s3://company-mwaa/dags; null without Airflow, and where another environment copies it."
   type        = string
   default     = null
 

@@ -49,6 +49,11 @@ resource "aws_s3_bucket_lifecycle_configuration" "docs" {
       noncurrent_days = var.documentation_bucket.noncurrent_days
     }
 
+    # What a deletion leaves once the versions below it are gone; nothing else would ever remove it.
+    expiration {
+      expired_object_delete_marker = true
+    }
+
     abort_incomplete_multipart_upload {
       days_after_initiation = 7
     }

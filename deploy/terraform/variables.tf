@@ -3,14 +3,21 @@ variable "project" {
   type        = string
 
   validation {
-    condition     = can(regex("^[a-z][a-z0-9_-]*$", var.project))
-    error_message = "project: use lower-case letters, digits, '-' and '_', beginning with a letter, such as \"shop\"."
+    # ECR takes separators only one by one, and between letters or digits; the repository bears the project's name.
+    condition     = can(regex("^[a-z][a-z0-9]*([_-][a-z0-9]+)*$", var.project))
+    error_message = "project: use lower-case letters and digits with single '-' or '_' between them, such as \"shop\" or \"web_shop\"."
   }
 
   validation {
     # 64 is IAM's limit on a role's name, 20 the length of the longest prefix, DBTOrchestratorRole-.
     condition     = length(var.project) + length(var.role_name_suffix) <= 44
     error_message = "project: with role_name_suffix it is longer than 44 characters, and a role's name would pass 64; shorten one of them."
+  }
+
+  validation {
+    # 64 is EventBridge's limit on a rule's name, 13 the length of what dbt-<project>-<env>-failed has besides.
+    condition     = length(var.project) + length(var.env) <= 51
+    error_message = "project: with env it is longer than 51 characters, and the name of the rule for alarms would pass 64; shorten one of them."
   }
 }
 

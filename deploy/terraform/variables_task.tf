@@ -80,6 +80,11 @@ variable "stop_timeout_seconds" {
     condition     = var.stop_timeout_seconds >= 30 && var.stop_timeout_seconds <= 120
     error_message = "stop_timeout_seconds: take 30 to 120; 120 is Fargate's limit, and below 30 dbt has no time to cancel its queries."
   }
+
+  validation {
+    condition     = var.stop_timeout_seconds == floor(var.stop_timeout_seconds)
+    error_message = "stop_timeout_seconds: give a number of whole seconds, which is all that ECS takes."
+  }
 }
 
 variable "log_format" {

@@ -79,8 +79,15 @@ fn nothing_of_the_machine_that_builds_reaches_the_context() {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     };
-    let wanted =
-        ["dbt/dbt_project.yml", "dbt/models/deep/one.sql", "src/main.rs", "Cargo.toml", "Cargo.lock", "scripts/requirements/dbt.txt"];
+    let wanted = [
+        "dbt/dbt_project.yml",
+        "dbt/models/deep/one.sql",
+        "warehouse/dbt_project.yml",
+        "src/main.rs",
+        "Cargo.toml",
+        "Cargo.lock",
+        "scripts/requirements/dbt.txt",
+    ];
     let unwanted = [
         "sandbox.env",
         ".env",
@@ -96,6 +103,9 @@ fn nothing_of_the_machine_that_builds_reaches_the_context() {
         "dbt/target/manifest.json",
         "dbt/logs/dbt.log",
         "dbt/dbt_packages/one/x.sql",
+        "warehouse/.env",
+        "warehouse/target/manifest.json",
+        "scripts/requirements/test.txt",
     ];
     for path in wanted.iter().chain(&unwanted) {
         write(path, "text");

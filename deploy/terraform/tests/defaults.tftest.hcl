@@ -199,6 +199,11 @@ run "documentation_bucket" {
     condition     = [for rule in aws_s3_bucket_lifecycle_configuration.docs[0].rule : rule.id] == ["overwritten", "ledger-shop"]
     error_message = "Old versions or the ledger stay for ever."
   }
+
+  assert {
+    condition     = one(aws_s3_bucket_lifecycle_configuration.docs[0].rule[0].expiration).expired_object_delete_marker
+    error_message = "Markers of deleted objects stay for ever."
+  }
 }
 
 run "what_is_off" {

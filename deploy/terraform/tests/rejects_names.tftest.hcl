@@ -32,6 +32,43 @@ run "project_too_long_for_a_role" {
   }
 }
 
+run "project_with_two_separators" {
+  command         = plan
+  expect_failures = [var.project]
+
+  variables {
+    project = "web--shop"
+  }
+}
+
+run "project_that_ends_with_a_separator" {
+  command         = plan
+  expect_failures = [var.project]
+
+  variables {
+    project = "shop-"
+  }
+}
+
+run "project_and_env_as_long_as_they_may_be" {
+  command = plan
+
+  variables {
+    project = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+    env     = "an-env-of-18-chars"
+  }
+}
+
+run "project_and_env_too_long_for_a_rule" {
+  command         = plan
+  expect_failures = [var.project]
+
+  variables {
+    project = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+    env     = "an-env-of-18-chars"
+  }
+}
+
 run "env_with_an_underscore" {
   command         = plan
   expect_failures = [var.env]

@@ -113,6 +113,15 @@ run "stop_timeout_too_short" {
   }
 }
 
+run "stop_timeout_of_half_a_second" {
+  command         = plan
+  expect_failures = [var.stop_timeout_seconds]
+
+  variables {
+    stop_timeout_seconds = 90.5
+  }
+}
+
 run "log_format_unknown" {
   command         = plan
   expect_failures = [var.log_format]

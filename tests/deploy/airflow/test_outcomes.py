@@ -20,6 +20,8 @@ def denied(project):
     project.environment["AWS_ENDPOINT_URL_GLUE"] = network.deny("glue:GetConnection")
 
 
+pytestmark = pytest.mark.every_airflow
+
 # By the exit code: what breaks, and a word that only this fault says.
 FAULTS = {
     1: (script(("test", "exit", "1")), "steps: test (failed)"),
@@ -49,6 +51,7 @@ def runs(lab, tmp_path_factory, home_template):
     for code, (breaks, _) in FAULTS.items():
         add(f"code-{code}", breaks)
     add("unreachable", setting("AWS_ENDPOINT_URL_GLUE", "http://127.0.0.1:9"), retries=1)
+    add("step-69", script(("run", "exit", "69")))
     add("cannot-start", lambda project: setattr(project, "entry_point", ["/no/such/program"]), retries=1)
     add("no-definition", task_definition="nowhere", retries=0)
     add("other-role", role_arn="arn:aws:iam::123456789012:role/Other")
@@ -91,6 +94,16 @@ def test_unreachable_aws(runs):
     assert runs.airflow.xcom("dbt_unreachable_dev")["exit_code"] == 69
 
 
+def test_step_that_ends_with_69(runs):
+    """The code is handed on, but AWS was reached, and another try would build again what is there."""
+    state, output, post = seen(runs, "step-69")
+    assert state == ("failed", 1), output
+    assert len(runs.projects["step-69"].tasks()) == 1
+    assert "exit code 69: a step ended with this code of its own" in post
+    assert "steps: run (failed)" in post
+    assert runs.airflow.xcom("dbt_step-69_dev")["status"] == "failed"
+
+
 def test_container_that_cannot_start(runs):
     """Nothing has run, so it is tried again; then ECS's own reason is what people get."""
     state, output, post = seen(runs, "cannot-start")
@@ -98,7 +111,7 @@ def test_container_that_cannot_start(runs):
     assert "ECS could not start the container: CannotStartContainerError" in output
     assert runs.airflow.xcom("dbt_cannot-start_dev") is None
     assert "CannotStartContainerError" in post
-    assert "There is no closing line" in post
+    assert "No closing line" in post
 
 
 def test_missing_task_definition(runs):

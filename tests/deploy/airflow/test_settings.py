@@ -58,7 +58,8 @@ def import_errors(scheduler):
         ({**GOOD, "role_arn": "DBTServiceRole"}, "role_arn: 'DBTServiceRole'"),
         ({**GOOD, "project": "my shop"}, "project: 'my shop' does not match"),
         ({**GOOD, "timezone": "Mars/Base"}, "timezone: there is no time zone 'Mars/Base'"),
-        ({**GOOD, "schedule": "every day"}, "schedule: 'every day' is no cron line"),
+        ({**GOOD, "schedule": "every day"}, "schedule: 'every day' is neither a cron line nor one of @once"),
+        ({**GOOD, "schedule": "@foo"}, "schedule: '@foo' is neither a cron line nor one of @once, @continuous, @hourly, @daily"),
         ({"a": GOOD, "b": GOOD}, "dbt_shop_live: two entries have this project and env"),
         ({"a": GOOD, "b": 1}, "b: not an object"),
     ],
@@ -80,6 +81,16 @@ def test_all_faults_at_once(dbt_ecs):
     with pytest.raises(dbt_ecs.SettingsError) as error:
         dbt_ecs.load_settings(json.dumps({"a": without("cluster"), "b": {**without("env"), "more": 1}}))
     assert all(fault in str(error.value) for fault in ("a.cluster: missing", "b.env: missing", "b.more: unknown"))
+
+
+@pytest.mark.every_airflow
+@pytest.mark.parametrize(
+    "schedule", ["@once", "@continuous", "@hourly", "@daily", "@weekly", "@monthly", "@quarterly", "@yearly", "0 4 * * 1-5", None]
+)
+def test_schedules(dbt_ecs, schedule):
+    """Airflow takes each that the check lets through."""
+    (settings,) = dbt_ecs.load_settings(json.dumps({**GOOD, "schedule": schedule}))
+    assert dbt_ecs.build_dag(settings).timetable is not None
 
 
 def test_dag(dbt_ecs):

@@ -1,8 +1,10 @@
 """What Slack is told, and that nothing that happens there touches the task."""
 
+import json
 import types
 
 import pytest
+from support.settings import GOOD
 from support.slack import TOKEN, Webhook
 
 LINE = {
@@ -16,14 +18,15 @@ LINE = {
 }
 
 
-def context(exception=None):
-    ti = types.SimpleNamespace(task_id="dbt", log_url="http://airflow/log?a=1&b=2", xcom_pull=lambda **_: LINE)
-    return {"dag": types.SimpleNamespace(dag_id="dbt_shop_live"), "run_id": "manual", "ti": ti, "exception": exception}
+def context(exception=None, pull=lambda **_: LINE):
+    ti = types.SimpleNamespace(task_id="dbt", log_url="http://airflow/log?a=1&b=2", xcom_pull=pull)
+    made = {"dag": types.SimpleNamespace(dag_id="dbt_shop_live"), "run_id": "manual", "ti": ti}
+    return made | ({"exception": exception} if exception else {})
 
 
 def test_text_of_others_is_only_text(dbt_ecs):
     """Neither mentions nor links, and no way out of the block of code."""
-    text = dbt_ecs.slack_text(context(RuntimeError("exit code 1 <!here> `x`\nmore")), LINE)
+    text = dbt_ecs.slack_text(context(RuntimeError("exit code 1 <!here> `x`\nmore")), LINE, failed=True)
     assert "<!" not in text
     assert "<http://evil" not in text
     assert text.count("```") == 2
@@ -34,13 +37,51 @@ def test_text_of_others_is_only_text(dbt_ecs):
 
 def test_long_messages_are_cut(dbt_ecs):
     line = {**LINE, "failed": [{"step": "run", "node": "n", "message": "x" * 16000}]}
-    assert len(dbt_ecs.slack_text(context(RuntimeError("y" * 9000)), line)) < 4000
+    assert len(dbt_ecs.slack_text(context(RuntimeError("y" * 9000)), line, failed=True)) < 4000
 
 
 def test_success_names_warnings(dbt_ecs):
     line = {**LINE, "failed": [], "steps": [{"name": "freshness", "status": "warned", "seconds": 3.2}]}
-    assert "succeeded in 3 s" in dbt_ecs.slack_text(context(), line)
-    assert "Warnings in: freshness" in dbt_ecs.slack_text(context(), line)
+    assert "succeeded in 3 s" in dbt_ecs.slack_text(context(), line, failed=False)
+    assert "Warnings in: freshness" in dbt_ecs.slack_text(context(), line, failed=False)
+
+
+def unreadable(**_):
+    raise RuntimeError("no XCom here")
+
+
+@pytest.mark.every_airflow
+@pytest.mark.parametrize("pull", [lambda **_: None, unreadable])
+def test_failure_of_a_lost_worker(dbt_ecs, connect, pull):
+    """The callback of a DAG is made in the DAG processor then: no exception in the context, no closing line, maybe no XCom at all."""
+    webhook = Webhook()
+    connect("slack_dbt", **webhook.connection())
+    dag = dbt_ecs.build_dag(dbt_ecs.load_settings(json.dumps(GOOD))[0])
+    (callback,) = as_list(dag.get_task("dbt").on_failure_callback)
+    without = context(pull=pull)
+    assert "exception" not in without
+    callback(without)
+    webhook.close()
+    (post,) = webhook.posts
+    assert ":x: *dbt_shop_live* failed" in post["text"]
+    assert "the worker was lost; the container may go on: look in ECS" in post["text"]
+
+
+@pytest.mark.every_airflow
+def test_success_is_told_as_one(dbt_ecs, connect):
+    webhook = Webhook()
+    connect("slack_dbt", **webhook.connection())
+    dag = dbt_ecs.build_dag(dbt_ecs.load_settings(json.dumps(GOOD))[0])
+    (callback,) = as_list(dag.get_task("dbt").on_success_callback)
+    callback(context())
+    webhook.close()
+    (post,) = webhook.posts
+    assert ":white_check_mark: *dbt_shop_live* succeeded in 2 s" in post["text"]
+
+
+def as_list(callbacks):
+    """Airflow 2 keeps a single callback as it is, Airflow 3 as a list of one."""
+    return callbacks if isinstance(callbacks, (list, tuple)) else [callbacks]
 
 
 @pytest.mark.parametrize(
@@ -67,14 +108,14 @@ def test_a_webhook_that_is_down_breaks_nothing(dbt_ecs, connect, caplog, status)
     connect("slack_dbt", **webhook.connection())
     if status is None:
         webhook.close()
-    dbt_ecs.slack("slack_dbt")(context(RuntimeError("x")))
+    dbt_ecs.slack("slack_dbt", failed=True)(context(RuntimeError("x")))
     assert len(webhook.posts) == (1 if status else 0)
     assert TOKEN not in caplog.text
 
 
 def test_a_broken_callback_breaks_nothing(dbt_ecs, connect):
     connect("slack_dbt", **Webhook().connection())
-    dbt_ecs.slack("slack_dbt")({})
+    dbt_ecs.slack("slack_dbt", failed=True)({})
 
 
 def test_success_with_a_webhook_that_is_down(scheduler, project):

@@ -2,6 +2,7 @@
 
 import signal
 
+from support import network
 from support.aws import wait_for
 
 
@@ -35,3 +36,33 @@ def test_task_is_killed(scheduler, project, lab):
     wait_for(lambda: lab.events("stopped", task=task["task"], exit_code=143), "the container's end")
     assert lab.events("stop_task", task=task["task"])[0]["reason"] == "Task killed by the user"
     assert project.summary()["status"] == "cancelled", output.read_text()
+
+
+def test_timeout_without_an_answer(scheduler, project, lab):
+    """ECS does not stop the container: it is the end all the same, for another try would wait as long again."""
+    gate = network.Gate(lab.endpoint)
+    scheduler.environment["AWS_ENDPOINT_URL_ECS"] = gate.url
+    gate.denied.add("StopTask")
+    project.hang()
+    project.environment["LAB_START_DELAY"] = "16"
+    output = scheduler.run(project.settings(retries=2, start_timeout_seconds=1, deadline_seconds=10))
+    assert scheduler.state() == ("failed", 1), output
+    assert "AirflowFailException: the execution timeout of 0:00:23 passed, and whether the container has ended is not known" in output
+    assert "not authorized to perform: StopTask" in output
+    assert "nobody waits for it: look in ECS" in output
+    assert len(project.tasks()) == 1
+
+
+def test_stopped_before_it_began(scheduler, project, lab, slack):
+    """A person stops the task in ECS while it is still being started: that is no reason to start another one."""
+    project.environment["LAB_START_DELAY"] = "8"
+    process, output = scheduler.start(project.settings(retries=2))
+    (task,) = wait_for(project.tasks, "the task")
+    lab.client("ecs").stop_task(cluster="lab", task=task["task"], reason="not today")
+    process.wait(60)
+    assert scheduler.state() == ("failed", 1), output.read_text()
+    assert lab.events("stopped", task=task["task"], exit_code=None, stop_code="UserInitiated")
+    assert "AirflowFailException: it was stopped before it began: not today" in output.read_text()
+    assert len(project.tasks()) == 1
+    (post,) = slack.posts
+    assert "it was stopped before it began: not today" in post["text"]

@@ -140,12 +140,15 @@ class Checkout:
             "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_EC2_METADATA_DISABLED": "true",
             "LAB_REGISTRY": lab.registry, "LAB_SKOPEO": shutil.which("skopeo"),
             "LAB_STATE": f"s3://{name}-state/dev.tfstate", "LAB_SEEN": str(lab.directory / f"{name}-seen.json"),
-            "LAB_IMAGE": str(lab.directory / f"{name}-docker.tar"),
+            "LAB_IMAGE": str(lab.directory / f"{name}-docker.tar"), "LAB_DOCKER": str(lab.directory / f"{name}-docker.txt"),
         }
         for folder in ("scripts", "deploy"):
             shutil.copytree(ROOT / folder, self.path / folder, ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*", "__pycache__"))
         for file in (".gitignore", "Dockerfile", "Cargo.toml"):
             shutil.copy(ROOT / file, self.path)
+        for folder in ("dbt", "warehouse"):
+            (self.path / folder).mkdir()
+            (self.path / folder / "dbt_project.yml").write_text(f"name: {folder}\n")
         self.configure(**settings)
         self.git("init", "--quiet")
         self.commit()

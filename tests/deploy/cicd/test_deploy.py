@@ -1,9 +1,12 @@
 """scripts/deploy, from its arguments to what is then in the registry, the state and the buckets."""
 
 import hashlib
+import json
 import os
+import pathlib
 import pty
 import subprocess
+import time
 import unittest
 
 import lab
@@ -53,11 +56,15 @@ class Deploy(unittest.TestCase):
         self.assertEqual(checkout.tags(checkout.repository), [f"{commit}-{digest[7:19]}"])
         dag = checkout.run("aws", "s3", "cp", f"s3://{checkout.name}-airflow/dags/dbt_ecs.py", "-").stdout
         self.assertEqual(dag, (lab.ROOT / "deploy/airflow/dbt_ecs.py").read_text())
-        self.assertIn('"task_definition"', checkout.work("airflow_variable.json").read_text())
+        variable = json.loads(checkout.work("airflow_variable.json").read_text())
+        self.assertEqual(variable["cluster"], f"dbt-{checkout.name}-dev")
+        self.assertEqual(variable["aws_connection_id"], f"aws_dbt_{checkout.name}_dev".replace("-", "_"))
+        self.assertIn("IT IS ANOTHER ONE THAN BEFORE", first)
         self.assertFalse(checkout.work("auth.json").exists(), "the login to the registry is left behind")
 
         again = self.passed(checkout.deploy("--yes"))
         self.assertIn("No changes", again)
+        self.assertNotIn("ANOTHER ONE THAN BEFORE", again)
         self.assertIn("in " + f"{ECR}/{checkout.repository} already", again)
         self.assertEqual(len(checkout.tags(checkout.repository)), 1)
 
@@ -111,7 +118,7 @@ class Deploy(unittest.TestCase):
         (checkout.path / "deploy/environment/dev.s3.tfbackend").unlink()
         tools = self.lab.directory / "tools"
         tools.mkdir()
-        for tool in ("bash", "rm", "grep", "head", "dirname", "git", "jq", "realpath", "env"):
+        for tool in ("bash", "rm", "grep", "head", "dirname", "git", "jq", "env"):
             (tools / tool).symlink_to(lab.shutil.which(tool))
         environment = checkout.environment | {"PATH": str(tools)}
         self.refused(checkout.deploy("--archive", "none.tar", env=environment), "terraform is not on PATH", "skopeo is not on PATH",
@@ -150,10 +157,56 @@ class Deploy(unittest.TestCase):
         self.assertEqual(checkout.state()[0], {"aws_ecr_repository"})
         self.assertEqual(checkout.tags(checkout.repository), [])
 
+    def test_another_value_between_the_plan_and_the_rest_of_it(self):
+        # The same resources as were shown, one of them with another value.
+        checkout = self.checkout()
+        self.passed(checkout.deploy("--plan-only"))
+        settings = checkout.path / "deploy/environment/dev.tfvars"
+        settings.write_text(settings.read_text() + 'memory = 2048\n')
+        checkout.commit()
+        self.refused(checkout.deploy("--planned", "--yes"), "another one than what was shown",
+                     "module.dbt.aws_ecs_task_definition.this create, with other values")
+        self.assertEqual(checkout.state()[0], {"aws_ecr_repository"})
+
+    def test_a_lock_is_waited_for(self):
+        checkout = self.checkout()
+        lock = f"s3://{checkout.name}-state/dev.tfstate.tflock"
+        checkout.run("aws", "s3", "cp", "-", lock, input=json.dumps({"ID": "0", "Operation": "OperationTypeApply", "Who": "somebody"}),
+                     stdin=None, check=True)
+        process = subprocess.Popen(["scripts/deploy", "dev", "--plan-only"], cwd=checkout.path, env=checkout.environment, text=True,
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        log, deadline = checkout.work("plan.log"), time.monotonic() + 120
+        while not (log.exists() and "Acquiring state lock" in log.read_text()):
+            self.assertIsNone(process.poll(), "it did not wait")
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.1)
+        checkout.run("aws", "s3", "rm", lock, check=True)
+        output, _ = process.communicate(timeout=120)
+        self.assertEqual(process.returncode, 0, output)
+
+    def test_the_project_of_a_team(self):
+        checkout = self.checkout()
+        built = pathlib.Path(checkout.environment["LAB_DOCKER"])
+        self.passed(checkout.deploy("--plan-only"))
+        self.assertIn("--build-arg PROJECT=dbt ", built.read_text())
+        commit = checkout.run("git", "rev-parse", "HEAD").stdout.strip()
+        self.assertIn(f"--label org.opencontainers.image.revision={commit} ", built.read_text())
+        built.unlink()
+        self.passed(checkout.deploy("--plan-only", "--project", "warehouse/"))
+        self.assertIn("--build-arg PROJECT=warehouse ", built.read_text())
+        self.assertNotIn("image.source", built.read_text())
+        built.unlink()
+        self.passed(checkout.deploy("--plan-only", env=checkout.environment | {"PROJECT": "warehouse", "GITHUB_REPOSITORY": "acme/dbt"}))
+        self.assertIn("--build-arg PROJECT=warehouse ", built.read_text())
+        self.assertIn("--label org.opencontainers.image.source=https://github.com/acme/dbt ", built.read_text())
+        for name, message in [("none", "holds no dbt project"), ("../dbt", "no name of a folder"), ("src", "folder of dbt-entrypoint itself")]:
+            self.refused(checkout.deploy("--plan-only", "--project", name), message, code=2)
+
     def test_taking_it_down(self):
         checkout = self.checkout()
         self.passed(checkout.deploy("--yes"))
-        self.refused(self.answered(checkout, b"no\n", "--destroy"), "to destroy", "nothing was changed", code=3)
+        self.refused(self.answered(checkout, b"no\n", "--destroy"), "to destroy", f"it removes s3://{checkout.name}-airflow/dags/dbt_ecs.py",
+                     "every DAG", "nothing was changed", code=3)
         self.assertIn("aws_ecs_task_definition", checkout.state()[0])
         self.passed(checkout.deploy("--destroy", "--yes"))
         self.assertEqual(checkout.state()[0], set())
@@ -189,7 +242,7 @@ class Deploy(unittest.TestCase):
             self.assertEqual(result.returncode, 2, result)
             self.assertIn(message, result.stderr)
         help_text = subprocess.run([lab.ROOT / "scripts/deploy", "--help"], text=True, capture_output=True, check=True).stdout
-        for option in ("--plan-only", "--planned", "--destroy", "--yes", "--archive", "--root", "--allow-dirty"):
+        for option in ("--plan-only", "--planned", "--destroy", "--yes", "--archive", "--project", "--root", "--allow-dirty"):
             self.assertIn(option, help_text)
 
 

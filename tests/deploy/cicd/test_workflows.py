@@ -4,10 +4,13 @@ Each rule is a function that yields faults; `Rules` applies all of them to the w
 """
 
 import copy
+import json
 import os
 import pathlib
 import re
 import shlex
+import subprocess
+import tempfile
 import unittest
 
 import yaml
@@ -113,13 +116,31 @@ def strangers_get_nothing(workflows):
             yield f"{file}: {trigger} runs with rights that a pull request must not have"
 
 
+BUILDS = r"scripts/(test image|image\b(?!-))|docker build"
+
+
 def the_image_is_built_once(workflows):
-    builds = [place for place, step in steps(workflows) if re.search(r"scripts/(test image|image\b(?!-))|docker build", step.get("run", ""))]
-    if builds != ["ci.yml: image"]:
+    builds = {place for place, step in steps(workflows) if re.search(BUILDS, step.get("run", ""))}
+    if builds != {"ci.yml: image"}:
         yield f"the image is built in {builds}"
+    # First the tests, then a team's project on the very layers that passed.
+    runs = [step["run"] for step in workflows["ci.yml"]["jobs"]["image"]["steps"] if "scripts/" in step.get("run", "")][-3:]
+    wanted = ["scripts/test image", "scripts/image dbt-entrypoint:deploy", "scripts/image-archive target/image/image.tar dbt-entrypoint:deploy"]
+    if runs != wanted:
+        yield f"what is kept is not what was tested: {runs}"
+    for place, step in steps(workflows):
+        if "PROJECT" in step.get("env", {}) and re.search(r"scripts/test\b", step.get("run", "")):
+            yield f"{place}: the tests know the sample project only"
     for place, step in steps(workflows):
         if "scripts/deploy" in step.get("run", "") and "--archive target/image/image.tar" not in step["run"]:
             yield f"{place}: deploys another image than the one that was built"
+
+
+def builds_cannot_sign(workflows):
+    for place, job in jobs(workflows):
+        built = any(re.search(rf"scripts/test\b|{BUILDS}", step.get("run", "")) for step in job.get("steps", []))
+        if built and set(job.get("permissions", ())) - {"contents"}:
+            yield f"{place}: code that is built or tested there can sign in the name of the repository"
 
 
 def deployments_wait(workflows):
@@ -127,7 +148,7 @@ def deployments_wait(workflows):
     if sorted(calls) != ["dev", "live"]:
         yield f"deployments to {sorted(calls)}"
     for environment, job in calls.items():
-        needs = {"lint", "test", "image"} | ({"deploy-dev"} if environment == "live" else set())
+        needs = {"lint", "test", "image", "attest"} | ({"deploy-dev"} if environment == "live" else set())
         if set(job.get("needs", ())) != needs:
             yield f"{environment} does not wait for {needs}"
         if "github.ref == 'refs/heads/main'" not in job.get("if", "") or "!= 'pull_request'" not in job.get("if", ""):
@@ -145,11 +166,13 @@ def what_was_shown_is_applied(workflows):
 
     for job, word in (("plan", "--plan-only"), ("apply", "--planned")):
         order = ["gh attestation verify", "aws-actions/configure-aws-credentials", word]
+        if job == "apply":
+            order = ["git/ref/", *order, "actions/upload-artifact"]
         places = [next((at for at, run in enumerate(runs(job)) if part in run), None) for part in order]
         if None in places or places != sorted(places):
             yield f"{job}: not in the order {order}"
     uploads = [step["with"]["name"] for place, step in steps(workflows, "actions/upload-artifact@")]
-    for name in ("image", "dag", "plan-${{ inputs.environment }}"):
+    for name in ("image", "dag", "plan-${{ inputs.environment }}", "airflow-variable-${{ inputs.environment }}"):
         if name not in uploads:
             yield f"{name} is not kept"
 
@@ -162,7 +185,7 @@ def scripts_exist(workflows):
 
 
 RULES = [actions_are_pinned, permissions_are_least, there_are_no_keys, checkouts_leave_no_token, scripts_hold_no_expressions,
-         nothing_runs_for_ever, strangers_get_nothing, the_image_is_built_once, deployments_wait, what_was_shown_is_applied, scripts_exist]
+         nothing_runs_for_ever, strangers_get_nothing, the_image_is_built_once, builds_cannot_sign, deployments_wait, what_was_shown_is_applied, scripts_exist]
 
 
 def step(workflows, job, word, file="ci.yml"):
@@ -188,6 +211,10 @@ def breakages():
     yield strangers_get_nothing, lambda w: w["ci.yml"][True].update({"pull_request_target": None})
     yield the_image_is_built_once, lambda w: step(w, "test", "scripts/test unit").update(run="scripts/test image")
     yield the_image_is_built_once, lambda w: step(w, "apply", "scripts/deploy", "deploy.yml").update(run="scripts/deploy dev --planned --yes")
+    yield the_image_is_built_once, lambda w: step(w, "image", "scripts/image dbt").update(run="scripts/image")
+    yield the_image_is_built_once, lambda w: step(w, "image", "scripts/test image").update(env={"PROJECT": "warehouse"})
+    yield builds_cannot_sign, lambda w: w["ci.yml"]["jobs"]["image"]["permissions"].update({"attestations": "write"})
+    yield deployments_wait, lambda w: w["ci.yml"]["jobs"]["deploy-dev"]["needs"].remove("attest")
     yield deployments_wait, lambda w: w["deploy.yml"]["jobs"]["apply"].pop("environment")
     yield deployments_wait, lambda w: w["deploy.yml"]["jobs"]["apply"].pop("needs")
     yield deployments_wait, lambda w: w["ci.yml"]["jobs"]["deploy-live"]["needs"].remove("test")
@@ -196,6 +223,8 @@ def breakages():
     yield what_was_shown_is_applied, lambda w: step(w, "apply", "scripts/deploy", "deploy.yml").update(
         run='scripts/deploy "$ENVIRONMENT" --yes --archive target/image/image.tar')
     yield what_was_shown_is_applied, lambda w: step(w, "apply", "gh attestation", "deploy.yml").update(run="true")
+    yield what_was_shown_is_applied, lambda w: step(w, "apply", "git/ref/", "deploy.yml").update(run="true")
+    yield what_was_shown_is_applied, lambda w: step(w, "apply", "upload-artifact", "deploy.yml").update(uses="actions/checkout")
     yield what_was_shown_is_applied, lambda w: step(w, "image", "upload-artifact")["with"].update(name="other")
     yield scripts_exist, lambda w: step(w, "lint", "scripts/test").update(run="scripts/no-such lint")
 
@@ -218,11 +247,45 @@ class Rules(unittest.TestCase):
                 proven.add(rule)
         self.assertEqual(proven, set(RULES))
 
+    def test_only_the_newest_commit_is_deployed(self):
+        guard = step(load(), "apply", "git/ref/", "deploy.yml")["run"]
+        with tempfile.TemporaryDirectory() as directory:
+            # What GitHub answers when it is asked for main.
+            github = pathlib.Path(directory) / "gh"
+            github.write_text('#!/bin/sh\n[ "$*" = "api repos/acme/dbt/git/ref/heads/main --jq .object.sha" ] && echo "$NEWEST"\n')
+            github.chmod(0o755)
+            for newest, code in (("1111", 0), ("2222", 1), ("", 1)):
+                environment = {"PATH": f"{directory}:{os.environ['PATH']}", "NEWEST": newest, "GITHUB_SHA": "1111",
+                               "GITHUB_REPOSITORY": "acme/dbt", "GITHUB_REF": "refs/heads/main"}
+                result = subprocess.run(["bash", "-e", "-c", guard], env=environment, text=True, capture_output=True)
+                self.assertEqual(result.returncode, code, result)
+                self.assertEqual("main is at " + newest in result.stdout, code == 1, result)
+
+    def test_the_tests_have_the_python_that_airflow_2_wants(self):
+        first, last = map(int, re.search(r"install airflow2 (\d+) (\d+)", (ROOT / "tests/deploy/airflow/run").read_text()).groups())
+        version = step(load(), "test", "actions/setup-python@")["with"]["python-version"]
+        self.assertIn(version, [f"3.{minor}" for minor in range(first, last + 1)])
+
     def test_every_pin_says_its_version(self):
         lines = [line for path in WORKFLOWS.iterdir() for line in path.read_text().splitlines() if re.search(r"uses: [^.]", line)]
         self.assertGreater(len(lines), 10)
         for line in lines:
             self.assertRegex(line, r"@[0-9a-f]{40}  # v\d+\.\d+\.\d+$")
+
+
+class Boundary(unittest.TestCase):
+    def test_the_boundary_of_the_readme_holds_all_that_the_roles_may(self):
+        text = (ROOT / "README.md").read_text()
+        boundary = re.search(r"--policy-name dbt-boundary --policy-document '(.*?)'", text, re.S)[1]
+        bounded = set()
+        for statement in json.loads(boundary)["Statement"]:
+            bounded |= {statement["Action"]} if isinstance(statement["Action"], str) else set(statement["Action"])
+        given = set()
+        for path in (ROOT / "deploy/terraform").glob("iam_*.tf"):
+            for actions in re.findall(r"^ *actions *= (.*?\])$", path.read_text(), re.M | re.S):
+                given |= set(re.findall(r'"(\w+:\w+)"', actions))
+        # Who may take a role is said by the role's trust, which no boundary bounds.
+        self.assertEqual(given - {"sts:AssumeRole"}, bounded)
 
 
 class Linters(unittest.TestCase):

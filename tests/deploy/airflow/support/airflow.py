@@ -101,7 +101,7 @@ class Airflow:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=PATIENCE,
+            timeout=PATIENCE + 30 * len(ids),
         )
         chunks = done.stdout.split("\n=== ")[1:]
         assert [chunk.partition("\n")[0] for chunk in chunks] == ids, done.stdout

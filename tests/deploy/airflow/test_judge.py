@@ -1,0 +1,80 @@
+"""What ECS says of a stopped task, and what follows from it: the states that a local ECS does not make, too."""
+
+import pytest
+
+pytestmark = pytest.mark.every_airflow
+
+ENDED = "EssentialContainerExited"
+LOST_MACHINE = ["SpotInterruption", "TerminationNotice"]
+
+
+def task(stop_code, exit_code=None, stopped="the reason", **container):
+    if exit_code is not None:
+        container["exitCode"] = exit_code
+    # A task may have more containers than dbt's, whose codes say nothing.
+    containers = [{"name": "sidecar", "exitCode": 0}, {"name": "dbt", **container}]
+    return {"stopCode": stop_code, "stoppedReason": stopped, "containers": containers}
+
+
+@pytest.mark.parametrize("stop_code", [ENDED, *LOST_MACHINE, "UserInitiated", None])
+def test_success(dbt_ecs, stop_code):
+    assert dbt_ecs.judge(task(stop_code, 0), "dbt", None) == (0, False, "success")
+
+
+@pytest.mark.parametrize("stop_code", LOST_MACHINE)
+@pytest.mark.parametrize("exit_code", [None, 137, 143])
+def test_machine_is_taken_away(dbt_ecs, stop_code, exit_code):
+    code, retry, says = dbt_ecs.judge(task(stop_code, exit_code), "dbt", None)
+    assert (code, retry) == (exit_code, True)
+    assert says == f"AWS took the container away ({stop_code}): the reason"
+
+
+@pytest.mark.parametrize("stop_code", LOST_MACHINE)
+@pytest.mark.parametrize("exit_code", [1, 65, 74, 124, 130])
+def test_machine_is_taken_away_from_a_run_that_has_ended(dbt_ecs, stop_code, exit_code):
+    """Its code stands: a failed test fails on another machine as well."""
+    code, retry, says = dbt_ecs.judge(task(stop_code, exit_code), "dbt", None)
+    assert (code, retry) == (exit_code, False)
+    assert says.startswith(f"exit code {exit_code}: ")
+
+
+@pytest.mark.parametrize("exit_code", [137, 143])
+def test_killed_by_others(dbt_ecs, exit_code):
+    container = {"reason": "OutOfMemoryError: Container killed due to memory usage"}
+    code, retry, says = dbt_ecs.judge(task(ENDED, exit_code, **container), "dbt", None)
+    assert (code, retry) == (exit_code, False)
+    assert "the reason; OutOfMemoryError" in says
+
+
+def test_never_started(dbt_ecs):
+    code, retry, says = dbt_ecs.judge(task("TaskFailedToStart", stopped="CannotPullContainerError"), "dbt", None)
+    assert (code, retry) == (None, True)
+    assert says == "ECS could not start the container: CannotPullContainerError"
+
+
+def test_stopped_before_it_began(dbt_ecs):
+    """A person's decision, which is not undone by another try."""
+    code, retry, says = dbt_ecs.judge(task("UserInitiated", stopped="not today"), "dbt", None)
+    assert (code, retry) == (None, False)
+    assert says == "it was stopped before it began: not today"
+
+
+@pytest.mark.parametrize("stop_code", [ENDED, None])
+def test_lost(dbt_ecs, stop_code):
+    code, retry, says = dbt_ecs.judge(task(stop_code), "dbt", None)
+    assert (code, retry) == (None, True)
+    assert says == f"the container was lost ({stop_code or 'no stop code'}): the reason"
+
+
+def test_container_of_another_name(dbt_ecs):
+    """No code of its own is no success, whatever the others ended with."""
+    assert dbt_ecs.judge(task(ENDED, 0), "another", None)[:2] == (None, True)
+
+
+@pytest.mark.parametrize(("line", "retry"), [(None, True), ({"status": "error"}, True), ({"status": "failed"}, False)])
+def test_unreachable_aws(dbt_ecs, line, retry):
+    """69 is the runner's own where it reports an error of its own; a step that ends with it says something else."""
+    code, again, says = dbt_ecs.judge(task(ENDED, 69), "dbt", line)
+    assert (code, again) == (69, retry)
+    assert ("AWS could not be reached" in says) == retry
+    assert ("a step ended with this code of its own" in says) != retry
