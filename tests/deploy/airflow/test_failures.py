@@ -2,10 +2,7 @@
 
 import re
 
-import pytest
 
-
-@pytest.mark.every_airflow
 def test_failing_dbt_test(scheduler, project, slack):
     """A test of the real dbt fails: no retry, and its name is in the exception, in XCom and in Slack."""
     project.with_real_dbt()

@@ -2,8 +2,6 @@
 
 import pytest
 
-pytestmark = pytest.mark.every_airflow
-
 ENDED = "EssentialContainerExited"
 LOST_MACHINE = ["SpotInterruption", "TerminationNotice"]
 

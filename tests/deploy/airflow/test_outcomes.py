@@ -20,8 +20,6 @@ def denied(project):
     project.environment["AWS_ENDPOINT_URL_GLUE"] = network.deny("glue:GetConnection")
 
 
-pytestmark = pytest.mark.every_airflow
-
 # By the exit code: what breaks, and a word that only this fault says.
 FAULTS = {
     1: (script(("test", "exit", "1")), "steps: test (failed)"),

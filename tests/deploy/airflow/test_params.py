@@ -6,7 +6,6 @@ from airflow.exceptions import ParamValidationError
 HOSTILE = """orders+ "it's" $(touch pwned) `touch pwned`; touch pwned"""
 
 
-@pytest.mark.every_airflow
 def test_params_are_arguments(scheduler, project):
     """Blanks, quotes and what a shell would run arrive in dbt as one argument."""
     params = {

@@ -7,8 +7,6 @@ import shlex
 import pytest
 from support.settings import GOOD
 
-pytestmark = pytest.mark.every_airflow
-
 
 def message(dbt_ecs):
     task = dbt_ecs.build_dag(dbt_ecs.load_settings(json.dumps(GOOD))[0]).get_task("dbt")

@@ -1,9 +1,5 @@
 """Runs that end well, and what a person sees of them."""
 
-import pytest
-
-pytestmark = pytest.mark.every_airflow
-
 
 def test_success(scheduler, project, lab):
     """The six steps with the real dbt: docs in the bucket, log in the task's log, the closing line in XCom as a mapping."""

@@ -7,6 +7,8 @@ import pytest
 from support.aws import SERVICE_ROLE, TASK_ROLE, wait_for
 from support.services import Services
 
+pytestmark = pytest.mark.only_airflow3
+
 
 @pytest.fixture
 def services(scheduler):

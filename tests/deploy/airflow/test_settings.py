@@ -10,13 +10,11 @@ def without(key):
     return {name: value for name, value in GOOD.items() if name != key}
 
 
-@pytest.mark.every_airflow
 def test_two_projects_make_two_dags(scheduler):
     scheduler.set_variable({"shop_live": GOOD, "shop_dev": {**GOOD, "env": "dev"}})
     assert {dag["dag_id"] for dag in dags(scheduler)} == {"dbt_shop_live", "dbt_shop_dev"}
 
 
-@pytest.mark.every_airflow
 def test_missing_key_is_an_import_error(scheduler):
     scheduler.set_variable({"shop_live": without("cluster")})
     errors = import_errors(scheduler)
@@ -83,7 +81,6 @@ def test_all_faults_at_once(dbt_ecs):
     assert all(fault in str(error.value) for fault in ("a.cluster: missing", "b.env: missing", "b.more: unknown"))
 
 
-@pytest.mark.every_airflow
 @pytest.mark.parametrize(
     "schedule", ["@once", "@continuous", "@hourly", "@daily", "@weekly", "@monthly", "@quarterly", "@yearly", "0 4 * * 1-5", None]
 )

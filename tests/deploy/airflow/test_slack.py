@@ -50,7 +50,6 @@ def unreadable(**_):
     raise RuntimeError("no XCom here")
 
 
-@pytest.mark.every_airflow
 @pytest.mark.parametrize("pull", [lambda **_: None, unreadable])
 def test_failure_of_a_lost_worker(dbt_ecs, connect, pull):
     """The callback of a DAG is made in the DAG processor then: no exception in the context, no closing line, maybe no XCom at all."""
@@ -67,7 +66,6 @@ def test_failure_of_a_lost_worker(dbt_ecs, connect, pull):
     assert "the worker was lost; the container may go on: look in ECS" in post["text"]
 
 
-@pytest.mark.every_airflow
 def test_success_is_told_as_one(dbt_ecs, connect):
     webhook = Webhook()
     connect("slack_dbt", **webhook.connection())
