@@ -33,6 +33,7 @@ pub(crate) use installation::Installation;
 /// The program of the host: one, in the order in which its parts build on each other.
 const HOST: &str = concat!(
     include_str!("session/host/wire.py"),
+    include_str!("session/host/extractor.py"),
     include_str!("session/host/manifest.py"),
     include_str!("session/host/step.py"),
     include_str!("session/host/main.py"),

@@ -137,3 +137,25 @@ fn a_warning_that_is_an_error_is_one_in_a_later_step_too() {
     assert_eq!(ended[0], ended[1], "{}", twins[1].run);
     assert_eq!(ended[0].1[1].1, "failed", "{}", twins[0].run);
 }
+
+/// dbt's static parser has threads, which a fork does not have.
+#[test]
+fn a_step_that_parses_for_itself_after_the_host_has_parsed_comes_to_its_end() {
+    let twins = both(
+        || {
+            let project = Project::new(DUCKDB_PROFILE);
+            project.write("models/one.sql", "select 1 as id\n");
+            project.write("models/two.sql", "select * from {{ ref('one') }}\n");
+            project.write(
+                "dbt-entrypoint.yml",
+                "steps:\n  - {name: first, command: [run]}\n  - {name: second, command: [--log-level, info, run, --vars, '{a: 1}']}\n",
+            );
+            project
+        },
+        |runner| runner.args(["--credentials", "none"]),
+    );
+    for twin in &twins {
+        twin.run.assert_code(0).assert_nothing_left();
+    }
+    assert_same(&twins);
+}

@@ -97,7 +97,8 @@ def parse(script, arguments, memory, restored):
     loader.write_manifest_for_partial_parse = write_and_listen_no_more
     loader.read_manifest_for_partial_parse = read_and_listen
     try:
-        invoke(script, arguments)
+        with Extractor():
+            invoke(script, arguments)
     except BaseException:  # Parsed, or what dbt makes of it
         pass
     finally:
