@@ -243,7 +243,8 @@ impl Status {
                 return false;
             }
         }
-        true
+        // A child that could not leave the host's group says only its code.
+        self.said[0] == b'+'
     }
 
     /// What the step said of its end; one that said nothing was killed.
