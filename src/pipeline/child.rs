@@ -190,6 +190,7 @@ impl<'a> Running<'a> {
         let output = (Some(stdout.into()), Some(stderr.into()));
         (Self { path, process: Process::Forked { session, status }, group, ended: false }, output)
     }
+
     pub(super) fn path(&self) -> &Path {
         &self.path
     }

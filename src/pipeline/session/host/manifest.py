@@ -1,7 +1,7 @@
 """Owns the manifest: one parsing in the host, found in memory by the steps.
 
-All that is known of dbt's inside is here: methods of the manifest loader, where its events go, and what it counts for a summary. Where
-they are not as expected, each step parses for itself, as it does without a host.
+What is known of dbt's parsing is here: methods of the manifest loader, where its events go, and what it counts for a summary. Where they
+are not as expected, each step parses for itself, as it does without a host.
 """
 
 import importlib
