@@ -33,8 +33,10 @@ pub(crate) use installation::Installation;
 /// The program of the host: one, in the order in which its parts build on each other.
 const HOST: &str = concat!(
     include_str!("session/host/wire.py"),
-    include_str!("session/host/extractor.py"),
+    include_str!("session/host/invocation.py"),
+    include_str!("session/host/shortcuts.py"),
     include_str!("session/host/manifest.py"),
+    include_str!("session/host/parser.py"),
     include_str!("session/host/step.py"),
     include_str!("session/host/main.py"),
 );
@@ -114,7 +116,7 @@ impl Session {
         command.stdin(OwnedFd::from(theirs)).stdout(kept()).stderr(kept());
         isolate(&mut command);
         let host = tokio::process::Command::from(command).spawn()?;
-        let number = host.id().and_then(|id| i32::try_from(id).ok()).unwrap_or_default();
+        let number = host.id().and_then(|id| i32::try_from(id).ok()).ok_or_else(|| io::Error::other("it has no number"))?;
         // All of this fits into the socket, so nobody is waited for.
         write!(&ours, "{}\n{HOST}", HOST.len())?;
         (&ours).write_all(&channel::frame(&serde_json::to_vec(&Import { script: name, adapter })?))?;
@@ -195,7 +197,6 @@ impl Session {
         if timeout(LEAVE_TAKING, self.host.wait()).await.is_err() {
             self.kill();
         }
-        // Python's tracker of semaphores ends after it, and removes what it has left behind.
         let gone = async {
             let _ = self.host.wait().await;
             while self.group.is_alive() {
@@ -205,10 +206,9 @@ impl Session {
         let _ = timeout(AFTER_SIGKILL, gone).await;
     }
 
-    /// The host alone: what cleans up after it stays.
-    fn kill(&mut self) {
-        // One that is gone needs no signal.
-        let _ = self.host.start_kill();
+    /// The host and its child that parses, which may still be there when the host is not.
+    fn kill(&self) {
+        self.group.signal(Signal::SIGKILL);
     }
 
     /// Why the host did not answer as it should.

@@ -7,7 +7,9 @@ use crate::support::fake::Fake;
 use crate::support::faulty::{assert_process, assert_process_from_here_on, faulty, on_word, with_modules};
 use crate::support::installation::{becomes, calls, in_the_host};
 use crate::support::processes;
+use crate::support::project::{DUCKDB_PROFILE, Project};
 use crate::support::repo;
+use crate::support::twins::both;
 
 #[test]
 fn nonsense_instead_of_an_answer_ends_the_session_and_not_the_run() {
@@ -81,7 +83,7 @@ fn a_step_that_is_killed_together_with_the_host_was_killed() {
 }
 
 #[test]
-fn a_host_that_dies_while_it_parses_is_not_missed() {
+fn a_host_that_dies_while_dbt_warms_up_is_not_missed() {
     for (fault, why) in [("os.kill(os.getpid(), 9)", "its host ended (signal: 9"), ("os._exit(7)", "its host ended (exit status: 7)")] {
         let fake = Fake::new();
         let modules = [
@@ -92,8 +94,43 @@ fn a_host_that_dies_while_it_parses_is_not_missed() {
         let scene = with_modules(fake, &modules);
         let run = scene.runner().args(["--engine", "auto"]).run();
         assert_process_from_here_on(&scene, &run, why);
-        let parents: Vec<_> = scene.fake.calls().iter().map(|call| call["process"]["ppid"].clone()).collect();
-        assert!(parents[0] == parents[1] && parents[1] != parents[2] && parents[2] == parents[5], "{parents:?}");
+    }
+}
+
+/// The real dbt, and a child that parses and cannot hand over what it has parsed: each step parses for itself.
+#[test]
+fn a_parse_that_is_lost_is_made_by_each_step() {
+    for fault in [
+        "os.kill(os.getpid(), 9)",
+        "os._exit(0)",
+        "raise RuntimeError('no')",
+        "raise MemoryError",
+        "file.write(b'half of it'); file.flush(); os._exit(0)",
+    ] {
+        let twins = both(
+            || {
+                let project = Project::new(DUCKDB_PROFILE);
+                project.write("models/one.sql", "select 1 as id\n");
+                let patch = "import os, pickle, sys\n\
+                             usual = pickle.dump\n\
+                             def dump(content, file, *rest, **options):\n    \
+                                 if sys._getframe(1).f_code.co_filename == 'dbt-entrypoint':\n        \
+                                     open('python/lost', 'w').close()\n        \
+                                     FAULT\n    \
+                                 return usual(content, file, *rest, **options)\n\
+                             pickle.dump = dump\n";
+                project.write("python/sitecustomize.py", patch.replace("FAULT", fault));
+                project
+            },
+            |runner| runner.args(["--credentials", "none", "--steps", "run,test"]).env("PYTHONPATH", "python"),
+        );
+        twins[0].run.assert_code(0);
+        let lost = twins.each_ref().map(|twin| twin.project.path().join("python/lost").exists());
+        assert_eq!(lost, [false, true], "{}", twins[1].run);
+        assert!(!twins[1].run.err().contains("engine: process"), "{}", twins[1].run);
+        // But for a line about a parse that dbt finds, having written it itself.
+        let ended = twins.each_ref().map(|twin| (twin.run.code, twin.run.steps(), twin.run.step("run")["nodes"].clone()));
+        assert_eq!(ended[0], ended[1], "{}", twins[1].run);
     }
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 
 use crate::support::project::{PROJECT, Project, REDSHIFT_PROFILE};
 use crate::support::standin::Standin;
-use crate::support::twins::{Twin, assert_same, both, both_with};
+use crate::support::twins::{Twin, assert_same, both, both_with, log_differences};
 
 /// With one thread the order of the lines is dbt's own.
 const DUCKDB: &str = "shop:\n  target: dev\n  outputs:\n    dev:\n      type: duckdb\n      path: shop.duckdb\n      threads: 1\n";
@@ -63,7 +63,7 @@ fn assert_grumbles(twin: &Twin) {
     }
 }
 
-/// Each step is an invocation of its own in dbt's log.
+/// Each step is an invocation of its own in dbt's log, which has the same lines, but for what the README says.
 #[track_caller]
 fn assert_logged(twins: &[Twin; 2], steps: usize) {
     for twin in twins {
@@ -71,6 +71,14 @@ fn assert_logged(twins: &[Twin; 2], steps: usize) {
         let count = |words: &str| log.lines().filter(|line| line.contains(words)).count();
         assert_eq!((count("Running with dbt="), count("Command `")), (steps, steps), "{}\n{log}", twin.run);
     }
+    let [process, session] = log_differences(twins);
+    // What an adapter logs while it is imported, it logs where nobody listens yet.
+    let unheard: Vec<_> = process.iter().filter(|line| !line.contains("Redshift adapter: Setting redshift")).collect();
+    assert!(unheard.is_empty(), "dbt.log lacks {unheard:#?}");
+    // The step for which the project was parsed finds it parsed.
+    let found = ["Nothing changed skipping partial parsing", "no changes found skipping parsing", "Partial parsing enabled: files deleted"];
+    assert_eq!(session.len(), found.len(), "{session:#?}");
+    assert!(found.iter().all(|words| session.iter().any(|line| line.contains(words))), "{session:#?}");
 }
 
 #[test]

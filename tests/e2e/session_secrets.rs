@@ -67,9 +67,10 @@ fn neither_the_importing_process_nor_the_saved_parse_holds_a_secret() {
     let mut running = runner.spawn();
     running.until("the query in pg_stat_activity", |_| standin.active("pg_sleep") == 1);
     let host = processes::host(running.pid(), running.marker()).expect("a host");
-    // Python's tracker of semaphores is a child of the host, too.
-    let is_step = |pid: &i32| processes::parent(*pid) == Some(host) && !sentinel::holds(&processes::cmdline(*pid), b"resource_tracker");
-    let step = processes::with_marker(running.marker()).into_iter().find(is_step).expect("a step");
+    // No child that has parsed, and no interpreter that keeps track of locks.
+    let children = processes::with_marker(running.marker()).into_iter().filter(|pid| processes::parent(*pid) == Some(host));
+    let [step] = children.collect::<Vec<_>>()[..] else { panic!("not the step alone: {:?}", running.stderr()) };
+    assert_eq!(processes::with_marker(running.marker()).len(), 3, "the runner, the host, the step");
     for secret in [PASSWORD, token, SECRET_KEY] {
         assert!(!remembers(host, secret.as_bytes()), "the host's memory holds {secret}");
         assert!(!sentinel::holds(&processes::environ(host), secret.as_bytes()), "the host's environment holds {secret}");

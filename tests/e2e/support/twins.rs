@@ -125,6 +125,17 @@ pub fn assert_same(twins: &[Twin; 2]) {
     assert!(differences.is_empty(), "process and session differ:\n{}\n{}\n{}", differences.join("\n"), process.run, session.run);
 }
 
+/// What dbt's own log has with the process engine alone, and what with the session alone.
+pub fn log_differences([process, session]: &[Twin; 2]) -> [Vec<String>; 2] {
+    let (process, session) = (process.dbt_log(), session.dbt_log());
+    let only = |here: &[String], there: &[String]| {
+        let mut others = there.to_vec();
+        let mut has_none = |line: &&String| others.iter().position(|other| other == *line).map(|place| others.swap_remove(place)).is_none();
+        here.iter().filter(&mut has_none).cloned().collect()
+    };
+    [only(&process, &session), only(&session, &process)]
+}
+
 impl Twin {
     /// What was published and what lies in the target directory, by its place.
     fn files(&self) -> BTreeMap<String, String> {
@@ -145,6 +156,19 @@ impl Twin {
     pub fn ledger(&self, name: &str) -> Vec<(String, String)> {
         let files = self.files().into_iter().filter(|(path, _)| path.starts_with("published/runs/") && path.ends_with(name));
         files.collect()
+    }
+
+    /// The lines of dbt's own log, without what differs from run to run: times, places, ids, and which thread got which connection.
+    fn dbt_log(&self) -> Vec<String> {
+        let chance = ["running dbt with arguments", "Set downloads directory", "onnection"];
+        let is_id = |word: &str| word.len() >= 6 && word.chars().all(|letter| letter.is_ascii_hexdigit() || letter == '-');
+        let is_number = |word: &str| word.chars().all(|letter| letter.is_ascii_digit() || ".:-".contains(letter));
+        let without = |line: &String| {
+            let words = line.split(|letter: char| !letter.is_alphanumeric() && !"-.:".contains(letter));
+            words.filter(|word| !is_id(word) && !is_number(word)).collect::<Vec<_>>().join(" ")
+        };
+        let lines = self.lines(&self.project.read("logs/dbt.log"));
+        lines.iter().map(without).filter(|line| !line.is_empty() && !chance.iter().any(|words| line.contains(words))).collect()
     }
 
     fn placeless(&self, text: &str) -> String {

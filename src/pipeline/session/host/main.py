@@ -43,7 +43,7 @@ def main():
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 0)
     capture, memory = Capture(), Memory()
-    # Garbage is rare while modules and a project are loaded, and looking for it costs a tenth of the time.
+    # Garbage is rare while modules are loaded, and looking for it costs a tenth of the time.
     gc.disable()
     installation = json.loads(receive(control)[0])
     script = installation["script"]
@@ -56,6 +56,7 @@ def main():
     send(control, ready=versions)
     # For parsing, without secrets.
     environment = unpack(receive(control)[0] or b"")
+    is_warm = False
     while True:
         request, descriptors = receive(control)
         if request is None:
@@ -63,19 +64,24 @@ def main():
         step = json.loads(request)
         arguments = step["arguments"]
         shares = takes_manifest(arguments)
+        # What is there now is never garbage, and looking through it would cost time here, and copy its pages in a child.
+        gc.freeze()
+        if not is_warm:
+            # Each step says it itself.
+            capture.begin()
+            enter(environment)
+            warm_up(script, arguments)
+            capture.end()
+            is_warm = True
         if shares and memory.key != parsing_key(arguments):
             capture.begin()
             enter(environment)
-            # Parsing leaves as much garbage as it keeps, and every child would carry it along. What was imported is left out of the search.
-            gc.freeze()
-            gc.enable()
-            parse(script, arguments, memory, step["restored"])
-            gc.disable()
-            gc.collect()
+            parse(script, arguments, memory, step["restored"], [control.fileno(), *descriptors])
             memory.output = capture.end()
+            rehearse(memory)
         if VOID_A_MANIFEST.intersection(arguments):
             memory.key = None
-        # What is there now is never garbage in a child, and looking through it would copy its pages.
+        gc.collect()
         gc.freeze()
         flush()
         try:
@@ -88,8 +94,7 @@ def main():
             run_step(script, arguments, descriptors, null, imported, memory if shares else None)
         for descriptor in descriptors:
             os.close(descriptor)
-        if shares:
-            memory.events, memory.output, memory.deprecations = [], [b"", b""], {}
+        memory.is_said = memory.is_said or shares
         send(control, started=child)
         _, status = os.waitpid(child, 0)
         if os.WIFSIGNALED(status):
@@ -103,30 +108,18 @@ def import_dbt(adapter):
     version = importlib.import_module("dbt.version").__version__
     if tuple(int(part) for part in version.split(".")[:2]) < OLDEST:
         raise RuntimeError(f"dbt-core {version} is older than {OLDEST[0]}.{OLDEST[1]}")
+    nameless_locks()
     importlib.import_module("dbt.cli.main")
     for name in IMPORTED_LATE:
         try_import(name)
+    take_shortcuts()
     for name in NO_FILES:
         # Each time somebody asks for the stack, Python would look through all modules for the one that these are from, and find none.
         getattr(try_import("inspect"), "modulesbyfile", {})[name] = ""
+    # One that is not installed, a step says in dbt's own words.
     if adapter and try_import(f"dbt.adapters.{adapter}"):
         return {"dbt": version, "adapter": getattr(try_import(f"dbt.adapters.{adapter}.__version__"), "version", None)}
     return {"dbt": version, "adapter": None}
-
-
-def try_import(name):
-    """What is missing is in another place in this version; or an adapter that is not installed, which a step says in dbt's own words."""
-    try:
-        return importlib.import_module(name)
-    except ImportError:
-        return None
-
-
-def temporary_file():
-    try:
-        return os.memfd_create("dbt-entrypoint")
-    except (AttributeError, OSError):
-        return os.dup(importlib.import_module("tempfile").TemporaryFile().fileno())
 
 
 def words(error):

@@ -1,11 +1,12 @@
-"""Owns the manifest: one parsing in the host, found in memory by the steps.
+"""Owns the manifest on its way from the one parsing to the steps: packed by a child that has parsed, unpacked by each step.
 
-What is known of dbt's parsing is here: methods of the manifest loader, where its events go, and what it counts for a summary. Where they
-are not as expected, each step parses for itself, as it does without a host.
+Packed, since a step copies what it touches of the host's memory: a manifest there would be there twice.
 """
 
+import dataclasses
 import importlib
 import os
+import pickle
 
 TAKE_A_MANIFEST = {"build", "clone", "compile", "docs generate", "list", "ls", "run", "run-operation", "seed", "show", "snapshot",
                    "source freshness", "test"}
@@ -15,21 +16,51 @@ LOUD = {"--debug", "-d", "--log-level", "--log-level-file", "--send-anonymous-us
 VOID_A_MANIFEST = {"clean", "deps"}
 # What of a command line decides how a project is parsed. All other differences dbt finds by itself.
 DECIDE_PARSING = ("--vars", "--target", "-t", "--profile", "--profiles-dir", "--project-dir", "--target-path")
-PATCHED = ("get_full_manifest", "write_manifest_for_partial_parse", "read_manifest_for_partial_parse")
-
-
-class Parsed(BaseException):
-    """Ends dbt's invocation in the host as soon as there is a manifest."""
 
 
 class Memory:
-    """The manifest of the last parsing, and what parsing had to say."""
+    """What the last parsing has left."""
 
     def __init__(self):
+        self.packed, self.sample = temporary_file(), temporary_file()
         self.forget()
 
     def forget(self):
-        self.manifest, self.key, self.events, self.output, self.deprecations = None, None, [], [b"", b""], {}
+        self.key, self.is_there, self.is_said, self.output = None, False, False, [b"", b""]
+        for file in (self.packed, self.sample):
+            os.ftruncate(file, 0)
+            os.lseek(file, 0, os.SEEK_SET)
+
+    def pack(self, manifest, said):
+        """`said`: what parsing had to say. Leaves out what dbt leaves out of its own file, and what each step makes anew."""
+        kept = {field.name: getattr(manifest, field.name) for field in dataclasses.fields(manifest) if "serialize" not in field.metadata}
+        kept.pop("flat_graph", None)
+        # One of a kind is enough for a rehearsal.
+        few = {name: one_of_a_kind(value) if isinstance(value, dict) else value for name, value in kept.items()}
+        for file, content in ((self.sample, (few, None)), (self.packed, (kept, said))):
+            with open(file, "wb", closefd=False) as stream:
+                pickle.dump(content, stream, pickle.HIGHEST_PROTOCOL)
+
+    @staticmethod
+    def unpack(file):
+        """A manifest and what was said of it."""
+        with open(file, "rb", closefd=False) as stream:
+            stream.seek(0)
+            kept, said = pickle.load(stream)
+        return importlib.import_module("dbt.contracts.graph.manifest").Manifest(**kept), said
+
+
+@dataclasses.dataclass
+class Said:
+    """What parsing had to say: events, how often each deprecation was met, and where in the captured streams it began."""
+
+    events: list
+    deprecations: dict
+    begun: list
+
+
+def one_of_a_kind(entries):
+    return dict({type(value): (name, value) for name, value in entries.items()}.values())
 
 
 def takes_manifest(arguments):
@@ -49,121 +80,45 @@ def parsing_key(arguments):
     return sorted(key)
 
 
-def parse(script, arguments, memory, restored):
-    """Lets dbt begin the step, and stops it as soon as it has a manifest. Any failure is told by the step itself, which parses again."""
-    memory.forget()
-    # What was said of an earlier parsing is said again, or is an error again.
-    forget_deprecations()
-    memory.key = parsing_key(arguments)
-    try:
-        loader = importlib.import_module("dbt.parser.manifest").ManifestLoader
-        whole, write, read = (loader.__dict__[name] for name in PATCHED)
-    except (ImportError, AttributeError, KeyError):
-        return
-    events, before = [], {}
-
-    def whole_and_no_more(cls, config, **options):
-        if get_flags().PARTIAL_PARSE:
-            memory.manifest = whole.__func__(cls, config, **options)
-        raise Parsed
-
-    def write_and_listen_no_more(self):
-        write(self)
-        # What dbt says from here on it says each time, and so will the steps.
-        memory.events = list(events)
-        memory.deprecations = {name: count - before.get(name, 0) for name, count in deprecations().items()}
-
-    def read_and_listen(self):
-        # What dbt says before it reads, the steps say themselves.
-        listen(events.append)
-        before.update(deprecations())
-        flags = get_flags()
-        own = os.path.join(self.root_project.project_target_path, "partial_parse.msgpack")
-        if not restored or os.path.exists(own) or getattr(flags, "PARTIAL_PARSE_FILE_PATH", None):
-            return read(self)
-        # Not under dbt's own name: who reads it there would take it for a parse of these files, in this place.
-        object.__setattr__(flags, "PARTIAL_PARSE_FILE_PATH", restored)
-        manifest = read(self)
-        if manifest is not None:
-            settle(manifest, self.all_projects)
-        return manifest
-
-    # Nothing is logged twice and nobody is told of a run that is none.
-    quiet = {"LOG_LEVEL": "none", "LOG_LEVEL_FILE": "none", "SEND_ANONYMOUS_USAGE_STATS": "false"}
-    names = {f"{prefix}{name}": value for name, value in quiet.items() for prefix in ("DBT_", "DBT_ENGINE_")}
-    kept = {name: os.environ.get(name) for name in names}
-    os.environ.update(names)
-    loader.get_full_manifest = classmethod(whole_and_no_more)
-    loader.write_manifest_for_partial_parse = write_and_listen_no_more
-    loader.read_manifest_for_partial_parse = read_and_listen
-    try:
-        with Extractor():
-            invoke(script, arguments)
-    except BaseException:  # Parsed, or what dbt makes of it
-        pass
-    finally:
-        for name, method in zip(PATCHED, (whole, write, read)):
-            setattr(loader, name, method)
-        for name, value in kept.items():
-            os.environ.pop(name, None) if value is None else os.environ.__setitem__(name, value)
-
-
-def settle(manifest, projects):
-    """A manifest from another container: its projects lay elsewhere, and that a file was modified at the same time proves nothing.
-
-    For files with the same content the present times are put in, so that dbt need not parse their YAML again; for others none, so that
-    it does.
-    """
-    files = importlib.import_module("dbt.contracts.files")
-    for file in manifest.files.values():
-        path = file.path
-        # A package that is gone is for dbt to find.
-        if isinstance(path, files.FilePath) and file.project_name in projects:
-            path.project_root = projects[file.project_name].project_root
-            path.modification_time = 0.0
-            if file.parse_file_type == files.ParseFileType.Schema and os.path.isfile(path.full_path):
-                with open(path.full_path, encoding="utf-8") as content:
-                    if files.FileHash.from_contents(content.read().strip()) == file.checksum:
-                        path.modification_time = os.path.getmtime(path.full_path)
-    for node in manifest.nodes.values():
-        # Seeds alone have one.
-        if getattr(node, "root_path", None) and node.package_name in projects:
-            node.root_path = projects[node.package_name].project_root
-
-
 def hand_over(memory):
     """Lets the manifest loader of this process find the manifest in memory; whether it still holds is for dbt to say."""
+    try:
+        manifest, said = memory.unpack(memory.packed)
+    except Exception:
+        # Whatever has become of it, this step can parse for itself.
+        return
     loader = importlib.import_module("dbt.parser.manifest").ManifestLoader
     read = loader.read_manifest_for_partial_parse
 
     def from_memory(self):
         if not get_flags().PARTIAL_PARSE:
             return read(self)
-        repeat(memory)
-        valid = self.is_partial_parsable(memory.manifest)
+        if not memory.is_said:
+            repeat(memory.output, said)
+        valid = self.is_partial_parsable(manifest)
         if valid[0]:
-            memory.manifest.metadata.generated_at = self.manifest.metadata.generated_at
-            memory.manifest.metadata.invocation_id = self.manifest.metadata.invocation_id
-            return memory.manifest
+            manifest.metadata.generated_at = self.manifest.metadata.generated_at
+            manifest.metadata.invocation_id = self.manifest.metadata.invocation_id
+            return manifest
         return None
 
     loader.read_manifest_for_partial_parse = from_memory
 
 
-def repeat(memory):
+def repeat(output, said):
     """Says what parsing had to say, as this step would have said it."""
     flush()
-    for number, output in enumerate(memory.output, 1):
-        write_all(number, output)
+    for number, (content, begun) in enumerate(zip(output, said.begun), 1):
+        write_all(number, content[begun:])
     manager = event_manager()
-    for event in memory.events:
+    for event in said.events:
         event.info.pid = os.getpid()
         event.info.ts.GetCurrentTime()
         event.info.invocation_id = importlib.import_module("dbt_common.invocation").get_invocation_id()
         for logger in manager.loggers:
             if logger.filter(event):
                 logger.write_line(event)
-    for name, count in memory.deprecations.items():
+    for name, count in said.deprecations.items():
         deprecations()[name] += count
 
 
@@ -173,10 +128,6 @@ def get_flags():
 
 def event_manager():
     return importlib.import_module("dbt_common.events.event_manager_client").get_event_manager()
-
-
-def listen(callback):
-    event_manager().callbacks.append(callback)
 
 
 def deprecations():

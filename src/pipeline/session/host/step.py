@@ -1,10 +1,8 @@
 """Owns a step: a child of the host, from its fork to its end. Only here is there ever a secret."""
 
 import gc
-import importlib
 import os
 import signal
-import sys
 import traceback
 
 
@@ -28,9 +26,12 @@ def run_step(script, arguments, descriptors, null, imported, memory):
         enter(environment)
         for number, output in enumerate(imported, 1):
             write_all(number, output)
+        forget_warnings()
         forget_deprecations()
-        if memory is not None and memory.manifest is not None:
+        if memory is not None and memory.is_there:
             hand_over(memory)
+            # What is there now is never garbage either.
+            gc.freeze()
         gc.enable()
         code = exit_code(invoke, script, arguments)
     except KeyboardInterrupt:
@@ -44,44 +45,3 @@ def run_step(script, arguments, descriptors, null, imported, memory):
         # Should the host be gone, nobody else can tell.
         os.write(status, bytes([code]))
         os._exit(code)
-
-
-def invoke(script, arguments):
-    """What the script `dbt` does."""
-    sys.argv = [script, *arguments]
-    sys.exit(importlib.import_module("dbt.cli.main").cli())
-
-
-def exit_code(function, *arguments):
-    """Runs to the end; gives back what the process should exit with."""
-    code = 0
-    try:
-        function(*arguments)
-    except SystemExit as end:
-        if isinstance(end.code, int):
-            code = end.code & 0xFF
-        elif end.code is not None:
-            print(end.code, file=sys.stderr)
-            code = 1
-    except KeyboardInterrupt:
-        raise
-    except BaseException:
-        traceback.print_exc()
-        code = 1
-    wind_up()
-    return code
-
-
-def wind_up():
-    """What an interpreter does at its end, but the clearing away of memory that is gone anyway."""
-    importlib.import_module("threading")._shutdown()
-    importlib.import_module("atexit")._run_exitfuncs()
-    flush()
-
-
-def enter(environment):
-    """Makes a directory and variables those of this process."""
-    directory, variables = environment
-    os.environ.clear()
-    os.environb.update(variables)
-    os.chdir(directory)

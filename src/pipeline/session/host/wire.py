@@ -1,5 +1,6 @@
 """Owns what passes between the host and the runner, and between the host and its own streams."""
 
+import importlib
 import json
 import os
 import socket
@@ -65,3 +66,10 @@ def flush():
             stream.flush()
         except (OSError, ValueError, AttributeError):
             pass
+
+
+def temporary_file():
+    try:
+        return os.memfd_create("dbt-entrypoint")
+    except (AttributeError, OSError):
+        return os.dup(importlib.import_module("tempfile").TemporaryFile().fileno())

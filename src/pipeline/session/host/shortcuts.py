@@ -1,0 +1,107 @@
+"""Owns what dbt does in a roundabout way, and is done here with the same result and less work.
+
+Each is taken only where dbt and Python are as they are expected to be. Nothing here changes what anybody can see.
+"""
+
+import errno
+import importlib
+import json
+import logging.handlers
+import multiprocessing
+import os
+import stat
+
+
+def take_shortcuts():
+    """After dbt is imported, and before anybody asks it for anything."""
+    system, logger = try_import("dbt_common.clients.system"), try_import("dbt_common.events.logger")
+    if getattr(system, "json", None) is json:
+        system.json = Json()
+    if getattr(logger, "RotatingFileHandler", None) is logging.handlers.RotatingFileHandler and LogFile.write is not None:
+        logger.RotatingFileHandler = LogFile
+
+
+def nameless_locks():
+    """Before dbt is imported, since its classes take their locks from here.
+
+    Only threads share them. But as they are made, they could be handed to processes that have still to be started: each lock has a
+    name in the file system, and Python starts one more interpreter that removes the names should their owner be killed.
+    """
+    place = try_import("dbt.mp_context")
+    if hasattr(place, "_MP_CONTEXT") and "fork" in multiprocessing.get_all_start_methods():
+        place._MP_CONTEXT = multiprocessing.get_context("fork")
+
+
+def parse_macros_once():
+    """For a process that parses the project: Jinja parses each macro twice, to find its name and to find whom it calls."""
+    environment = getattr(try_import("dbt_common.clients.jinja"), "MacroFuzzEnvironment", None)
+    if environment is None:
+        return
+    usual, kept = environment.parse, {}
+
+    def parse(self, source, *place, **options):
+        if place or options:
+            return usual(self, source, *place, **options)
+        # Given away, so that it goes when nobody needs it any more. Both only look at it.
+        tree = kept.pop((type(self), source), None)
+        if tree is None:
+            tree = kept[type(self), source] = usual(self, source)
+        return tree
+
+    environment.parse = parse
+
+
+class Json:
+    """The module `json`, with a `dump` that encodes as `dumps` does, in C: the text is the same."""
+
+    def __getattr__(self, name):
+        return getattr(json, name)
+
+    @staticmethod
+    def dump(data, file, **options):
+        file.write(json.dumps(data, **options))
+
+
+class LogFile(logging.handlers.RotatingFileHandler):
+    """The same file, line by line at once, without looking at its path before each line.
+
+    A thread that gives up the interpreter while it holds the log waits long to get it back, and so does everybody who has something to
+    log. So the interpreter is kept for these calls, which for a regular file are short.
+    """
+
+    try:
+        ctypes = importlib.import_module("ctypes")
+        library = ctypes.PyDLL(None, use_errno=True)
+        write, seek = library.write, library.lseek
+        write.argtypes, write.restype = (ctypes.c_int, ctypes.c_char_p, ctypes.c_size_t), ctypes.c_ssize_t
+        seek.argtypes, seek.restype = (ctypes.c_int, ctypes.c_long, ctypes.c_int), ctypes.c_long
+    except (ImportError, OSError, AttributeError):
+        write = None
+
+    looked_at = None
+
+    def emit(self, record):
+        if self.stream is None or not self.is_regular():
+            super().emit(record)
+            return
+        try:
+            line = self.format(record) + self.terminator
+            if self.maxBytes > 0 and self.seek(self.stream.fileno(), 0, os.SEEK_END) + len(line) >= self.maxBytes:
+                self.doRollover()
+            self.put(line.encode(self.encoding, self.errors or "strict"))
+        except Exception:
+            self.handleError(record)
+
+    def is_regular(self):
+        """Looked up once for each stream; a rollover opens another one."""
+        if self.looked_at is not self.stream:
+            self.looked_at, self.regular = self.stream, stat.S_ISREG(os.fstat(self.stream.fileno()).st_mode)
+        return self.regular
+
+    def put(self, content):
+        while content:
+            count = self.write(self.stream.fileno(), content, len(content))
+            if count >= 0:
+                content = content[count:]
+            elif self.ctypes.get_errno() != errno.EINTR:
+                raise OSError(self.ctypes.get_errno(), os.strerror(self.ctypes.get_errno()))
