@@ -14,10 +14,6 @@ WORKDIR /build
 # flags would reach build scripts and procedural macros, which cannot be linked statically. Relocations have a short form, a
 # thirtieth of the usual size.
 ENV RUSTFLAGS="-C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs"
-# The dependencies are made small, which also halves the time that they take here: nearly all of them wait for the network. Those
-# that look at every byte of dbt's output are made fast.
-RUN mkdir .cargo \
- && printf '[profile.release.package.%s]\nopt-level = %s\n' '"*"' '"s"' aho-corasick 3 memchr 3 > .cargo/config.toml
 SHELL ["/bin/bash", "-o", "pipefail", "-c"]
 # The dependencies take minutes and change seldom: a layer of their own, built from the manifests alone.
 COPY Cargo.toml Cargo.lock ./

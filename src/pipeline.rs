@@ -18,6 +18,7 @@ mod child;
 mod engine;
 mod group;
 mod output;
+mod own_pages;
 mod program;
 mod saved_parse;
 mod session;
@@ -60,6 +61,7 @@ pub(crate) async fn run(
     mut ended: impl FnMut(usize, &Step),
 ) -> (Vec<Outcome>, Option<Stop>) {
     let mut outcomes: Vec<Outcome> = Vec::with_capacity(steps.len());
+    own_pages::give_back();
     for (index, step) in steps.iter().enumerate() {
         if let Some(stop) = already_stopped(shutdown).await {
             return (outcomes, Some(stop));

@@ -35,6 +35,7 @@ const HOST: &str = concat!(
     include_str!("session/host/wire.py"),
     include_str!("session/host/invocation.py"),
     include_str!("session/host/shortcuts.py"),
+    include_str!("session/host/pages.py"),
     include_str!("session/host/manifest.py"),
     include_str!("session/host/parser.py"),
     include_str!("session/host/step.py"),

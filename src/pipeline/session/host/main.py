@@ -72,6 +72,7 @@ def main():
             enter(environment)
             warm_up(script, arguments)
             capture.end()
+            give_back_code()
             is_warm = True
         if shares and memory.key != parsing_key(arguments):
             capture.begin()
@@ -79,6 +80,7 @@ def main():
             parse(script, arguments, memory, step["restored"], [control.fileno(), *descriptors])
             memory.output = capture.end()
             rehearse(memory)
+            give_back_code()
         if VOID_A_MANIFEST.intersection(arguments):
             memory.key = None
         gc.collect()
