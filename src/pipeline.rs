@@ -61,11 +61,11 @@ pub(crate) async fn run(
     mut ended: impl FnMut(usize, &Step),
 ) -> (Vec<Outcome>, Option<Stop>) {
     let mut outcomes: Vec<Outcome> = Vec::with_capacity(steps.len());
-    own_pages::give_back();
     for (index, step) in steps.iter().enumerate() {
         if let Some(stop) = already_stopped(shutdown).await {
             return (outcomes, Some(stop));
         }
+        own_pages::give_back();
         let outcome = match &stage.packages_installed {
             Some(reason) if is_plain_deps(step) => {
                 tracing::info!("step {}: nothing to do, {reason}", step.name);

@@ -209,7 +209,10 @@ impl Session {
 
     /// The host and its child that parses, which may still be there when the host is not.
     fn kill(&self) {
-        self.group.signal(Signal::SIGKILL);
+        // Once they are gone, the number may be anybody's.
+        if self.group.is_alive() {
+            self.group.signal(Signal::SIGKILL);
+        }
     }
 
     /// Why the host did not answer as it should.

@@ -159,3 +159,44 @@ fn a_step_that_parses_for_itself_after_the_host_has_parsed_comes_to_its_end() {
     }
     assert_same(&twins);
 }
+
+/// The host lets dbt begin before the first step, and has parsed for the later ones, with another environment than a step has.
+#[test]
+fn what_dbt_notes_of_the_environment_is_that_of_the_step() {
+    let token = "git-token-0123456789";
+    let twins = both(
+        || project("  - debug\n  - run\n  - test\n"),
+        |runner| {
+            runner.env("DBT_ENV_SECRET_GIT_TOKEN", token).env("DBT_ENV_CUSTOM_ENV_LINK", format!("https://user:{token}@git.example.com"))
+        },
+    );
+    // In the artifacts it is a leak, with either engine.
+    twins[0].run.assert_code(74);
+    assert!(twins[1].project.read("target/run_results.json").contains(token), "{}", twins[1].run);
+    assert_same(&twins);
+}
+
+#[test]
+fn a_log_is_where_the_step_wants_it_and_nowhere_else() {
+    let twins = both(|| project("  - {name: run, command: [run, --log-path, elsewhere]}\n"), |runner| runner);
+    twins[0].run.assert_code(0);
+    for twin in &twins {
+        let exists = |name: &str| twin.project.path().join(name).exists();
+        assert_eq!((exists("elsewhere/dbt.log"), exists("logs"), exists("dbt.log")), (true, false, false), "{}", twin.run);
+    }
+    assert_same(&twins);
+}
+
+#[test]
+fn a_plugin_says_in_each_step_what_it_says_when_it_is_imported() {
+    let make = || {
+        let project = project("  - debug\n  - run\n  - test\n");
+        project
+            .write("python/dbt_noisy.py", "import warnings\nprint('a word of a plugin')\nwarnings.warn('an old plugin', FutureWarning)\n");
+        project
+    };
+    let twins = both(make, |runner| runner.env("PYTHONPATH", "python"));
+    twins[0].run.assert_code(0);
+    assert!(twins[0].run.out().contains("a word of a plugin"), "{}", twins[0].run);
+    assert_same(&twins);
+}

@@ -136,6 +136,37 @@ class Logs(unittest.TestCase):
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         self.assertEqual([handler.failures for handler in handlers], [[OSError], [OSError]])
+        for handler in handlers:
+            self.say(handler, "there is room again")
+        usual, ours = self.contents()
+        self.assertEqual(usual, ours)
+
+    def test_what_there_was_no_room_for_is_written_at_the_end(self) -> None:
+        handlers = self.handlers()
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+        try:
+            for handler in handlers:
+                self.say(handler, "long" * 100)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        for handler in handlers:
+            handler.close()
+        usual, ours = self.contents()
+        self.assertEqual(usual, ours)
+
+    def test_a_stream_that_somebody_has_closed_is_an_error_of_that_line(self) -> None:
+        for handler in self.handlers():
+            handler.stream.close()
+            self.say(handler, "line")
+            self.assertEqual(handler.failures, [ValueError])
+            handler.stream = None
+
+    def test_a_line_that_is_longer_than_the_file_may_be(self) -> None:
+        handlers = self.handlers(maxBytes=10, backupCount=3)
+        for handler in handlers:
+            for text in ("first line of all", "second line", "x"):
+                self.say(handler, text)
         usual, ours = self.contents()
         self.assertEqual(usual, ours)
 
@@ -187,6 +218,9 @@ class Texts(unittest.TestCase):
         self.assertEqual((ours.loads("[1]"), ours.JSONDecodeError), ([1], json.JSONDecodeError))
 
 
+MACRO, OTHER = "{% macro a() %}{% endmacro %}", "\n{%- test b() %}{% endtest %}"
+
+
 class Parses(unittest.TestCase):
     def setUp(self) -> None:
         self.parsed: list = []
@@ -195,7 +229,7 @@ class Parses(unittest.TestCase):
         class MacroFuzzEnvironment:
             def parse(self, source: str, name: str | None = None) -> object:
                 test.parsed.append((source, name))
-                if source == "wrong":
+                if "wrong" in source:
                     raise ValueError(source)
                 return object()
 
@@ -207,22 +241,25 @@ class Parses(unittest.TestCase):
 
     def test_a_second_look_needs_no_second_parse(self) -> None:
         one, other = self.usual(), self.usual()
-        self.assertIs(one.parse("a"), other.parse("a"))
-        self.assertIsNot(one.parse("a"), one.parse("b"))
-        self.assertEqual(self.parsed, [("a", None), ("a", None), ("b", None)])
+        self.assertIs(one.parse(MACRO), other.parse(MACRO))
+        self.assertIsNot(one.parse(MACRO), one.parse(OTHER))
+        self.assertEqual(self.parsed, [(MACRO, None), (MACRO, None), (OTHER, None)])
 
     def test_another_kind_of_environment_and_a_named_source_are_parsed_anew(self) -> None:
         class Native(self.usual):
             pass
 
-        self.assertIsNot(self.usual().parse("a"), Native().parse("a"))
-        self.usual().parse("a", name="file")
-        self.assertEqual(self.parsed, [("a", None), ("a", None), ("a", "file")])
+        self.assertIsNot(self.usual().parse(MACRO), Native().parse(MACRO))
+        self.usual().parse(MACRO, name="file")
+        self.assertEqual(self.parsed, [(MACRO, None), (MACRO, None), (MACRO, "file")])
+
+    def test_what_is_no_macro_is_not_kept(self) -> None:
+        self.assertIsNot(self.usual().parse("{{ doc('a') }}"), self.usual().parse("{{ doc('a') }}"))
 
     def test_what_is_wrong_is_wrong_each_time(self) -> None:
         for _ in range(2):
             with self.assertRaises(ValueError):
-                self.usual().parse("wrong")
+                self.usual().parse("{% macro wrong( %}")
 
 
 class Places(unittest.TestCase):

@@ -52,6 +52,7 @@ def forget_warnings():
     """What Python has said once in the process that this one was forked from, it says again."""
     with warnings.catch_warnings():
         pass
+    warnings.onceregistry.clear()
 
 
 def try_import(name):

@@ -66,13 +66,13 @@ def main():
         shares = takes_manifest(arguments)
         # What is there now is never garbage, and looking through it would cost time here, and copy its pages in a child.
         gc.freeze()
-        if not is_warm:
+        # An adapter that only dbt can tell would be imported on the way, where nobody hears what it says.
+        if not is_warm and installation["adapter"]:
             # Each step says it itself.
             capture.begin()
             enter(environment)
             warm_up(script, arguments)
             capture.end()
-            give_back_code()
             is_warm = True
         if shares and memory.key != parsing_key(arguments):
             capture.begin()
@@ -80,7 +80,7 @@ def main():
             parse(script, arguments, memory, step["restored"], [control.fileno(), *descriptors])
             memory.output = capture.end()
             rehearse(memory)
-            give_back_code()
+            give_back()
         if VOID_A_MANIFEST.intersection(arguments):
             memory.key = None
         gc.collect()

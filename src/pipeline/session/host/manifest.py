@@ -3,6 +3,7 @@
 Packed, since a step copies what it touches of the host's memory: a manifest there would be there twice.
 """
 
+import contextlib
 import dataclasses
 import importlib
 import os
@@ -33,6 +34,11 @@ class Memory:
 
     def pack(self, manifest, said):
         """`said`: what parsing had to say. Leaves out what dbt leaves out of its own file, and what each step makes anew."""
+        manifest.source_patches = {}
+        for file in manifest.files.values():
+            for name in ("contents", "pp_dict", "pp_test_index"):
+                if hasattr(file, name):
+                    setattr(file, name, None)
         kept = {field.name: getattr(manifest, field.name) for field in dataclasses.fields(manifest) if "serialize" not in field.metadata}
         kept.pop("flat_graph", None)
         # One of a kind is enough for a rehearsal.
@@ -52,11 +58,21 @@ class Memory:
 
 @dataclasses.dataclass
 class Said:
-    """What parsing had to say: events, how often each deprecation was met, and where in the captured streams it began."""
+    """What parsing had to say: events, as `frozen`; how often each deprecation was met; where in the captured streams it began."""
 
     events: list
     deprecations: dict
     begun: list
+
+
+def frozen(message):
+    """Not all versions of dbt have their messages where `pickle` would find them."""
+    return message.DESCRIPTOR.full_name, message.SerializeToString()
+
+
+def thawed(name, content):
+    descriptor = importlib.import_module("google.protobuf.descriptor_pool").Default().FindMessageTypeByName(name)
+    return importlib.import_module("google.protobuf.message_factory").GetMessageClass(descriptor).FromString(content)
 
 
 def one_of_a_kind(entries):
@@ -97,8 +113,8 @@ def hand_over(memory):
             repeat(memory.output, said)
         valid = self.is_partial_parsable(manifest)
         if valid[0]:
-            manifest.metadata.generated_at = self.manifest.metadata.generated_at
-            manifest.metadata.invocation_id = self.manifest.metadata.invocation_id
+            # Whose invocation it is, and who is told of it, only the step knows.
+            manifest.metadata = self.manifest.metadata
             return manifest
         return None
 
@@ -111,7 +127,7 @@ def repeat(output, said):
     for number, (content, begun) in enumerate(zip(output, said.begun), 1):
         write_all(number, content[begun:])
     manager = event_manager()
-    for event in said.events:
+    for event in (thawed(*event) for event in said.events):
         event.info.pid = os.getpid()
         event.info.ts.GetCurrentTime()
         event.info.invocation_id = importlib.import_module("dbt_common.invocation").get_invocation_id()
@@ -138,8 +154,13 @@ def deprecations():
 
 def forget_deprecations():
     """Those of the host's own invocations are not the step's."""
-    try:
-        importlib.import_module("dbt.deprecations").active_deprecations.clear()
-    except (ImportError, AttributeError):
-        # In another place in this version: then at most a summary counts too many.
-        pass
+    for name in ("active_deprecations", "buffered_deprecations"):
+        # In another place in another version: then at most a summary counts too many.
+        with contextlib.suppress(ImportError, AttributeError):
+            getattr(importlib.import_module("dbt.deprecations"), name).clear()
+
+
+def forget_surroundings():
+    """dbt reads what is to be noted of the environment once in a process, and the one it comes from had another."""
+    with contextlib.suppress(ImportError, AttributeError):
+        importlib.import_module("dbt_common.events.functions").reset_metadata_vars()

@@ -9,7 +9,7 @@ import gc
 import importlib
 import os
 
-PATCHED = ("get_full_manifest", "write_manifest_for_partial_parse", "read_manifest_for_partial_parse")
+PATCHED = ("get_full_manifest", "load", "write_manifest_for_partial_parse", "read_manifest_for_partial_parse")
 
 
 class Enough(BaseException):
@@ -33,16 +33,24 @@ def warm_up(script, arguments):
     loader, methods = manifest_loader()
     if loader is None:
         return
+    requires = try_import("dbt.cli.requires")
+    plugins = getattr(requires, "set_up_plugin_manager", None)
 
     def enough(cls, *_, **__):
         raise Enough
 
     loader.get_full_manifest = classmethod(enough)
+    if plugins:
+        # What a plugin does and says when it is imported, it does and says in each step.
+        requires.set_up_plugin_manager = lambda *_, **__: None
     try:
-        with quiet(), contextlib.suppress(BaseException):
+        # The working directory is there already: no place for a log is made that nobody asked for.
+        with quiet(LOG_PATH=os.curdir), contextlib.suppress(BaseException):
             invoke(script, ["parse", *(word for option in parsing_key(arguments) for word in option)])
     finally:
         loader.get_full_manifest = methods[0]
+        if plugins:
+            requires.set_up_plugin_manager = plugins
 
 
 def rehearse(memory):
@@ -84,25 +92,34 @@ def pack_a_manifest(script, arguments, memory, restored):
     loader, methods = manifest_loader()
     if loader is None:
         return False
-    whole, write, read = methods
+    whole, load, write, read = methods
     forget_warnings()
     # What was said of an earlier parsing is said again, or is an error again.
     forget_deprecations()
-    events, before, begun, packed = [], {}, [], []
+    forget_surroundings()
+    events, before, begun, due, packed = [], {}, [], [], []
     said = Said([], {}, begun)
 
-    def whole_and_no_more(cls, config, **options):
+    def whole_if_wanted(cls, config, **options):
         if get_flags().PARTIAL_PARSE:
-            manifest = whole.__func__(cls, config, **options)
-            gc.disable()
-            memory.pack(manifest, said)
-            packed.append(True)
+            whole.__func__(cls, config, **options)
         raise Enough
 
-    def write_and_listen_no_more(self):
-        write(self)
+    def load_and_no_more(self):
+        manifest = load(self)
+        # What dbt makes of it from here on, each step makes itself.
+        gc.disable()
+        memory.pack(manifest, said)
+        # Only now: a step that parses for itself should not find it, since it would not say then what parsing has to say.
+        if due:
+            write(self)
+        packed.append(True)
+        raise Enough
+
+    def listen_no_more(self):
+        due.append(True)
         # What dbt says from here on it says each time, and so will the steps.
-        said.events = list(events)
+        said.events = [frozen(event) for event in events]
         said.deprecations = {name: count - before.get(name, 0) for name, count in deprecations().items()}
 
     def read_and_listen(self):
@@ -122,8 +139,9 @@ def pack_a_manifest(script, arguments, memory, restored):
             settle(manifest, self.all_projects)
         return manifest
 
-    loader.get_full_manifest = classmethod(whole_and_no_more)
-    loader.write_manifest_for_partial_parse = write_and_listen_no_more
+    loader.get_full_manifest = classmethod(whole_if_wanted)
+    loader.load = load_and_no_more
+    loader.write_manifest_for_partial_parse = listen_no_more
     loader.read_manifest_for_partial_parse = read_and_listen
     parse_macros_once()
     with quiet(), contextlib.suppress(BaseException):
@@ -132,9 +150,9 @@ def pack_a_manifest(script, arguments, memory, restored):
 
 
 @contextlib.contextmanager
-def quiet():
+def quiet(**more):
     """Nothing is logged twice and nobody is told of a run that is none."""
-    settings = {"LOG_LEVEL": "none", "LOG_LEVEL_FILE": "none", "SEND_ANONYMOUS_USAGE_STATS": "false"}
+    settings = {"LOG_LEVEL": "none", "LOG_LEVEL_FILE": "none", "SEND_ANONYMOUS_USAGE_STATS": "false", **more}
     names = {f"{prefix}{name}": value for name, value in settings.items() for prefix in ("DBT_", "DBT_ENGINE_")}
     kept = {name: os.environ.get(name) for name in names}
     os.environ.update(names)

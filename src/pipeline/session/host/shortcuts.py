@@ -9,7 +9,10 @@ import json
 import logging.handlers
 import multiprocessing
 import os
+import re
 import stat
+
+MACRO = re.compile(r"\s*\{%-?\s*(macro|materialization|test|data_test)\b")
 
 
 def take_shortcuts():
@@ -40,7 +43,8 @@ def parse_macros_once():
     usual, kept = environment.parse, {}
 
     def parse(self, source, *place, **options):
-        if place or options:
+        # Nothing else is parsed twice, and would only be kept.
+        if place or options or not MACRO.match(source):
             return usual(self, source, *place, **options)
         # Given away, so that it goes when nobody needs it any more. Both only look at it.
         tree = kept.pop((type(self), source), None)
@@ -78,19 +82,29 @@ class LogFile(logging.handlers.RotatingFileHandler):
     except (ImportError, OSError, AttributeError):
         write = None
 
-    looked_at = None
+    looked_at, rest = None, b""
 
     def emit(self, record):
-        if self.stream is None or not self.is_regular():
-            super().emit(record)
-            return
         try:
+            if self.stream is None or not self.is_regular():
+                super().emit(record)
+                return
             line = self.format(record) + self.terminator
-            if self.maxBytes > 0 and self.seek(self.stream.fileno(), 0, os.SEEK_END) + len(line) >= self.maxBytes:
+            is_near = self.maxBytes > 0 and self.seek(self.stream.fileno(), 0, os.SEEK_END) + len(line) >= self.maxBytes
+            if is_near and self.shouldRollover(record):
                 self.doRollover()
             self.put(line.encode(self.encoding, self.errors or "strict"))
         except Exception:
             self.handleError(record)
+
+    def close(self):
+        try:
+            if self.rest:
+                self.put(b"")
+        except (OSError, ValueError):
+            # There is still no room.
+            pass
+        super().close()
 
     def is_regular(self):
         """Looked up once for each stream; a rollover opens another one."""
@@ -99,9 +113,11 @@ class LogFile(logging.handlers.RotatingFileHandler):
         return self.regular
 
     def put(self, content):
-        while content:
-            count = self.write(self.stream.fileno(), content, len(content))
+        """What cannot be written stands before the next line, when there is room again."""
+        self.rest += content
+        while self.rest:
+            count = self.write(self.stream.fileno(), self.rest, len(self.rest))
             if count >= 0:
-                content = content[count:]
+                self.rest = self.rest[count:]
             elif self.ctypes.get_errno() != errno.EINTR:
                 raise OSError(self.ctypes.get_errno(), os.strerror(self.ctypes.get_errno()))

@@ -28,6 +28,7 @@ def run_step(script, arguments, descriptors, null, imported, memory):
             write_all(number, output)
         forget_warnings()
         forget_deprecations()
+        forget_surroundings()
         if memory is not None and memory.is_there:
             hand_over(memory)
             # What is there now is never garbage either.
