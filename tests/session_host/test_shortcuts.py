@@ -262,6 +262,62 @@ class Parses(unittest.TestCase):
                 self.usual().parse("{% macro wrong( %}")
 
 
+class Templates(unittest.TestCase):
+    def setUp(self) -> None:
+        self.compiled: list = []
+        test = self
+
+        class MacroFuzzEnvironment:
+            def compile(self, source: object, name: str | None = None) -> object:
+                test.compiled.append(source)
+                if source == "wrong":
+                    raise ValueError(source)
+                return object()
+
+        self.usual, self.internal = MacroFuzzEnvironment, []
+
+    def install(self, **more: object) -> None:
+        modules = {"dbt_common__clients__jinja": {"MacroFuzzEnvironment": self.usual, **more},
+                   "jinja2__utils": {"internalcode": lambda function: self.internal.append(function) or function}}
+        with Modules(**modules):
+            host().compile_templates_once()
+
+    def test_a_short_template_is_compiled_once(self) -> None:
+        self.install()
+        one, other = self.usual(), self.usual()
+        self.assertIs(one.compile("{{ test() }}"), other.compile("{{ test() }}"))
+        self.assertEqual((len(self.compiled), len(self.internal)), (1, 1))
+
+    def test_all_else_is_compiled_each_time(self) -> None:
+        self.install()
+
+        class Native(self.usual):
+            pass
+
+        environment = self.usual()
+        self.assertIsNot(environment.compile("a"), Native().compile("a"))
+        for source in ("x" * 301, ("a", "tree")):
+            self.assertIsNot(environment.compile(source), environment.compile(source))
+        self.assertIsNot(environment.compile("a", "name"), environment.compile("a", name="name"))
+        for _ in range(2):
+            with self.assertRaises(ValueError):
+                environment.compile("wrong")
+        self.assertEqual(len(self.compiled), 10)
+
+    def test_there_is_an_end_to_what_is_kept(self) -> None:
+        self.install()
+        environment = self.usual()
+        first = environment.compile("0")
+        for number in range(1, 1500):
+            environment.compile(str(number))
+        self.assertIs(environment.compile("0"), first)
+        self.assertIsNot(environment.compile("1400"), environment.compile("1400"))
+
+    def test_who_debugs_macros_is_left_alone(self) -> None:
+        self.install(MACRO_DEBUGGING="write")
+        self.assertIsNot(self.usual().compile("a"), self.usual().compile("a"))
+
+
 class Places(unittest.TestCase):
     def test_locks_have_no_name_and_no_tracker(self) -> None:
         with Modules(dbt__mp_context={"_MP_CONTEXT": multiprocessing.get_context("spawn")}) as modules:

@@ -12,6 +12,8 @@ import os
 import re
 import stat
 
+# Templates up to this length, in characters, and as many of them, are kept compiled: those of models are long, and all different.
+SHORT, MANY = 300, 1000
 MACRO = re.compile(r"\s*\{%-?\s*(macro|materialization|test|data_test)\b")
 
 
@@ -22,6 +24,7 @@ def take_shortcuts():
         system.json = Json()
     if getattr(logger, "RotatingFileHandler", None) is logging.handlers.RotatingFileHandler and LogFile.write is not None:
         logger.RotatingFileHandler = LogFile
+    compile_templates_once()
 
 
 def nameless_locks():
@@ -53,6 +56,29 @@ def parse_macros_once():
         return tree
 
     environment.parse = parse
+
+
+def compile_templates_once():
+    """Jinja compiles what calls a test, or refers to a description, for each of its many places anew."""
+    place, utilities = try_import("dbt_common.clients.jinja"), try_import("jinja2.utils")
+    environment = getattr(place, "MacroFuzzEnvironment", None)
+    # Whoever debugs macros wants to see each of them compiled.
+    if environment is None or utilities is None or getattr(place, "MACRO_DEBUGGING", False):
+        return
+    usual, kept = environment.compile, {}
+
+    def compile(self, source, *rest, **options):
+        if rest or options or not isinstance(source, str) or len(source) > SHORT:
+            return usual(self, source, *rest, **options)
+        code = kept.get((type(self), source))
+        if code is None:
+            code = usual(self, source)
+            if len(kept) < MANY:
+                kept[type(self), source] = code
+        return code
+
+    # As the method itself: no frame of what a template did wrong.
+    environment.compile = utilities.internalcode(compile)
 
 
 class Json:
