@@ -58,7 +58,7 @@ class Memory:
 
 @dataclasses.dataclass
 class Said:
-    """What parsing had to say: events, as `frozen`; how often each deprecation was met; where in the captured streams it began."""
+    """What parsing had to say: events, `frozen` on their way; how often each deprecation was met; where in the captured streams it began."""
 
     events: list
     deprecations: dict
@@ -100,6 +100,7 @@ def hand_over(memory):
     """Lets the manifest loader of this process find the manifest in memory; whether it still holds is for dbt to say."""
     try:
         manifest, said = memory.unpack(memory.packed)
+        said.events = [thawed(*event) for event in said.events]
     except Exception:
         # Whatever has become of it, this step can parse for itself.
         return
@@ -127,7 +128,7 @@ def repeat(output, said):
     for number, (content, begun) in enumerate(zip(output, said.begun), 1):
         write_all(number, content[begun:])
     manager = event_manager()
-    for event in (thawed(*event) for event in said.events):
+    for event in said.events:
         event.info.pid = os.getpid()
         event.info.ts.GetCurrentTime()
         event.info.invocation_id = importlib.import_module("dbt_common.invocation").get_invocation_id()
