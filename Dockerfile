@@ -56,7 +56,8 @@ COPY scripts/requirements/dbt.txt /requirements.txt
 # pip stays outside: the environment cannot install anything once it is made. DuckDB is for tests and the demo, and a third of the whole.
 RUN python3 -m venv --without-pip /opt/dbt \
  && python3 -m pip --python /opt/dbt/bin/python install --no-cache-dir --no-compile --disable-pip-version-check \
-      --require-hashes --only-binary :all: -r /requirements.txt \
+      --require-hashes --no-deps --only-binary :all: -r /requirements.txt \
+ && python3 -m pip --python /opt/dbt/bin/python check \
  && python3 -m pip --python /opt/dbt/bin/python uninstall --yes dbt-duckdb duckdb
 # Nothing here is reached: tests of packages, words of languages that no one formats numbers in, AWS services that the Redshift driver
 # does not call. The compiled modules stay: without them every dbt command starts two seconds later.

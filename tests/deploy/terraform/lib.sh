@@ -49,7 +49,8 @@ venv() {
     note "installing requirements-$1.txt"
     rm -rf "$place"
     "$python" -m venv "$place"
-    "$place/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --requirement "$lock"
+    "$place/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --requirement "$lock" || return
+    "$place/bin/python" -m pip check --disable-pip-version-check >&2 || return
     cp "$lock" "$place/installed.txt"
 }
 
