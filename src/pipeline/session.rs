@@ -34,6 +34,8 @@ pub(crate) use installation::Installation;
 const HOST: &str = concat!(
     include_str!("session/host/wire.py"),
     include_str!("session/host/invocation.py"),
+    include_str!("session/host/macros.py"),
+    include_str!("session/host/events.py"),
     include_str!("session/host/shortcuts.py"),
     include_str!("session/host/pages.py"),
     include_str!("session/host/manifest.py"),

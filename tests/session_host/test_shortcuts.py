@@ -20,7 +20,7 @@ HOST = pathlib.Path(__file__).resolve().parents[2] / "src/pipeline/session/host"
 def host() -> types.SimpleNamespace:
     """What the program of the host defines, as far as shortcuts need it."""
     names: dict = {"__name__": "host"}
-    for part in ("wire", "invocation", "shortcuts"):
+    for part in ("wire", "invocation", "macros", "events", "shortcuts"):
         exec(compile((HOST / f"{part}.py").read_text(), f"{part}.py", "exec"), names)
     return types.SimpleNamespace(**names)
 

@@ -25,6 +25,8 @@ def take_shortcuts():
     if getattr(logger, "RotatingFileHandler", None) is logging.handlers.RotatingFileHandler and LogFile.write is not None:
         logger.RotatingFileHandler = LogFile
     compile_templates_once()
+    add_macros_at_once()
+    fill_messages_directly()
 
 
 def nameless_locks():

@@ -1,0 +1,137 @@
+"""Macros get into a context as dbt puts them there."""
+
+import contextlib
+import itertools
+import types
+import unittest
+
+from dbt.clients.jinja import MacroStack
+from dbt.context import macros
+from dbt.exceptions import DuplicateMacroNameError, PackageNotFoundForMacroError
+from support import host
+
+PARTS = ((macros.MacroNamespaceBuilder, "add_macros"), (macros.MacroNamespace, "__iter__"), (macros.MacroNamespace, "__getitem__"))
+NODE, STACK, CONTEXT = object(), MacroStack(), {}
+INTERNAL = ["dbt_redshift", "dbt_postgres", "dbt"]
+
+
+def macro(package: str, name: str) -> types.SimpleNamespace:
+    return types.SimpleNamespace(package_name=package, name=name, unique_id=f"macro.{package}.{name}", original_file_path=f"macros/{name}.sql")
+
+
+# Names that are in several packages, in all of them, in one alone, and one that is called as a package.
+PACKAGES = ["root", "local", "other", *INTERNAL]
+ALL = {
+    package: {name: macro(package, name) for number, name in enumerate(("a", "b", "c", "d", "e", "root", "dbt", "other")) if number != at}
+    for at, package in enumerate(PACKAGES)
+}
+ALL["root"]["only"] = macro("root", "only")
+
+
+def described(member: object) -> object:
+    if isinstance(member, dict):
+        return {name: described(inner) for name, inner in member.items()}
+    if not isinstance(member, macros.MacroGenerator):
+        return member
+    return type(member), {name: id(value) for name, value in vars(member).items()}
+
+
+def everything(root: str, local: str, packages: dict = ALL) -> list:
+    namespace = macros.MacroNamespaceBuilder(root, local, STACK, INTERNAL, NODE).build_namespace(packages, CONTEXT)
+    single = {name: described(namespace[name]) for name in ("a", "root", "only") if name in namespace}
+    merged: dict = {"a": "is replaced", "untouched": 1}
+    merged.update(namespace)
+    del merged["untouched"]
+    found = {}
+    for package, name in itertools.product([None, "dbt", "unknown", *PACKAGES], ("a", "only", "never")):
+        try:
+            got = namespace.get_from_package(package, name)
+            found[package, name] = got and got.macro.unique_id
+        except PackageNotFoundForMacroError as error:
+            found[package, name] = str(error)
+    return [single, described(merged), len(namespace), sorted(namespace), found, "never" in namespace, "a" in namespace,
+            described(dict(namespace.items())), [described(part) for part in namespace._search_order()]]
+
+
+class Macros(unittest.TestCase):
+    def setUp(self) -> None:
+        usual = [getattr(place, name) for place, name in PARTS]
+        self.addCleanup(lambda: [setattr(place, name, value) for (place, name), value in zip(PARTS, usual)])
+        self.usual = usual
+
+    def take(self) -> bool:
+        host("macros").add_macros_at_once()
+        replaced = {getattr(place, name) is not value for (place, name), value in zip(PARTS, self.usual)}
+        self.assertEqual(len(replaced), 1, "all of it or nothing")
+        return replaced.pop()
+
+    def test_this_dbt_is_one_that_we_know(self) -> None:
+        self.assertTrue(self.take())
+
+    def test_the_same_functions_under_the_same_names(self) -> None:
+        places = [("root", "local"), ("root", "root"), ("root", "dbt"), ("other", "nowhere"), ("dbt", "other")]
+        usual = [everything(*place, packages) for place in places for packages in (ALL, {})]
+        self.assertTrue(self.take())
+        self.assertEqual([everything(*place, packages) for place in places for packages in (ALL, {})], usual)
+
+    def test_functions_are_made_for_this_node_and_this_context(self) -> None:
+        self.assertTrue(self.take())
+        namespace = macros.MacroNamespaceBuilder("root", "local", STACK, INTERNAL, NODE).build_namespace(ALL, CONTEXT)
+        for function in (namespace["a"], dict(namespace)["b"], namespace.get_from_package("dbt", "c")):
+            self.assertEqual([function.context is CONTEXT, function.node is NODE, function.stack is STACK], [True] * 3)
+            self.assertIs(type(function), macros.MacroGenerator)
+
+    def test_a_name_that_a_package_has_twice_is_the_same_error(self) -> None:
+        texts = []
+        for _ in range(2):
+            builder = macros.MacroNamespaceBuilder("root", "local", STACK, INTERNAL, NODE)
+            with self.assertRaises(DuplicateMacroNameError) as caught:
+                builder.add_macros([macro("other", "a"), macro("other", "b"), macro("other", "a")], CONTEXT)
+            texts.append(str(caught.exception))
+            self.take()
+        self.assertEqual(texts[0], texts[1])
+
+    def test_another_generator_is_left_alone(self) -> None:
+        class Generator(macros.MacroGenerator):
+            def __init__(self, *arguments: object) -> None:
+                super().__init__(*arguments)
+                self.one_more = 1
+
+        with replaced(macros, "MacroGenerator", Generator):
+            self.assertFalse(self.take())
+
+    def test_another_builder_is_left_alone(self) -> None:
+        class Builder(macros.MacroNamespaceBuilder):
+            def add_macro(self, macro: object, ctx: dict) -> None:
+                if macro.name != macro.package_name:
+                    super().add_macro(macro, ctx)
+
+        class Another(macros.MacroNamespaceBuilder):
+            def build_namespace(self, macros_by_package: dict) -> object:
+                raise NotImplementedError
+
+        for kind in (Builder, Another):
+            with replaced(macros, "MacroNamespaceBuilder", kind):
+                host("macros").add_macros_at_once()
+                self.assertEqual([getattr(place, name) for place, name in PARTS], self.usual)
+                self.assertIs(kind.add_macros, self.usual[0])
+
+    def test_without_them_nothing_happens(self) -> None:
+        for name in ("MacroNamespaceBuilder", "MacroGenerator", "MacroNamespace"):
+            with replaced(macros, name, None):
+                host("macros").add_macros_at_once()
+            self.assertEqual([getattr(place, part) for place, part in PARTS], self.usual)
+
+
+@contextlib.contextmanager
+def replaced(place: object, name: str, value: object):  # noqa: ANN201
+    usual = getattr(place, name)
+    setattr(place, name, value)
+    try:
+        yield
+    finally:
+        setattr(place, name, usual)
+
+
+if __name__ == "__main__":
+    unittest.main()
