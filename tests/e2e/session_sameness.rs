@@ -107,6 +107,31 @@ fn six_steps_on_redshift() {
     assert_logged(&twins, 6);
 }
 
+/// A unit test puts its own functions in the place of macros; a model may do so, too, and see which macros there are.
+#[test]
+fn macros_that_somebody_replaces() {
+    let make = || {
+        let project = Project::new(DUCKDB);
+        project.write("macros/ours.sql", "{% macro ours() %}ours{% endmacro %}\n");
+        project.write("models/typed.sql", "select '{{ adapter.dispatch('type_string')() }}' as t\n");
+        project.write(
+            "models/known.sql",
+            "{{ print(context | list | sort | join(' ')) }}{{ print(dbt | list | sort | join(' ')) }}select 1 as i\n",
+        );
+        let put =
+            "{% do context['dbt'].update({'default__never_heard_of': ours}) %}select '{{ adapter.dispatch('never_heard_of')() }}' as t\n";
+        project.write("models/put.sql", put);
+        let test = "unit_tests:\n  - name: replaced\n    model: typed\n    given: []\n    overrides: {macros: {default__type_string: another}}\n    \
+                    expect: {rows: [{t: another}]}\n";
+        project.write("models/unit.yml", test);
+        project
+    };
+    let twins = both(make, |runner| runner.args(["--credentials", "none", "--steps", "run,test"]));
+    twins[0].run.assert_code(0);
+    assert!(twins[0].run.out().contains("PASS typed::replaced"), "{}", twins[0].run);
+    assert_same(&twins);
+}
+
 /// A run that fails at one of these steps, in the same way with both engines.
 #[track_caller]
 fn fails(steps: &str, code: i32, words: &str, change: impl Fn(&Project) + Sync) {

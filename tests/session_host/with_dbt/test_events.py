@@ -9,7 +9,7 @@ import dbt.adapters.events.base_types
 import dbt.events.base_types
 import dbt.events.types
 from dbt_common.events import base_types
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, struct_pb2, timestamp_pb2, wrappers_pb2
 from google.protobuf.json_format import ParseDict
 from support import host
 
@@ -79,7 +79,7 @@ def made_up() -> type:
     """A kind of message with what dbt's have not, or not yet."""
     kinds = descriptor_pb2.FieldDescriptorProto
     file = descriptor_pb2.FileDescriptorProto(name="made_up.proto", package="made_up", syntax="proto3",
-                                              dependency=["google/protobuf/struct.proto", "google/protobuf/wrappers.proto"])
+                                              dependency=[module.DESCRIPTOR.name for module in (struct_pb2, timestamp_pb2, wrappers_pb2)])
     grouped = file.message_type.add(name="Grouped")
     grouped.oneof_decl.add(name="either")
     for number, name in enumerate(("left", "right"), 1):
@@ -95,8 +95,10 @@ def made_up() -> type:
         message.field.add(name=name, number=number, type=kind, label=kinds.LABEL_OPTIONAL, json_name={"some_name": "someName", "someName": "other"}.get(name))
     message.field.add(name="color", number=20, type=kinds.TYPE_ENUM, type_name=".made_up.Color", label=kinds.LABEL_OPTIONAL)
     for number, (name, kind) in enumerate([("grouped", ".made_up.Grouped"), ("value", ".google.protobuf.Value"),
-                                           ("wrapped", ".google.protobuf.StringValue"), ("itself", ".made_up.Message")], 30):
+                                           ("wrapped", ".google.protobuf.StringValue"), ("itself", ".made_up.Message"),
+                                           ("moment", ".google.protobuf.Timestamp")], 30):
         message.field.add(name=name, number=number, type=kinds.TYPE_MESSAGE, type_name=kind, label=kinds.LABEL_OPTIONAL)
+    message.field.add(name="many", number=38, type=kinds.TYPE_MESSAGE, type_name=".made_up.Message", label=kinds.LABEL_REPEATED)
     entry = message.nested_type.add(name="TextsEntry")
     entry.options.map_entry = True
     for number, name in enumerate(("key", "value"), 1):
@@ -105,9 +107,6 @@ def made_up() -> type:
     message.oneof_decl.add(name="_perhaps")
     message.field.add(name="perhaps", number=40, type=kinds.TYPE_STRING, label=kinds.LABEL_OPTIONAL, oneof_index=0, proto3_optional=True)
     pool = descriptor_pool.Default()
-    # Both are in the pool once they are imported.
-    __import__("google.protobuf.struct_pb2")
-    __import__("google.protobuf.wrappers_pb2")
     pool.Add(file) if hasattr(pool, "Add") else pool.AddSerializedFile(file.SerializeToString())
     return message_factory.GetMessageClass(pool.FindMessageTypeByName("made_up.Message"))
 
@@ -155,10 +154,15 @@ class Events(unittest.TestCase):
             self.compare({"grouped": given}, kind)
         for given in ({"some_name": "a", "someName": "b"}, {"some_name": "a"}, {"someName": "b"}, {"other": 1}, {"other": 1, "someName": "c"}):
             self.compare(given, kind)
-        nested: dict = {}
-        for _ in range(150):
-            nested = {"itself": nested}
-        self.compare(nested, kind)
+        for inner in ({}, {"moment": "2026-11-25T10:00:00Z"}, {"value": {"a": 1}}, {"many": [{"many": [{}]}]}, {"perhaps": "x"}):
+            nested: dict = inner
+            for depth in range(110):
+                nested = {"itself": nested}
+                if depth > 90:
+                    self.compare(nested, kind)
+        for theirs in (struct_pb2.Value, struct_pb2.Struct, timestamp_pb2.Timestamp, wrappers_pb2.StringValue):
+            for given in (*ODD, {"seconds": 5}, {"value": "x"}):
+                self.compare(given, theirs)
         for given in (None, [], "text", {1: "a"}, {"perhaps": ""}, {"perhaps": None}):
             self.compare(given, kind)
 

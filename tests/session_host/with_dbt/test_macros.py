@@ -2,6 +2,8 @@
 
 import contextlib
 import itertools
+import sys
+import threading
 import types
 import unittest
 
@@ -80,6 +82,79 @@ class Macros(unittest.TestCase):
         for function in (namespace["a"], dict(namespace)["b"], namespace.get_from_package("dbt", "c")):
             self.assertEqual([function.context is CONTEXT, function.node is NODE, function.stack is STACK], [True] * 3)
             self.assertIs(type(function), macros.MacroGenerator)
+
+    def test_what_is_put_into_a_namespace_later_is_found(self) -> None:
+        found, packages = [], {package: {name: one for name, one in ALL[package].items() if name not in PACKAGES} for package in ALL}
+        for _ in range(2):
+            namespace = macros.MacroNamespaceBuilder("root", "local", STACK, INTERNAL, NODE).build_namespace(packages, CONTEXT)
+            context = dict(namespace)
+            names = set(namespace)
+            for _, _ in zip(range(2), namespace):
+                pass
+            # As a unit test does with the macros that it overrides.
+            context["dbt"]["new"] = "new"
+            context["dbt"]["only"] = "another"
+            del context["local"]["a"]
+            context["local"]["b"] = "another"
+            found.append((names, len(namespace), {name: described(namespace.get(name)) for name in (*names, "new")}, "new" in namespace,
+                          namespace.get_from_package(None, "new"), described(dict(namespace)), sorted(namespace)))
+            self.take()
+        self.assertEqual(found[0], found[1])
+        self.assertEqual(found[1][2]["new"], "new")
+
+    def test_a_builder_of_another_kind_is_asked(self) -> None:
+        class Builder(macros.MacroNamespaceBuilder):
+            def add_macro(self, macro: object, ctx: dict) -> None:
+                if macro.name != "b":
+                    super().add_macro(macro, ctx)
+
+        def names() -> list:
+            return [sorted(kind("root", "local", STACK, INTERNAL, NODE).build_namespace(ALL, CONTEXT))
+                    for kind in (Builder, macros.MacroNamespaceBuilder)]
+
+        expected = names()
+        self.assertTrue(self.take())
+        self.assertEqual(names(), expected)
+        # Put there after ours.
+        asked: list = []
+        for place, name in ((macros.MacroNamespaceBuilder, "add_macro"), (macros.MacroGenerator, "__init__"),
+                            (macros.MacroNamespaceBuilder, "_add_macro_to")):
+            usual = getattr(place, name)
+            with replaced(place, name, lambda *given, usual=usual: asked.append(given) or usual(*given)):
+                self.assertEqual(names(), expected)
+            self.assertGreater(len(asked), sum(map(len, ALL.values())))
+            asked.clear()
+
+    def test_a_namespace_of_another_kind_is_asked(self) -> None:
+        class Namespace(macros.MacroNamespace):
+            def _keys(self) -> set:
+                return {name for name in super()._keys() if name != "c"}
+
+        found = []
+        with replaced(macros, "MacroNamespace", Namespace):
+            for _ in range(2):
+                found.append(everything("root", "local"))
+                host("macros").add_macros_at_once()
+            self.assertIn("__iter__", vars(Namespace))
+        self.assertEqual(found[0], found[1])
+
+    def test_many_threads_find_what_is_there(self) -> None:
+        self.assertTrue(self.take())
+        namespace = macros.MacroNamespaceBuilder("root", "local", STACK, INTERNAL, NODE).build_namespace(ALL, CONTEXT)
+        self.addCleanup(sys.setswitchinterval, sys.getswitchinterval())
+        sys.setswitchinterval(1e-6)
+        missed: list = []
+
+        def look() -> None:
+            for _ in range(3000):
+                missed.extend([] if namespace.get("a") and len(dict(namespace)) == len(namespace) else ["a"])
+
+        threads = [threading.Thread(target=look) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(missed, [])
 
     def test_a_name_that_a_package_has_twice_is_the_same_error(self) -> None:
         texts = []

@@ -9,8 +9,10 @@ def fill_messages_directly():
         place.ParseDict = filled_with(usual)
 
 
-# Messages in messages, as far as anybody goes who has something to say.
-DEEP = 20
+# So deep may messages lie in each other.
+DEEP = 100
+# The library's own kinds of messages have a form of their own in JSON.
+THEIRS = "google.protobuf."
 # What fields take, beside the types of Python that they take as they are.
 MESSAGE, MOMENT, TEXTS, ANYTHING = "message", "moment", "texts by text", "anything"
 
@@ -28,8 +30,8 @@ def filled_with(usual):
             message.Clear()
             return usual(values, message)
 
-    def put(values, message, depth=0):
-        if depth > DEEP:
+    def put(values, message, left=DEEP):
+        if left == 0:
             raise RecursionError
         descriptor = message.DESCRIPTOR
         known = kinds.get(descriptor)
@@ -40,28 +42,30 @@ def filled_with(usual):
             if given is wanted:
                 setattr(message, name, value)
             elif wanted is ANYTHING:
-                usual({name: value}, message)
+                usual({name: value}, message, max_recursion_depth=left)
             elif value is None:
                 # As if it was not there.
                 pass
             elif wanted is MESSAGE and given is dict:
                 inner = getattr(message, name)
                 inner.SetInParent()
-                put(value, inner, depth + 1)
-            elif wanted is MOMENT and given is str:
+                put(value, inner, left - 1)
+            elif wanted is MOMENT and given is str and left > 1:
                 inner = getattr(message, name)
                 inner.SetInParent()
                 inner.FromJsonString(value)
             elif wanted is TEXTS and given is dict and all(type(key) is type(text) is str for key, text in value.items()):
                 getattr(message, name).update(value)
             else:
-                usual({name: value}, message)
+                usual({name: value}, message, max_recursion_depth=left)
 
     return fill
 
 
 def fields(descriptor):
     """What the fields of a kind of message take, by name."""
+    if descriptor.full_name.startswith(THEIRS):
+        raise TypeError(descriptor.full_name)
     # Of a group only one may be given, so they have to be seen together. A group of one is how a field says that it is optional.
     if any(len(group.fields) > 1 for group in descriptor.oneofs):
         return {}
@@ -78,6 +82,5 @@ def taken(field):
     if inner is not None:
         if inner.full_name == "google.protobuf.Timestamp":
             return MOMENT
-        # The others of the library's own have a form of their own, too.
-        return ANYTHING if inner.full_name.startswith("google.protobuf.") else MESSAGE
+        return ANYTHING if inner.full_name.startswith(THEIRS) else MESSAGE
     return {field.TYPE_STRING: str, field.TYPE_BOOL: bool, field.TYPE_INT32: int, field.TYPE_INT64: int}.get(field.type, ANYTHING)

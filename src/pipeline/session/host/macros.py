@@ -11,15 +11,23 @@ def add_macros_at_once():
         return
     usual = builder.add_macros, namespace.__iter__, namespace.__getitem__
     before = rehearsal(builder)
-    builder.add_macros, namespace.__iter__, namespace.__getitem__ = added_with(generator), every_name, found_with(namespace.__getitem__)
+    builder.add_macros = added(place, builder, generator)
+    namespace.__iter__, namespace.__getitem__ = every_name, found_by(namespace.__getitem__)
     if before is None or rehearsal(builder) != before:
         builder.add_macros, namespace.__iter__, namespace.__getitem__ = usual
 
 
-def added_with(generator):
-    new = generator.__new__
+def added(place, builder, generator):
+    def parts():
+        return place.MacroGenerator, generator.__init__, builder.add_macro, builder._add_macro_to
+
+    new, usual, known = generator.__new__, builder.add_macros, parts()
 
     def add_macros(self, macros, ctx):
+        # Whoever has put something of their own there wants to be asked.
+        if type(self) is not builder or parts() != known:
+            usual(self, macros, ctx)
+            return
         internal, node, stack = self.internal_package_names, self.node, self.thread_ctx
         for macro in macros:
             function = new(generator)
@@ -46,15 +54,22 @@ def added_with(generator):
 
 
 def every_name(self):
-    """Of a namespace, with what they stand for found on the way: whoever wants all names wants that, too."""
-    self.found = {}
+    """Of a namespace. Who goes through all names asks for each at once, so what they stand for is found in one go.
+
+    It is kept until the end of the iteration only, since what a namespace was made of may change: unit tests put functions there.
+    """
+    found = {}
     # What is searched first wins.
     for members in reversed(list(self._search_order())):
-        self.found.update(members)
-    return iter(self.found)
+        found.update(members)
+    self.found = found
+    try:
+        yield from self._keys()
+    finally:
+        self.found = None
 
 
-def found_with(search):
+def found_by(search):
     def get(self, name):
         found = self.__dict__.get("found")
         return search(self, name) if found is None else found[name]
@@ -68,18 +83,17 @@ def rehearsal(builder):
         package: {name: types.SimpleNamespace(package_name=package, name=name, unique_id=f"macro.{package}.{name}") for name in ("one", package)}
         for package in ("root", "local", "other", "dbt", "adapter")
     }
-    node, stack, context = object, [], {"a": "context"}
+    given = node, stack, context = object(), [], {}
     try:
         made = builder("root", "local", stack, ["adapter", "dbt"], node).build_namespace(macros, context)
-        described = {name: described_member(made[name], (node, stack, context)) for name in made}
-        return described, [described_member(part, (node, stack, context)) for part in made._search_order()]
+        return {name: described(made[name], given) for name in made}, [described(part, given) for part in made._search_order()]
     except Exception:
         return None
 
 
-def described_member(member, parts):
+def described(member, given):
     """Comparable, and without the identity of what is made anew."""
     if isinstance(member, dict):
-        return {name: described_member(inner, parts) for name, inner in member.items()}
-    fields = {name: parts.index(value) if value in parts else value.unique_id for name, value in vars(member).items()}
-    return type(member), fields
+        return {name: described(inner, given) for name, inner in member.items()}
+    known = {id(part): number for number, part in enumerate(given)}
+    return type(member), {name: known[id(value)] if id(value) in known else value.unique_id for name, value in vars(member).items()}
