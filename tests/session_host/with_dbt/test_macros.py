@@ -12,7 +12,7 @@ from dbt.context import macros
 from dbt.exceptions import DuplicateMacroNameError, PackageNotFoundForMacroError
 from support import host
 
-PARTS = ((macros.MacroNamespaceBuilder, "add_macros"), (macros.MacroNamespace, "__iter__"), (macros.MacroNamespace, "__getitem__"))
+PARTS = ((macros.MacroNamespaceBuilder, "add_macros"), (macros.MacroNamespace, "keys"), (macros.MacroNamespace, "__getitem__"))
 NODE, STACK, CONTEXT = object(), MacroStack(), {}
 INTERNAL = ["dbt_redshift", "dbt_postgres", "dbt"]
 
@@ -58,8 +58,14 @@ def everything(root: str, local: str, packages: dict = ALL) -> list:
 class Macros(unittest.TestCase):
     def setUp(self) -> None:
         usual = [getattr(place, name) for place, name in PARTS]
-        self.addCleanup(lambda: [setattr(place, name, value) for (place, name), value in zip(PARTS, usual)])
+        self.addCleanup(self.put_back)
         self.usual = usual
+
+    def put_back(self) -> None:
+        for (place, name), value in zip(PARTS, self.usual):
+            setattr(place, name, value)
+        # It was that of all mappings.
+        del macros.MacroNamespace.keys
 
     def take(self) -> bool:
         host("macros").add_macros_at_once()
@@ -135,7 +141,7 @@ class Macros(unittest.TestCase):
             for _ in range(2):
                 found.append(everything("root", "local"))
                 host("macros").add_macros_at_once()
-            self.assertIn("__iter__", vars(Namespace))
+            self.assertIn("keys", vars(Namespace))
         self.assertEqual(found[0], found[1])
 
     def test_many_threads_find_what_is_there(self) -> None:

@@ -7,14 +7,14 @@ def add_macros_at_once():
     """What dbt does in seven calls for each macro is done in a loop, and a namespace is searched once for all names."""
     place = try_import("dbt.context.macros")
     builder, generator, namespace = (getattr(place, name, None) for name in ("MacroNamespaceBuilder", "MacroGenerator", "MacroNamespace"))
-    if builder is None or generator is None or namespace is None:
+    if builder is None or generator is None or namespace is None or "keys" in vars(namespace):
         return
-    usual = builder.add_macros, namespace.__iter__, namespace.__getitem__
-    before = rehearsal(builder)
+    usual, before = builder.add_macros, rehearsal(builder)
     builder.add_macros = added(place, builder, generator)
-    namespace.__iter__, namespace.__getitem__ = every_name, found_by(namespace.__getitem__)
+    namespace.keys, namespace.__getitem__, search = every_name, found_by(namespace.__getitem__), namespace.__getitem__
     if before is None or rehearsal(builder) != before:
-        builder.add_macros, namespace.__iter__, namespace.__getitem__ = usual
+        builder.add_macros, namespace.__getitem__ = usual, search
+        del namespace.keys
 
 
 def added(place, builder, generator):
@@ -54,25 +54,22 @@ def added(place, builder, generator):
 
 
 def every_name(self):
-    """Of a namespace. Who goes through all names asks for each at once, so what they stand for is found in one go.
-
-    It is kept until the end of the iteration only, since what a namespace was made of may change: unit tests put functions there.
-    """
+    """Of a namespace that is copied into a context: all that they stand for is asked for next, so it is found in one go."""
     found = {}
     # What is searched first wins.
     for members in reversed(list(self._search_order())):
         found.update(members)
     self.found = found
-    try:
-        yield from self._keys()
-    finally:
-        self.found = None
+    return self._keys()
 
 
 def found_by(search):
     def get(self, name):
-        found = self.__dict__.get("found")
-        return search(self, name) if found is None else found[name]
+        try:
+            # Once only, since what a namespace is made of may change: unit tests put functions there.
+            return self.found.pop(name)
+        except (AttributeError, KeyError):
+            return search(self, name)
 
     return get
 
@@ -86,7 +83,7 @@ def rehearsal(builder):
     given = node, stack, context = object(), [], {}
     try:
         made = builder("root", "local", stack, ["adapter", "dbt"], node).build_namespace(macros, context)
-        return {name: described(made[name], given) for name in made}, [described(part, given) for part in made._search_order()]
+        return {name: described(member, given) for name, member in dict(made).items()}, [described(part, given) for part in made._search_order()]
     except Exception:
         return None
 
