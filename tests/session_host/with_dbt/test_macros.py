@@ -91,6 +91,7 @@ class Macros(unittest.TestCase):
 
     def test_what_is_put_into_a_namespace_later_is_found(self) -> None:
         found, packages = [], {package: {name: one for name, one in ALL[package].items() if name not in PACKAGES} for package in ALL}
+        packages["dbt"] |= {name: macro("dbt", name) for name in ("alone", "gone")}
         for _ in range(2):
             namespace = macros.MacroNamespaceBuilder("root", "local", STACK, INTERNAL, NODE).build_namespace(packages, CONTEXT)
             context = dict(namespace)
@@ -99,7 +100,8 @@ class Macros(unittest.TestCase):
                 pass
             # As a unit test does with the macros that it overrides.
             context["dbt"]["new"] = "new"
-            context["dbt"]["only"] = "another"
+            context["dbt"]["alone"] = "another"
+            del context["dbt"]["gone"]
             del context["local"]["a"]
             context["local"]["b"] = "another"
             found.append((names, len(namespace), {name: described(namespace.get(name)) for name in (*names, "new")}, "new" in namespace,
