@@ -1,12 +1,11 @@
 """What the host gives back is only what it can read again."""
 
-import pathlib
 import subprocess
 import sys
 import unittest
 import zlib
 
-HOST = pathlib.Path(__file__).resolve().parents[2] / "src/pipeline/session/host"
+from support import HOST
 
 MAPS = """1000-3000 r--p 00000000 fe:00 17                         /lib/it.so
 Anonymous:             0 kB

@@ -14,15 +14,11 @@ import threading
 import types
 import unittest
 
-HOST = pathlib.Path(__file__).resolve().parents[2] / "src/pipeline/session/host"
+from support import host
 
 
-def host() -> types.SimpleNamespace:
-    """What the program of the host defines, as far as shortcuts need it."""
-    names: dict = {"__name__": "host"}
-    for part in ("wire", "invocation", "macros", "events", "shortcuts"):
-        exec(compile((HOST / f"{part}.py").read_text(), f"{part}.py", "exec"), names)
-    return types.SimpleNamespace(**names)
+def shortcuts() -> types.SimpleNamespace:
+    return host("macros", "events", "shortcuts")
 
 
 class Modules:
@@ -51,7 +47,7 @@ class Modules:
 
 class Logs(unittest.TestCase):
     def setUp(self) -> None:
-        self.host = host()
+        self.host = shortcuts()
         self.kinds = (logging.handlers.RotatingFileHandler, self.host.LogFile)
         directory = tempfile.TemporaryDirectory()
         self.addCleanup(directory.cleanup)
@@ -202,7 +198,7 @@ class Texts(unittest.TestCase):
             def default(self, value: object) -> object:
                 return sorted(value) if isinstance(value, set) else super().default(value)
 
-        ours = host().Json()
+        ours = shortcuts().Json()
         value = {"a": [1, 1.5, 1e300, float("nan"), True, None], "ü\ud800\n": {1: {}, 2.5: [], None: (), True: "€\"\\/"}, "set": {3, 1}}
         for options in ({"cls": Encoder}, {"cls": Encoder, "indent": 2}, {"cls": Encoder, "sort_keys": False, "ensure_ascii": False}):
             texts = []
@@ -237,7 +233,7 @@ class Parses(unittest.TestCase):
         modules = Modules(dbt_common__clients__jinja={"MacroFuzzEnvironment": MacroFuzzEnvironment})
         modules.__enter__()
         self.addCleanup(modules.__exit__)
-        host().parse_macros_once()
+        shortcuts().parse_macros_once()
 
     def test_a_second_look_needs_no_second_parse(self) -> None:
         one, other = self.usual(), self.usual()
@@ -280,7 +276,7 @@ class Templates(unittest.TestCase):
         modules = {"dbt_common__clients__jinja": {"MacroFuzzEnvironment": self.usual, **more},
                    "jinja2__utils": {"internalcode": lambda function: self.internal.append(function) or function}}
         with Modules(**modules):
-            host().compile_templates_once()
+            shortcuts().compile_templates_once()
 
     def test_a_short_template_is_compiled_once(self) -> None:
         self.install()
@@ -321,7 +317,7 @@ class Templates(unittest.TestCase):
 class Places(unittest.TestCase):
     def test_locks_have_no_name_and_no_tracker(self) -> None:
         with Modules(dbt__mp_context={"_MP_CONTEXT": multiprocessing.get_context("spawn")}) as modules:
-            host().nameless_locks()
+            shortcuts().nameless_locks()
             context = modules["dbt.mp_context"]._MP_CONTEXT
         self.assertEqual(context.get_start_method(), "fork")
         with context.RLock(), context.Lock():
@@ -329,7 +325,7 @@ class Places(unittest.TestCase):
             self.assertIsNone(tracker._fd)
 
     def test_what_is_as_expected_is_replaced(self) -> None:
-        ours = host()
+        ours = shortcuts()
         expected = {"dbt_common__clients__system": {"json": json},
                     "dbt_common__events__logger": {"RotatingFileHandler": logging.handlers.RotatingFileHandler}}
         with Modules(**expected) as modules:
@@ -345,7 +341,7 @@ class Places(unittest.TestCase):
         other = {"dbt_common__clients__system": {"json": another}, "dbt_common__events__logger": {"RotatingFileHandler": Theirs},
                  "dbt__mp_context": {"context": None}, "dbt_common__clients__jinja": {}}
         with Modules(**other) as modules:
-            ours = host()
+            ours = shortcuts()
             ours.nameless_locks()
             ours.take_shortcuts()
             ours.parse_macros_once()

@@ -9,7 +9,7 @@ def fill_messages_directly():
         place.ParseDict = filled_with(usual)
 
 
-# So deep may messages lie in each other.
+# So deep may messages lie in each other, for the reader as well.
 DEEP = 100
 # The library's own kinds of messages have a form of their own in JSON.
 THEIRS = "google.protobuf."

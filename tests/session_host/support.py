@@ -1,9 +1,9 @@
-"""Parts of the host's program, beside the dbt that is installed."""
+"""The host's program, in parts: it is put together from files that are no modules."""
 
 import pathlib
 import types
 
-HOST = pathlib.Path(__file__).resolve().parents[3] / "src/pipeline/session/host"
+HOST = pathlib.Path(__file__).resolve().parents[2] / "src/pipeline/session/host"
 
 
 def host(*parts: str) -> types.SimpleNamespace:
