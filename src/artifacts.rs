@@ -1,7 +1,8 @@
-//! Owns what is kept of a run: which files, from which step, in which order, to where, and never with a secret in them.
+//! Owns what is kept of a run: which files, from which step, in which order, to where, and never
+//! with a secret in them.
 //!
-//! The docs are what the site shows; the ledger is what happened, whatever the outcome. Never deletes anything and never changes what
-//! dbt wrote.
+//! The docs are what the site shows; the ledger is what happened, whatever the outcome. Never
+//! deletes anything and never changes what dbt wrote.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -10,8 +11,8 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 
 use crate::config::Step;
-use crate::pipeline::{ParsedBy, SAVED_PARSE};
 use crate::redact::Redactor;
+use crate::session::{ParsedBy, SAVED_PARSE};
 
 mod destination;
 mod found;
@@ -27,9 +28,11 @@ use found::{Found, Version};
 
 const RUN_RESULTS: &str = "run_results.json";
 const SOURCES: &str = "sources.json";
-/// Last and back to back, in this order: who opens the site while it is replaced sees pages that fit together.
+/// Last and back to back, in this order: who opens the site while it is replaced sees pages that
+/// fit together.
 const LAST: [&str; 3] = ["catalog.json", "manifest.json", "index.html"];
-/// Uploads at once. More gains nothing over a single connection pool and holds more files in memory.
+/// Uploads at once. More gains nothing over a single connection pool and holds more files in
+/// memory.
 const AT_ONCE: usize = 16;
 /// Larger files are read twice, for the scan and for the upload, rather than held in memory.
 const IN_MEMORY: u64 = 512 * 1024;
@@ -74,9 +77,17 @@ pub(crate) struct Publisher {
 }
 
 impl Publisher {
-    /// Looks at the target directory as it is before the first step. Without a destination nothing is published, but results are read.
-    pub(crate) fn new(destination: Option<Destination>, target: &Path, run_id: &str, redactor: Arc<Redactor>) -> Self {
-        let versions = [RUN_RESULTS, SOURCES].into_iter().filter_map(|name| Some((name, Version::of(&target.join(name))?)));
+    /// Looks at the target directory as it is before the first step. Without a destination nothing
+    /// is published, but results are read.
+    pub(crate) fn new(
+        destination: Option<Destination>,
+        target: &Path,
+        run_id: &str,
+        redactor: Arc<Redactor>,
+    ) -> Self {
+        let versions = [RUN_RESULTS, SOURCES]
+            .into_iter()
+            .filter_map(|name| Some((name, Version::of(&target.join(name))?)));
         Self {
             destination,
             redactor,
@@ -89,15 +100,22 @@ impl Publisher {
         }
     }
 
-    /// To be called as a step ends, before the next one overwrites its results: reads them and starts their upload to the ledger.
+    /// To be called as a step ends, before the next one overwrites its results: reads them and
+    /// starts their upload to the ledger.
     pub(crate) fn keep(&mut self, index: usize, step: &Step) -> Option<Results> {
         let mut counted = None;
         for name in [RUN_RESULTS, SOURCES] {
-            let Some(content) = self.newly_written(name) else { continue };
+            let Some(content) = self.newly_written(name) else {
+                continue;
+            };
             if results::file_of(step) == Some(name) {
                 counted = results::read(&step.name, &content);
             }
-            self.record(&format!("{:02}-{}/{name}", index + 1, step.name), &self.target.join(name), content.clone());
+            self.record(
+                &format!("{:02}-{}/{name}", index + 1, step.name),
+                &self.target.join(name),
+                content.clone(),
+            );
             if name == RUN_RESULTS && results::runs_nodes(step) {
                 self.node_results = Some(content);
             }
@@ -109,44 +127,67 @@ impl Publisher {
     pub(crate) async fn finish_ledger(&mut self) -> Vec<Error> {
         let mut errors = Vec::new();
         while let Some(result) = self.ledger.join_next().await {
-            errors.extend(result.unwrap_or_else(|error| Err(Error::Upload(error))).err());
+            errors.extend(
+                result
+                    .unwrap_or_else(|error| Err(Error::Upload(error)))
+                    .err(),
+            );
         }
         errors
     }
 
     /// Puts the closing line into the ledger.
     pub(crate) async fn summarise(&self, line: &str) -> Result<(), Error> {
-        let Some(destination) = &self.destination else { return Ok(()) };
+        let Some(destination) = &self.destination else {
+            return Ok(());
+        };
         let key = format!("runs/{}/summary.json", self.run_id);
-        Ok(destination.put(Object { key, body: Body::Bytes(format!("{line}\n").into_bytes()), no_cache: false }).await?)
+        Ok(destination
+            .put(Object {
+                key,
+                body: Body::Bytes(format!("{line}\n").into_bytes()),
+                no_cache: false,
+            })
+            .await?)
     }
 
     /// Keeps the parse of this run for the next one. `by`: what it belongs to.
     pub(crate) async fn keep_parse(&self, by: ParsedBy) {
-        let Some(destination) = &self.destination else { return };
+        let Some(destination) = &self.destination else {
+            return;
+        };
         let path = self.target.join(SAVED_PARSE);
         match tokio::fs::read(&path).await {
             Ok(content) => parse_cache::save(destination, by, content, &self.redactor).await,
-            Err(error) => tracing::warn!("the parse of this project is not saved: {}: {error}", path.display()),
+            Err(error) => tracing::warn!(
+                "the parse of this project is not saved: {}: {error}",
+                path.display()
+            ),
         }
     }
 
-    /// Publishes the docs and says how many files went out, and what went wrong. When one of them holds a secret, none goes out: what
-    /// is there fits together.
+    /// Publishes the docs and says how many files went out, and what went wrong. When one of them
+    /// holds a secret, none goes out: what is there fits together.
     pub(crate) async fn publish_docs(&self) -> (usize, Vec<Error>) {
-        let Some(destination) = &self.destination else { return (0, Vec::new()) };
+        let Some(destination) = &self.destination else {
+            return (0, Vec::new());
+        };
         let docs = match self.docs().await {
             Ok(docs) => docs,
             Err(errors) => return (0, errors),
         };
-        let (last, first) = docs.into_iter().partition::<Vec<_>, _>(|(key, _)| LAST.contains(&key.as_str()));
+        let (last, first) = docs
+            .into_iter()
+            .partition::<Vec<_>, _>(|(key, _)| LAST.contains(&key.as_str()));
         let mut published = 0;
         let mut errors = Vec::new();
         let mut uploads = JoinSet::new();
         let mut waiting = first.into_iter();
         loop {
             while uploads.len() < AT_ONCE && errors.is_empty() {
-                let Some((key, source)) = waiting.next() else { break };
+                let Some((key, source)) = waiting.next() else {
+                    break;
+                };
                 uploads.spawn(put(destination.clone(), key, source));
             }
             match uploads.join_next().await {
@@ -157,7 +198,9 @@ impl Publisher {
             }
         }
         for name in LAST {
-            let Some((key, source)) = last.iter().find(|(key, _)| key == name).cloned() else { continue };
+            let Some((key, source)) = last.iter().find(|(key, _)| key == name).cloned() else {
+                continue;
+            };
             if errors.is_empty() {
                 match put(destination.clone(), key, source).await {
                     Ok(()) => published += 1,
@@ -176,18 +219,30 @@ impl Publisher {
             // Scanning takes the thread; between two files it listens to signals.
             tokio::task::yield_now().await;
             match (path.to_str(), self.source(&path)) {
-                (None, _) => errors.push(Error::Name { path: self.target.join(path) }),
-                (Some(key), Ok(source)) => docs.extend(source.map(|source| (key.to_owned(), source))),
+                (None, _) => errors.push(Error::Name {
+                    path: self.target.join(path),
+                }),
+                (Some(key), Ok(source)) => {
+                    docs.extend(source.map(|source| (key.to_owned(), source)));
+                }
                 (Some(_), Err(error)) => errors.push(error),
             }
         }
-        if errors.is_empty() { Ok(docs) } else { Err(errors) }
+        if errors.is_empty() {
+            Ok(docs)
+        } else {
+            Err(errors)
+        }
     }
 
-    /// What is published of a file, or nothing: the results of `docs generate` would replace those of the tests.
+    /// What is published of a file, or nothing: the results of `docs generate` would replace those
+    /// of the tests.
     fn source(&self, relative: &Path) -> Result<Option<Source>, Error> {
         let path = self.target.join(relative);
-        let read = |source| DestinationError::Read { path: path.clone(), source };
+        let read = |source| DestinationError::Read {
+            path: path.clone(),
+            source,
+        };
         if relative == Path::new(RUN_RESULTS) {
             let content = self.node_results.as_deref();
             return match content {
@@ -213,14 +268,24 @@ impl Publisher {
     }
 
     fn record(&mut self, name: &str, path: &Path, content: Vec<u8>) {
-        let Some(destination) = self.destination.clone() else { return };
+        let Some(destination) = self.destination.clone() else {
+            return;
+        };
         if self.redactor.is_in(&content) {
             let path = path.to_owned();
             self.ledger.spawn(async { Err(Error::Leak { path }) });
             return;
         }
         let key = format!("runs/{}/{name}", self.run_id);
-        self.ledger.spawn(async move { Ok(destination.put(Object { key, body: Body::Bytes(content), no_cache: false }).await?) });
+        self.ledger.spawn(async move {
+            Ok(destination
+                .put(Object {
+                    key,
+                    body: Body::Bytes(content),
+                    no_cache: false,
+                })
+                .await?)
+        });
     }
 }
 
@@ -235,11 +300,24 @@ async fn put(destination: Destination, key: String, source: Source) -> Result<()
     let body = match source {
         Source::Kept(content) => Body::Bytes(content),
         Source::File(path) => {
-            let read = |source| DestinationError::Read { path: path.clone(), source };
+            let read = |source| DestinationError::Read {
+                path: path.clone(),
+                source,
+            };
             // dbt is gone, so the file is the one that was scanned.
             let size = tokio::fs::metadata(&path).await.map_err(read)?.len();
-            if size > IN_MEMORY { Body::File(path) } else { Body::Bytes(std::fs::read(&path).map_err(read)?) }
+            if size > IN_MEMORY {
+                Body::File(path)
+            } else {
+                Body::Bytes(std::fs::read(&path).map_err(read)?)
+            }
         }
     };
-    Ok(destination.put(Object { key, body, no_cache: true }).await?)
+    Ok(destination
+        .put(Object {
+            key,
+            body,
+            no_cache: true,
+        })
+        .await?)
 }

@@ -1,8 +1,12 @@
 //! Owns the command line: which commands and flags there are, and what their help says.
 //!
-//! Holds raw values only. Never decides what a value means, what wins over what, or what is missing: that is `config`.
+//! Holds raw values only. Never decides what a value means, what wins over what, or what is
+//! missing: that is `config`.
 
-#![expect(clippy::doc_markdown, reason = "these comments are the help text, which shows backticks and brackets as they are")]
+#![expect(
+    clippy::doc_markdown,
+    reason = "these comments are the help text, which shows backticks and brackets as they are"
+)]
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -44,7 +48,8 @@ pub(crate) enum Command {
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Settings")]
 pub(crate) struct CommonArgs {
-    /// Environment; those of `deployments` are written to, any other is a sandbox [env: ENV] [default: local]
+    /// Environment; those of `deployments` are written to, any other is a sandbox [env: ENV]
+    /// [default: local]
     #[arg(long, value_name = "NAME")]
     pub(crate) env: Option<String>,
     /// Project name, part of the destination [env: PROJECT_NAME] [default: name in dbt_project.yml]
@@ -59,7 +64,8 @@ pub(crate) struct CommonArgs {
     /// The dbt program [env: DBT_ENTRYPOINT_DBT] [default: dbt on PATH]
     #[arg(long, value_name = "PROGRAM")]
     pub(crate) dbt: Option<String>,
-    /// glue:NAME, secretsmanager:ID-or-ARN, ssm:/path/, env or none [env: DBT_ENTRYPOINT_CREDENTIALS]
+    /// glue:NAME, secretsmanager:ID-or-ARN, ssm:/path/, env or none [env:
+    /// DBT_ENTRYPOINT_CREDENTIALS]
     #[arg(long, value_name = "SOURCE")]
     pub(crate) credentials: Option<String>,
     /// Schema that dbt writes to [env: DBT_REDSHIFT_SCHEMA] [default: the source's]
@@ -80,10 +86,12 @@ pub(crate) struct CommonArgs {
     /// Say only what is wrong
     #[arg(short, long, action = ArgAction::Count)]
     pub(crate) quiet: u8,
-    /// Longest time for the whole run, as 55m or 1h30m [env: DBT_ENTRYPOINT_DEADLINE] [default: none]
+    /// Longest time for the whole run, as 55m or 1h30m [env: DBT_ENTRYPOINT_DEADLINE] [default:
+    /// none]
     #[arg(long, value_name = "TIME")]
     pub(crate) deadline: Option<String>,
-    /// Time from a signal to the end, the last 5 s of it for the upload [env: DBT_ENTRYPOINT_STOP_TIMEOUT] [default: 25s]
+    /// Time from a signal to the end, the last 5 s of it for the upload [env:
+    /// DBT_ENTRYPOINT_STOP_TIMEOUT] [default: 25s]
     #[arg(long, value_name = "TIME")]
     pub(crate) stop_timeout: Option<String>,
 }
@@ -108,10 +116,12 @@ pub(crate) struct PipelineArgs {
     /// Steps in order [env: DBT_ENTRYPOINT_STEPS] [default: deps,debug,run,test,freshness,docs]
     #[arg(long, value_name = "LIST")]
     pub(crate) steps: Option<String>,
-    /// on-success, always or never [env: DBT_ENTRYPOINT_PUBLISH] [default: on-success; never in a local run without a destination]
+    /// on-success, always or never [env: DBT_ENTRYPOINT_PUBLISH] [default: on-success; never in a
+    /// local run without a destination]
     #[arg(long, value_name = "WHEN")]
     pub(crate) publish: Option<String>,
-    /// s3://bucket/prefix or file:///dir [env: DBT_ENTRYPOINT_DESTINATION] [default: s3://dbt-documentation-$ENV/$PROJECT_NAME]
+    /// s3://bucket/prefix or file:///dir [env: DBT_ENTRYPOINT_DESTINATION] [default:
+    /// s3://dbt-documentation-$ENV/$PROJECT_NAME]
     #[arg(long, value_name = "URL")]
     pub(crate) destination: Option<String>,
     /// Account id that must own the bucket [env: DBT_ENTRYPOINT_BUCKET_OWNER]
@@ -123,7 +133,8 @@ pub(crate) struct PipelineArgs {
     /// process, session or auto [env: DBT_ENTRYPOINT_ENGINE] [default: auto]
     #[arg(long, value_name = "ENGINE")]
     pub(crate) engine: Option<String>,
-    /// on, off or auto: keep dbt's parse below the destination [env: DBT_ENTRYPOINT_PARSE_CACHE] [default: auto: not in a local run]
+    /// on, off or auto: keep dbt's parse below the destination [env: DBT_ENTRYPOINT_PARSE_CACHE]
+    /// [default: auto: not in a local run]
     #[arg(long, value_name = "WHEN")]
     pub(crate) parse_cache: Option<String>,
 }
@@ -167,7 +178,11 @@ pub(crate) struct ExecArgs {
 #[derive(Debug, Args)]
 pub(crate) struct DbtArgs {
     /// The arguments of dbt
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARG")]
+    #[arg(
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        value_name = "ARG"
+    )]
     pub(crate) args: Vec<OsString>,
 }
 

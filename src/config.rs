@@ -1,6 +1,7 @@
 //! Owns the settings: what was given where, what wins, and whether it makes sense.
 //!
-//! Resolves once into typed, complete, valid values and reports all faults at once. Never starts anything and never asks AWS.
+//! Resolves once into typed, complete, valid values and reports all faults at once. Never starts
+//! anything and never asks AWS.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
@@ -88,10 +89,14 @@ pub(crate) struct Pipeline {
 #[derive(Debug)]
 pub(crate) enum Publish {
     Never,
-    To { even_after_failure: bool, location: Location },
+    To {
+        even_after_failure: bool,
+        location: Location,
+    },
 }
 
-/// The `--env-file` and the settings file as they were read: once, since either may be a pipe that can be read only once.
+/// The `--env-file` and the settings file as they were read: once, since either may be a pipe that
+/// can be read only once.
 #[derive(Debug)]
 pub(crate) struct Files {
     env_file: dotenv::EnvFile,
@@ -105,23 +110,41 @@ impl Files {
         let mut faults = Vec::new();
         let env_file = dotenv::EnvFile::read(args.env_file.as_deref(), &mut faults);
         let settings = file::SettingsFile::read(args.config.as_deref(), &mut faults);
-        Self { env_file, settings, faults }
+        Self {
+            env_file,
+            settings,
+            faults,
+        }
     }
 }
 
-/// The settings that say how to log, as far as they can be read: they are needed to report faults in the others.
-pub(crate) fn log_settings(args: &CommonArgs, files: &Files, inherited: &Variables) -> (LogFormat, LogLevel) {
+/// The settings that say how to log, as far as they can be read: they are needed to report faults
+/// in the others.
+pub(crate) fn log_settings(
+    args: &CommonArgs,
+    files: &Files,
+    inherited: &Variables,
+) -> (LogFormat, LogLevel) {
     let mut faults = Vec::new();
     let layers = Layers::new(files, inherited);
-    (values::log_format(&layers, args, &mut faults), values::log_level(&layers, args, &mut faults))
+    (
+        values::log_format(&layers, args, &mut faults),
+        values::log_level(&layers, args, &mut faults),
+    )
 }
 
-/// Settings of `exec` and `env`. `home` is where the working directory's relative paths start.
-pub(crate) fn resolve(args: &CommonArgs, files: &Files, inherited: &Variables, home: &Path) -> Result<Config, Error> {
+/// Settings of `exec` and `env`. `working_directory` is where the working directory's relative paths start.
+pub(crate) fn resolve(
+    args: &CommonArgs,
+    files: &Files,
+    inherited: &Variables,
+    working_directory: &Path,
+) -> Result<Config, Error> {
     let mut faults = files.faults.clone();
     let layers = Layers::new(files, inherited);
-    let config = common(&layers, args, home, &mut faults);
-    // Settings of the pipeline may stand in the same file and environment; a fault there is a fault here.
+    let config = common(&layers, args, working_directory, &mut faults);
+    // Settings of the pipeline may stand in the same file and environment; a fault there is a fault
+    // here.
     values::engine(&layers, None, &mut faults);
     values::parse_cache(&layers, None, false, &mut faults);
     steps::resolve(&layers, &RunArgs::default(), &mut faults);
@@ -130,36 +153,79 @@ pub(crate) fn resolve(args: &CommonArgs, files: &Files, inherited: &Variables, h
 }
 
 /// Settings of the pipeline.
-pub(crate) fn resolve_run(args: &RunArgs, files: &Files, inherited: &Variables, home: &Path) -> Result<(Config, Pipeline), Error> {
+pub(crate) fn resolve_run(
+    args: &RunArgs,
+    files: &Files,
+    inherited: &Variables,
+    working_directory: &Path,
+) -> Result<(Config, Pipeline), Error> {
     let mut faults = files.faults.clone();
     let layers = Layers::new(files, inherited);
-    let config = common(&layers, &args.common, home, &mut faults);
+    let config = common(&layers, &args.common, working_directory, &mut faults);
     let engine = values::engine(&layers, args.pipeline.engine.as_deref(), &mut faults);
-    let keeps_parse = values::parse_cache(&layers, args.pipeline.parse_cache.as_deref(), config.is_deployment(), &mut faults);
+    let keeps_parse = values::parse_cache(
+        &layers,
+        args.pipeline.parse_cache.as_deref(),
+        config.is_deployment(),
+        &mut faults,
+    );
     let steps = steps::resolve(&layers, args, &mut faults);
     let publish = destination::resolve(&layers, args, &config, &mut faults);
-    // A project that is not there is a fault of its own, told with the others before step one, unless the settings end the run.
+    // A project that is not there is a fault of its own, told with the others before step one,
+    // unless the settings end the run.
     let is_there = config.project_dir.join("dbt_project.yml").exists();
-    if config.project_name.is_none() && !layers.has_unread_file() && (is_there || !faults.is_empty()) {
+    if config.project_name.is_none()
+        && !layers.has_unread_file()
+        && (is_there || !faults.is_empty())
+    {
         faults.push(paths::missing_project(&config.project_dir));
     }
-    finish((config, Pipeline { steps, target: args.nodes.target.clone(), publish, engine, keeps_parse }), faults)
+    finish(
+        (
+            config,
+            Pipeline {
+                steps,
+                target: args.nodes.target.clone(),
+                publish,
+                engine,
+                keeps_parse,
+            },
+        ),
+        faults,
+    )
 }
 
 fn finish<T>(value: T, faults: Vec<String>) -> Result<T, Error> {
-    if faults.is_empty() { Ok(value) } else { Err(Error { faults }) }
+    if faults.is_empty() {
+        Ok(value)
+    } else {
+        Err(Error { faults })
+    }
 }
 
-fn common(layers: &Layers, args: &CommonArgs, home: &Path, faults: &mut Vec<String>) -> Config {
-    let env = layers.text(args.env.as_deref(), "--env", "ENV", "env", faults).map_or_else(|| "local".to_owned(), |given| given.value);
-    let project_dir = paths::project_dir(layers, args, home, faults);
+fn common(
+    layers: &Layers,
+    args: &CommonArgs,
+    working_directory: &Path,
+    faults: &mut Vec<String>,
+) -> Config {
+    let env = layers
+        .text(args.env.as_deref(), "--env", "ENV", "env", faults)
+        .map_or_else(|| "local".to_owned(), |given| given.value);
+    let project_dir = paths::project_dir(layers, args, working_directory, faults);
     let project_name = values::project_name(layers, args, &project_dir, faults);
-    let profiles_dir = paths::profiles_dir(layers, args, &project_dir, home, faults);
-    let schema = layers.text(args.schema.as_deref(), "--schema", "DBT_REDSHIFT_SCHEMA", "schema", faults);
+    let profiles_dir = paths::profiles_dir(layers, args, &project_dir, working_directory, faults);
+    let schema = layers.text(
+        args.schema.as_deref(),
+        "--schema",
+        "DBT_REDSHIFT_SCHEMA",
+        "schema",
+        faults,
+    );
     values::log_level(layers, args, faults);
     Config {
         deployments: values::deployments(layers, faults),
-        dbt: paths::dbt(layers, args, home, faults),
+        dbt: paths::dbt(layers, args, working_directory, faults),
         credentials: credential_source::resolve(layers, args, schema.is_some(), faults),
         schema: schema.map(|given| (given.value, given.origin)),
         deadline: values::deadline(layers, args, faults),
@@ -177,20 +243,49 @@ fn common(layers: &Layers, args: &CommonArgs, home: &Path, faults: &mut Vec<Stri
 
 fn origins(layers: &Layers, args: &CommonArgs) -> BTreeMap<&'static str, Origin> {
     let origin = |flag: &Option<String>, flag_name, variable, key, default| {
-        (variable, layers.origin(flag.as_deref(), flag_name, variable, key, default))
+        (
+            variable,
+            layers.origin(flag.as_deref(), flag_name, variable, key, default),
+        )
     };
     BTreeMap::from([
         origin(&args.env, "--env", "ENV", "env", "default"),
-        origin(&args.project_name, "--project-name", "PROJECT_NAME", "project_name", "name in dbt_project.yml"),
-        origin(&None, "", "DBT_ENTRYPOINT_DEPLOYMENTS", "deployments", "default"),
-        origin(&args.project_dir, "--project-dir", "DBT_PROJECT_DIR", "project_dir", "default"),
-        origin(&args.profiles_dir, "--profiles-dir", "DBT_PROFILES_DIR", "profiles_dir", "default"),
+        origin(
+            &args.project_name,
+            "--project-name",
+            "PROJECT_NAME",
+            "project_name",
+            "name in dbt_project.yml",
+        ),
+        origin(
+            &None,
+            "",
+            "DBT_ENTRYPOINT_DEPLOYMENTS",
+            "deployments",
+            "default",
+        ),
+        origin(
+            &args.project_dir,
+            "--project-dir",
+            "DBT_PROJECT_DIR",
+            "project_dir",
+            "default",
+        ),
+        origin(
+            &args.profiles_dir,
+            "--profiles-dir",
+            "DBT_PROFILES_DIR",
+            "profiles_dir",
+            "default",
+        ),
     ])
 }
 
 /// An empty variable counts as unset.
 pub(crate) fn variable<'a>(variables: &'a Variables, name: &str) -> Option<&'a OsString> {
-    variables.get(OsStr::new(name)).filter(|value| !value.is_empty())
+    variables
+        .get(OsStr::new(name))
+        .filter(|value| !value.is_empty())
 }
 
 #[cfg(test)]

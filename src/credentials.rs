@@ -1,6 +1,7 @@
 //! Owns the fetching of the login: from a source that the user names to a `Connection`.
 //!
-//! Never demands that a login is complete, since the environment may supply what a source lacks, and never puts a value into an error.
+//! Never demands that a login is complete, since the environment may supply what a source lacks,
+//! and never puts a value into an error.
 
 use aws_config::SdkConfig;
 
@@ -44,18 +45,28 @@ pub(crate) enum Error {
     Ciphertext { origin: String },
     #[error("{origin} is empty")]
     Empty { origin: String },
-    #[error("no parameter directly below {path} is named host, port, username, user, password, dbname, database or schema")]
+    #[error(
+        "no parameter directly below {path} is named host, port, username, user, password, dbname, database or schema"
+    )]
     NoParameters { path: String },
-    #[error("the {field} from {source_name} holds a NUL byte, which no environment variable can hold")]
-    Nul { field: &'static str, source_name: String },
+    #[error(
+        "the {field} from {source_name} holds a NUL byte, which no environment variable can hold"
+    )]
+    Nul {
+        field: &'static str,
+        source_name: String,
+    },
 }
 
 impl Error {
-    /// What went wrong, in AWS's terms: contents that cannot be used are `Invalid`, ones that are not there `NotFound`.
+    /// What went wrong, in AWS's terms: contents that cannot be used are `Invalid`, ones that are
+    /// not there `NotFound`.
     pub(crate) fn kind(&self) -> FaultKind {
         match self {
             Self::Call { fault, .. } => fault.kind,
-            Self::Url { .. } | Self::Fields { .. } | Self::Ciphertext { .. } | Self::Nul { .. } => FaultKind::Invalid,
+            Self::Url { .. } | Self::Fields { .. } | Self::Ciphertext { .. } | Self::Nul { .. } => {
+                FaultKind::Invalid
+            }
             Self::Empty { .. } | Self::NoParameters { .. } => FaultKind::NotFound,
         }
     }
@@ -85,7 +96,10 @@ pub(crate) async fn fetch(source: &Source, config: &SdkConfig) -> Result<Connect
     };
     let connection = connection.without_empty();
     match connection.with_nul() {
-        Some(field) => Err(Error::Nul { field, source_name: source.to_string() }),
+        Some(field) => Err(Error::Nul {
+            field,
+            source_name: source.to_string(),
+        }),
         None => Ok(connection),
     }
 }
@@ -113,8 +127,14 @@ mod tests {
 
     #[test]
     fn an_error_does_not_repeat_its_source() {
-        let error = Error::Url { origin: "the Glue Connection \"redshift\"".into(), source: jdbc::Error::NoHost };
-        assert_eq!(error.to_string(), "cannot use the JDBC_CONNECTION_URL of the Glue Connection \"redshift\"");
+        let error = Error::Url {
+            origin: "the Glue Connection \"redshift\"".into(),
+            source: jdbc::Error::NoHost,
+        };
+        assert_eq!(
+            error.to_string(),
+            "cannot use the JDBC_CONNECTION_URL of the Glue Connection \"redshift\""
+        );
         assert_eq!(error.kind(), FaultKind::Invalid);
     }
 }

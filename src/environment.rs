@@ -1,6 +1,8 @@
-//! Owns the environment of dbt as a value: what was inherited, what the credential source gave, and what won over what.
+//! Owns the environment of dbt as a value: what was inherited, what the credential source gave, and
+//! what won over what.
 //!
-//! Pure. Never sets anything in the runner's own environment, never prints a value, and never goes through a shell.
+//! Pure. Never sets anything in the runner's own environment, never prints a value, and never goes
+//! through a shell.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -68,7 +70,10 @@ impl Error {
         match self {
             Self::Incomplete { missing, .. } => {
                 let names: Vec<&str> = missing.iter().map(|field| field.variable()).collect();
-                Some(format!("add what is missing to the source, or set {}", names.join(", ")))
+                Some(format!(
+                    "add what is missing to the source, or set {}",
+                    names.join(", ")
+                ))
             }
             Self::Port => None,
         }
@@ -94,20 +99,56 @@ pub(crate) struct Environment {
 }
 
 /// Composes the environment. `coloured`: whether a terminal shows dbt's output.
-pub(crate) fn compose(config: &Config, connection: &Connection, coloured: bool) -> Result<Environment, Error> {
+pub(crate) fn compose(
+    config: &Config,
+    connection: &Connection,
+    coloured: bool,
+) -> Result<Environment, Error> {
     let mut composer = Composer {
         config,
-        environment: Environment { variables: config.variables.clone(), injected: Vec::new(), overridden: Vec::new(), secrets: Vec::new() },
+        environment: Environment {
+            variables: config.variables.clone(),
+            injected: Vec::new(),
+            overridden: Vec::new(),
+            secrets: Vec::new(),
+        },
         missing: Vec::new(),
     };
     composer.port(connection)?;
-    composer.field(Field::Host, connection.host.as_ref().map(|host| host.as_bytes().to_vec()));
-    composer.field(Field::User, connection.user.as_ref().map(|user| user.as_bytes().to_vec()));
-    composer.field(Field::Password, connection.password.as_ref().map(|password| password.expose().to_vec()));
-    composer.field(Field::Database, connection.database.as_ref().map(|database| database.as_bytes().to_vec()));
+    composer.field(
+        Field::Host,
+        connection
+            .host
+            .as_ref()
+            .map(|host| host.as_bytes().to_vec()),
+    );
+    composer.field(
+        Field::User,
+        connection
+            .user
+            .as_ref()
+            .map(|user| user.as_bytes().to_vec()),
+    );
+    composer.field(
+        Field::Password,
+        connection
+            .password
+            .as_ref()
+            .map(|password| password.expose().to_vec()),
+    );
+    composer.field(
+        Field::Database,
+        connection
+            .database
+            .as_ref()
+            .map(|database| database.as_bytes().to_vec()),
+    );
     composer.schema(connection);
     if !composer.missing.is_empty() && config.credentials != CredentialSource::None {
-        return Err(Error::Incomplete { origin: config.credentials.to_string(), missing: composer.missing });
+        return Err(Error::Incomplete {
+            origin: config.credentials.to_string(),
+            missing: composer.missing,
+        });
     }
     composer.scrubbed_password();
     composer.resolved_settings();
@@ -138,23 +179,39 @@ impl Composer<'_> {
     fn port(&mut self, connection: &Connection) -> Result<(), Error> {
         if self.is_set(Field::Port) {
             let given = variable(&self.environment.variables, Field::Port.variable());
-            let number = given.and_then(|value| value.to_str()).and_then(|text| text.parse::<u16>().ok());
-            if number.is_none_or(|number| number == 0) && self.config.credentials != CredentialSource::None {
+            let number = given
+                .and_then(|value| value.to_str())
+                .and_then(|text| text.parse::<u16>().ok());
+            if number.is_none_or(|number| number == 0)
+                && self.config.credentials != CredentialSource::None
+            {
                 return Err(Error::Port);
             }
             self.keep(Field::Port, connection.port.is_some());
         } else if let Some(port) = connection.port {
-            self.set(Field::Port.variable(), port.to_string().into(), self.config.credentials.to_string());
+            self.set(
+                Field::Port.variable(),
+                port.to_string().into(),
+                self.config.credentials.to_string(),
+            );
         } else if self.config.credentials != CredentialSource::None {
-            self.set(Field::Port.variable(), PORT.to_string().into(), "default".to_owned());
+            self.set(
+                Field::Port.variable(),
+                PORT.to_string().into(),
+                "default".to_owned(),
+            );
         }
         Ok(())
     }
 
-    /// The schema is a setting too, so a flag wins over the variable and the settings file over what was fetched.
+    /// The schema is a setting too, so a flag wins over the variable and the settings file over
+    /// what was fetched.
     fn schema(&mut self, connection: &Connection) {
         let name = Field::Schema.variable();
-        let fetched = connection.schema.as_deref().filter(|schema| !schema.is_empty());
+        let fetched = connection
+            .schema
+            .as_deref()
+            .filter(|schema| !schema.is_empty());
         match (&self.config.schema, fetched) {
             (Some((schema, origin)), fetched) => {
                 if fetched.is_some() {
@@ -162,7 +219,9 @@ impl Composer<'_> {
                 }
                 self.set(name, schema.into(), origin.to_string());
             }
-            (None, Some(schema)) => self.set(name, schema.into(), self.config.credentials.to_string()),
+            (None, Some(schema)) => {
+                self.set(name, schema.into(), self.config.credentials.to_string());
+            }
             (None, None) => self.missing.push(Field::Schema),
         }
     }
@@ -171,19 +230,29 @@ impl Composer<'_> {
         variable(&self.environment.variables, field.variable()).is_some()
     }
 
-    /// Leaves what is set as it is and remembers where it is from, and whether it won over something.
+    /// Leaves what is set as it is and remembers where it is from, and whether it won over
+    /// something.
     fn keep(&mut self, field: Field, won: bool) {
         let name = field.variable();
         if won {
             self.environment.overridden.push(name);
         }
         let from_file = self.config.from_env_file.contains(OsStr::new(name));
-        let origin = if from_file { "--env-file" } else { "environment" };
-        self.environment.injected.push(Injected { name, origin: origin.to_owned() });
+        let origin = if from_file {
+            "--env-file"
+        } else {
+            "environment"
+        };
+        self.environment.injected.push(Injected {
+            name,
+            origin: origin.to_owned(),
+        });
     }
 
     fn scrubbed_password(&mut self) {
-        if let Some(password) = variable(&self.environment.variables, Field::Password.variable()).cloned() {
+        if let Some(password) =
+            variable(&self.environment.variables, Field::Password.variable()).cloned()
+        {
             let origin = format!("the same as {}", Field::Password.variable());
             self.set("DBT_ENV_SECRET_REDSHIFT_PASSWORD", password, origin);
         }
@@ -194,24 +263,40 @@ impl Composer<'_> {
         let config = self.config;
         let settings = [
             ("ENV", Some(OsString::from(&config.env))),
-            ("PROJECT_NAME", config.project_name.as_ref().map(OsString::from)),
-            ("DBT_ENTRYPOINT_DEPLOYMENTS", Some(config.deployments.join(",").into())),
+            (
+                "PROJECT_NAME",
+                config.project_name.as_ref().map(OsString::from),
+            ),
+            (
+                "DBT_ENTRYPOINT_DEPLOYMENTS",
+                Some(config.deployments.join(",").into()),
+            ),
             ("DBT_PROJECT_DIR", Some(config.project_dir.clone().into())),
-            ("DBT_PROFILES_DIR", config.profiles_dir.clone().map(OsString::from)),
+            (
+                "DBT_PROFILES_DIR",
+                config.profiles_dir.clone().map(OsString::from),
+            ),
         ];
         for (name, value) in settings {
-            let origin = config.origins.get(name).map(ToString::to_string).unwrap_or_default();
+            let origin = config
+                .origins
+                .get(name)
+                .map(ToString::to_string)
+                .unwrap_or_default();
             if let Some(value) = value {
                 self.set(name, value, origin);
             }
         }
     }
 
-    /// dbt colours what goes into a pipe, too, unless it is told not to. `DBT_ENGINE_*` is dbt's newer spelling.
+    /// dbt colours what goes into a pipe, too, unless it is told not to. `DBT_ENGINE_*` is dbt's
+    /// newer spelling.
     fn logging(&mut self, coloured: bool) {
         let variables = &mut self.environment.variables;
         let is_set = |variables: &Variables, name: &str| {
-            [format!("DBT_{name}"), format!("DBT_ENGINE_{name}")].iter().any(|name| variable(variables, name).is_some())
+            [format!("DBT_{name}"), format!("DBT_ENGINE_{name}")]
+                .iter()
+                .any(|name| variable(variables, name).is_some())
         };
         if !coloured && !is_set(variables, "USE_COLORS") {
             variables.insert("DBT_USE_COLORS".into(), "false".into());
@@ -228,19 +313,33 @@ impl Composer<'_> {
     }
 }
 
-/// Values that must not reach a log: the password, what dbt itself scrubs, and the secret half of AWS credentials.
+/// Values that must not reach a log: the password, what dbt itself scrubs, and the secret half of
+/// AWS credentials.
 pub(crate) fn secrets(variables: &Variables) -> Vec<(String, Secret)> {
     let is_secret = |name: &OsStr| {
         name.as_bytes().starts_with(SCRUBBED.as_bytes())
             || name == Field::Password.variable()
             || AWS_SECRETS.iter().any(|known| name == *known)
     };
-    let found = variables.iter().filter(|(name, value)| is_secret(name) && !value.is_empty());
-    found.map(|(name, value)| (name.to_string_lossy().into_owned(), Secret::new(value.as_bytes()))).collect()
+    let found = variables
+        .iter()
+        .filter(|(name, value)| is_secret(name) && !value.is_empty());
+    found
+        .map(|(name, value)| {
+            (
+                name.to_string_lossy().into_owned(),
+                Secret::new(value.as_bytes()),
+            )
+        })
+        .collect()
 }
 
 fn join(fields: &[Field], separator: &str) -> String {
-    fields.iter().map(Field::to_string).collect::<Vec<_>>().join(separator)
+    fields
+        .iter()
+        .map(Field::to_string)
+        .collect::<Vec<_>>()
+        .join(separator)
 }
 
 #[cfg(test)]

@@ -5,7 +5,8 @@
 use crate::aws::{self, FaultKind};
 use crate::credentials;
 use crate::environment;
-use crate::pipeline::{self, Cause, Outcome, Status, StopCause};
+use crate::pipeline::{Cause, Outcome, Status, StopCause};
+use crate::process;
 
 /// How the program ends. The README and `--help` have the same table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,17 +56,25 @@ impl ExitCode {
         }
     }
 
-    /// What the steps say: the first one that failed decides, except that a run which was stopped ends as it was stopped.
+    /// What the steps say: the first one that failed decides, except that a run which was stopped
+    /// ends as it was stopped.
     pub(crate) fn of_steps(outcomes: &[Outcome]) -> Self {
         let stopped = outcomes.iter().find_map(|outcome| match outcome.stopped {
             Some(StopCause::Run(cause)) => Some(Self::from(cause)),
             _ => None,
         });
-        let is_failure = |outcome: &&Outcome| !matches!(outcome.status, Status::Success | Status::Warned | Status::Skipped);
-        let failed = outcomes.iter().find(is_failure).map(|outcome| match (outcome.stopped, outcome.exit_code) {
-            (Some(_), _) => Self::TimedOut,
-            (None, Some(code)) => Self::Step(code),
-            (None, None) => Self::Internal,
+        let is_failure = |outcome: &&Outcome| {
+            !matches!(
+                outcome.status,
+                Status::Success | Status::Warned | Status::Skipped
+            )
+        };
+        let failed = outcomes.iter().find(is_failure).map(|outcome| {
+            match (outcome.stopped, outcome.exit_code) {
+                (Some(_), _) => Self::TimedOut,
+                (None, Some(code)) => Self::Step(code),
+                (None, None) => Self::Internal,
+            }
         });
         stopped.or(failed).unwrap_or(Self::Success)
     }
@@ -106,12 +115,12 @@ impl From<&aws::Error> for ExitCode {
     }
 }
 
-impl From<&pipeline::Error> for ExitCode {
-    fn from(error: &pipeline::Error) -> Self {
+impl From<&process::Error> for ExitCode {
+    fn from(error: &process::Error) -> Self {
         match error {
-            pipeline::Error::NotFound { .. } => Self::NotFound,
-            pipeline::Error::CannotRun { .. } => Self::CannotRun,
-            pipeline::Error::Wait { .. } => Self::Internal,
+            process::Error::NotFound { .. } => Self::NotFound,
+            process::Error::CannotRun { .. } => Self::CannotRun,
+            process::Error::Wait { .. } => Self::Internal,
         }
     }
 }
@@ -123,11 +132,19 @@ mod tests {
     use super::*;
 
     fn outcome(status: Status, exit_code: Option<u8>, stopped: Option<StopCause>) -> Outcome {
-        Outcome { status, exit_code, stopped, ..Outcome::skipped("step") }
+        Outcome {
+            status,
+            exit_code,
+            stopped,
+            ..Outcome::skipped("step")
+        }
     }
 
     fn of(outcomes: &[(Status, Option<u8>, Option<StopCause>)]) -> u8 {
-        let outcomes: Vec<Outcome> = outcomes.iter().map(|(status, code, stopped)| outcome(*status, *code, *stopped)).collect();
+        let outcomes: Vec<Outcome> = outcomes
+            .iter()
+            .map(|(status, code, stopped)| outcome(*status, *code, *stopped))
+            .collect();
         ExitCode::of_steps(&outcomes).number()
     }
 
@@ -152,8 +169,18 @@ mod tests {
             (Status::Cancelled, Some(2), 2, 124),
             (Status::TimedOut, Some(2), 2, 124),
         ] {
-            for (stopped, expected) in [(None, plain), (TIMEOUT, timeout), (TERMINATED, 143), (INTERRUPTED, 130), (DEADLINE, 124)] {
-                assert_eq!(of(&[(status, exit_code, stopped)]), expected, "{status:?} {exit_code:?} {stopped:?}");
+            for (stopped, expected) in [
+                (None, plain),
+                (TIMEOUT, timeout),
+                (TERMINATED, 143),
+                (INTERRUPTED, 130),
+                (DEADLINE, 124),
+            ] {
+                assert_eq!(
+                    of(&[(status, exit_code, stopped)]),
+                    expected,
+                    "{status:?} {exit_code:?} {stopped:?}"
+                );
             }
         }
     }
@@ -166,9 +193,15 @@ mod tests {
         assert_eq!(of(&[]), 0);
         assert_eq!(of(&[good, warned, good]), 0);
         assert_eq!(of(&[good, failed(1), failed(2), good]), 1);
-        assert_eq!(of(&[warned, failed(2), (Status::TimedOut, Some(2), TIMEOUT)]), 2);
+        assert_eq!(
+            of(&[warned, failed(2), (Status::TimedOut, Some(2), TIMEOUT)]),
+            2
+        );
         assert_eq!(of(&[(Status::TimedOut, Some(2), TIMEOUT), failed(1)]), 124);
-        assert_eq!(of(&[failed(1), (Status::Cancelled, Some(2), TERMINATED)]), 143);
+        assert_eq!(
+            of(&[failed(1), (Status::Cancelled, Some(2), TERMINATED)]),
+            143
+        );
         assert_eq!(of(&[good, (Status::Killed, Some(137), DEADLINE)]), 124);
     }
 
@@ -188,8 +221,21 @@ mod tests {
             ExitCode::NotFound,
             ExitCode::Signal(15),
         ];
-        assert_eq!(codes.map(ExitCode::number), [0, 1, 64, 65, 69, 70, 74, 77, 124, 126, 127, 143]);
-        let help: Vec<&str> = crate::cli::EXIT_CODES.lines().skip(1).filter_map(|line| line.get(2..12)).map(str::trim).collect();
-        assert_eq!(help, ["0", "1, 2", "64", "65", "69", "70", "74", "77", "124", "126, 127", "128+n"]);
+        assert_eq!(
+            codes.map(ExitCode::number),
+            [0, 1, 64, 65, 69, 70, 74, 77, 124, 126, 127, 143]
+        );
+        let help: Vec<&str> = crate::cli::EXIT_CODES
+            .lines()
+            .skip(1)
+            .filter_map(|line| line.get(2..12))
+            .map(str::trim)
+            .collect();
+        assert_eq!(
+            help,
+            [
+                "0", "1, 2", "64", "65", "69", "70", "74", "77", "124", "126, 127", "128+n"
+            ]
+        );
     }
 }

@@ -1,18 +1,30 @@
-//! Owns being PID 1: it starts the worker, forwards signals, reaps what nobody waits for, and exits as the worker did.
+//! Owns being PID 1: it starts the worker, forwards signals, reaps what nobody waits for, and exits
+//! as the worker did.
 //!
-//! No threads, no runtime, no secrets, no kill timer: the worker owns the deadline, or an upload would be cut off. A `waitpid(-1)` in
-//! the process that also waits for its own children would steal their exit status, so this is a process of its own.
+//! No threads, no runtime, no secrets, no kill timer: the worker owns the deadline, or an upload
+//! would be cut off. A `waitpid(-1)` in the process that also waits for its own children would
+//! steal their exit status, so this is a process of its own.
 
 use nix::errno::Errno;
 use nix::sys::signal::{SigHandler, SigSet, Signal, kill, signal};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, fork, getpid, setpgid};
 
-/// What an orchestrator, a terminal or an operator sends. SIGPIPE and faults of our own are not for the worker.
-const FORWARDED: [Signal; 8] =
-    [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGUSR1, Signal::SIGUSR2, Signal::SIGWINCH, Signal::SIGCONT];
+/// What an orchestrator, a terminal or an operator sends. SIGPIPE and faults of our own are not for
+/// the worker.
+const FORWARDED: [Signal; 8] = [
+    Signal::SIGTERM,
+    Signal::SIGINT,
+    Signal::SIGHUP,
+    Signal::SIGQUIT,
+    Signal::SIGUSR1,
+    Signal::SIGUSR2,
+    Signal::SIGWINCH,
+    Signal::SIGCONT,
+];
 
-/// As PID 1, returns in the worker, and in PID 1 itself the exit code once the worker has ended. Anywhere else it does nothing.
+/// As PID 1, returns in the worker, and in PID 1 itself the exit code once the worker has ended.
+/// Anywhere else it does nothing.
 ///
 /// Has to be called before there is any thread.
 #[expect(unsafe_code, reason = "fork and signal have no safe form")]
@@ -20,9 +32,13 @@ pub(crate) fn split() -> Option<u8> {
     if getpid() != Pid::from_raw(1) {
         return None;
     }
-    // Blocked before the fork, so that no signal falls between it and the loop: as PID 1 the default action is to ignore it.
+    // Blocked before the fork, so that no signal falls between it and the loop: as PID 1 the
+    // default action is to ignore it.
     let mut awaited = SigSet::empty();
-    FORWARDED.into_iter().chain([Signal::SIGCHLD]).for_each(|signal| awaited.add(signal));
+    FORWARDED
+        .into_iter()
+        .chain([Signal::SIGCHLD])
+        .for_each(|signal| awaited.add(signal));
     let inherited = SigSet::thread_get_mask().unwrap_or_else(|_| SigSet::empty());
     if awaited.thread_block().is_err() {
         return None;
@@ -38,7 +54,8 @@ pub(crate) fn split() -> Option<u8> {
             None
         }
         Ok(ForkResult::Child) => {
-            // A group of its own, or a Ctrl-C on the container's terminal would reach it twice: from the terminal and from PID 1.
+            // A group of its own, or a Ctrl-C on the container's terminal would reach it twice:
+            // from the terminal and from PID 1.
             let _ = setpgid(Pid::from_raw(0), Pid::from_raw(0));
             let _ = inherited.thread_set_mask();
             None
@@ -69,7 +86,9 @@ fn reap(worker: Pid) -> Option<u8> {
     let mut code = None;
     loop {
         match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
-            Ok(WaitStatus::Exited(pid, status)) if pid == worker => code = Some(u8::try_from(status).unwrap_or(u8::MAX)),
+            Ok(WaitStatus::Exited(pid, status)) if pid == worker => {
+                code = Some(u8::try_from(status).unwrap_or(u8::MAX));
+            }
             // Never raised again: PID 1 ignores what it sends itself.
             Ok(WaitStatus::Signaled(pid, signal, _)) if pid == worker => {
                 code = Some(u8::try_from(128 + signal as i32).unwrap_or(u8::MAX));

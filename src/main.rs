@@ -1,4 +1,5 @@
-//! The entry point of a dbt container on AWS. The modules stand in the order in which the data flows; each imports only those above it.
+//! The entry point of a dbt container on AWS. The modules stand in the order in which the data
+//! flows; each imports only those above it.
 
 /// Being PID 1.
 mod init;
@@ -26,6 +27,15 @@ mod environment;
 
 /// Secrets out of bytes.
 mod redact;
+
+/// Programs and process groups.
+mod process;
+
+/// Which dbt it is.
+mod dbt;
+
+/// A dbt that is imported once.
+mod session;
 
 /// The steps, one process group after the other.
 mod pipeline;

@@ -1,4 +1,5 @@
-//! Owns the fail-fast loop: the steps in order, what a failure of one means for the next, and what became of each.
+//! Owns the fail-fast loop: the steps in order, what a failure of one means for the next, and what
+//! became of each.
 //!
 //! "dbt failed" is an outcome here and not an error. Never publishes anything.
 
@@ -12,24 +13,19 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::config::{LogFormat, OnFailure, Step};
 use crate::environment::Environment;
+use crate::process::Error;
 use crate::redact::Redactor;
 
 mod child;
 mod engine;
-mod group;
 mod output;
 mod own_pages;
-mod program;
-mod saved_parse;
-mod session;
 mod shutdown;
 mod step;
 
-pub(crate) use child::{Ended, Ending, Error, Program, StopCause};
+pub(crate) use child::{Ended, Program, StopCause};
 pub(crate) use engine::Engine;
 pub(crate) use output::{Framing, Pump, Sink};
-pub(crate) use program::find as find_program;
-pub(crate) use saved_parse::{FILE as SAVED_PARSE, ParsedBy, Parsing, SavedParse};
 pub(crate) use shutdown::{Cause, Shutdown, Stop};
 pub(crate) use step::{Outcome, Status};
 
@@ -51,8 +47,9 @@ pub(crate) struct Stage {
     pub(crate) packages_installed: Option<String>,
 }
 
-/// Runs the steps and calls back as each one ends, before the next one starts. Gives back what became of those that ran, and why the
-/// next one did not start if the run was stopped between two steps.
+/// Runs the steps and calls back as each one ends, before the next one starts. Gives back what
+/// became of those that ran, and why the next one did not start if the run was stopped between two
+/// steps.
 pub(crate) async fn run(
     steps: &[Step],
     stage: &Stage,
@@ -71,9 +68,9 @@ pub(crate) async fn run(
                 tracing::info!("step {}: nothing to do, {reason}", step.name);
                 Outcome::done(&step.name)
             }
-            _ => one(step, stage, engine, shutdown).await,
+            _ => run_step(step, stage, engine, shutdown).await,
         };
-        log(&outcome);
+        log_outcome(&outcome);
         ended(index, step);
         let was_stopped = matches!(outcome.stopped, Some(StopCause::Run(_)));
         let goes_on = outcome.status == Status::Success || step.on_failure != OnFailure::Stop;
@@ -85,7 +82,8 @@ pub(crate) async fn run(
     (outcomes, None)
 }
 
-/// Runs one program to its end with its output on the runner's streams. Fails only where it could not be started or waited for.
+/// Runs one program to its end with its output on the runner's streams. Fails only where it could
+/// not be started or waited for.
 pub(crate) async fn run_program(
     program: Program<'_>,
     framing: &Framing,
@@ -95,11 +93,20 @@ pub(crate) async fn run_program(
     shutdown: &mut Shutdown,
 ) -> Result<Ended, Error> {
     let (running, output) = program.start()?;
-    see_through(running, output, framing, redactor, until, stop_timeout, shutdown).await
+    pump_until_end(
+        running,
+        output,
+        framing,
+        redactor,
+        until,
+        stop_timeout,
+        shutdown,
+    )
+    .await
 }
 
 /// Sees what has been started through to its end.
-async fn see_through(
+async fn pump_until_end(
     running: Running<'_>,
     (stdout, stderr): Output,
     framing: &Framing,
@@ -111,11 +118,15 @@ async fn see_through(
     let path = running.path().to_owned();
     let mut pumps = Vec::new();
     let mut pump = |pipe: Option<OwnedFd>, sink| {
-        pipe.map_or(Ok(()), |pipe| Pump::start(pipe, sink, framing.clone(), Arc::clone(redactor)).map(|pump| pumps.push(pump)))
+        pipe.map_or(Ok(()), |pipe| {
+            Pump::start(pipe, sink, framing.clone(), Arc::clone(redactor))
+                .map(|pump| pumps.push(pump))
+        })
     };
     let pumped = pump(stdout, Sink::Stdout).and_then(|()| pump(stderr, Sink::Stderr));
     let ended = running.wait(until, stop_timeout, shutdown).await;
-    // A reader of our stdout that has stopped reading holds us up as it would hold up dbt, but not beyond the stop budget.
+    // A reader of our stdout that has stopped reading holds us up as it would hold up dbt, but not
+    // beyond the stop budget.
     let drained = async {
         for pump in pumps {
             pump.finish().await;
@@ -123,33 +134,65 @@ async fn see_through(
     };
     tokio::select! {
         () = drained => {}
-        () = over(shutdown, stop_timeout) => tracing::warn!("the end of the output could not be written in time"),
+        () = stop_budget_elapsed(shutdown, stop_timeout) => tracing::warn!("the end of the output could not be written in time"),
     }
-    pumped.map_err(|source| Error::CannotRun { program: path, source })?;
+    pumped.map_err(|source| Error::CannotRun {
+        program: path,
+        source,
+    })?;
     ended
 }
 
-async fn one(step: &Step, stage: &Stage, engine: &mut Engine, shutdown: &mut Shutdown) -> Outcome {
-    let words: Vec<&str> = step.command.iter().take_while(|word| !word.starts_with('-')).map(String::as_str).collect();
+async fn run_step(
+    step: &Step,
+    stage: &Stage,
+    engine: &mut Engine,
+    shutdown: &mut Shutdown,
+) -> Outcome {
+    let words: Vec<&str> = step
+        .command
+        .iter()
+        .take_while(|word| !word.starts_with('-'))
+        .map(String::as_str)
+        .collect();
     tracing::info!("step {}: dbt {}", step.name, words.join(" "));
-    tracing::debug!("step {}: {} {}", step.name, stage.dbt.display(), step.command.join(" "));
+    tracing::debug!(
+        "step {}: {} {}",
+        step.name,
+        stage.dbt.display(),
+        step.command.join(" ")
+    );
     let framing = match stage.log_format {
         LogFormat::Text => Framing::Raw,
-        LogFormat::Json => Framing::Json { step: step.name.clone() },
+        LogFormat::Json => Framing::Json {
+            step: step.name.clone(),
+        },
     };
     let start = Instant::now();
     let until = step.timeout.and_then(|timeout| start.checked_add(timeout));
     let (redactor, budget) = (&stage.redactor, stage.stop_timeout);
     let ended = match engine.start(step, stage, until, shutdown).await {
-        Attempt::Started(running, output) => see_through(running, output, &framing, redactor, until, budget, shutdown).await,
+        Attempt::Started(running, output) => {
+            pump_until_end(running, output, &framing, redactor, until, budget, shutdown).await
+        }
         Attempt::Stopped(ended) => Ok(ended),
-        Attempt::Left => run_program(by_itself(step, stage), &framing, redactor, until, budget, shutdown).await,
+        Attempt::Left => {
+            run_program(
+                process_of(step, stage),
+                &framing,
+                redactor,
+                until,
+                budget,
+                shutdown,
+            )
+            .await
+        }
     };
     Outcome::of(&step.name, step.on_failure, start.elapsed(), ended)
 }
 
 /// The step as a dbt of its own.
-fn by_itself<'a>(step: &Step, stage: &'a Stage) -> Program<'a> {
+fn process_of<'a>(step: &Step, stage: &'a Stage) -> Program<'a> {
     Program {
         path: stage.dbt.clone(),
         arguments: step.command.iter().map(Into::into).collect(),
@@ -170,25 +213,35 @@ async fn already_stopped(shutdown: &mut Shutdown) -> Option<Stop> {
     }
 }
 
-/// Waits until the stop budget is used up, but for a last second in which the end of the run is told.
-async fn over(shutdown: &mut Shutdown, budget: Duration) {
+/// Waits until the stop budget is used up, but for a last second in which the end of the run is
+/// told.
+async fn stop_budget_elapsed(shutdown: &mut Shutdown, budget: Duration) {
     let stop = shutdown.stopped().await;
     sleep_until(stop.at + budget.saturating_sub(Duration::from_secs(1))).await;
 }
 
 /// `deps` as it is by default. Whoever spells out `--upgrade` wants it to run.
 fn is_plain_deps(step: &Step) -> bool {
-    step.subcommand() == "deps" && step.command[1..].chunks(2).all(|pair| matches!(pair[0].as_str(), "--vars" | "--target"))
+    step.subcommand() == "deps"
+        && step.command[1..]
+            .chunks(2)
+            .all(|pair| matches!(pair[0].as_str(), "--vars" | "--target"))
 }
 
-fn log(outcome: &Outcome) {
+fn log_outcome(outcome: &Outcome) {
     let name = &outcome.name;
     let seconds = outcome.seconds;
     match (outcome.status, &outcome.fault) {
         (Status::Success, _) => tracing::info!("step {name}: success in {seconds:.1} s"),
-        (Status::Warned, _) => tracing::warn!("step {name}: {}, which is only a warning", outcome.in_words()),
+        (Status::Warned, _) => tracing::warn!(
+            "step {name}: {}, which is only a warning",
+            outcome.in_words()
+        ),
         (_, Some(fault)) => tracing::error!("step {name}: {fault}"),
-        (status, None) => tracing::error!("step {name}: {status} after {seconds:.1} s{}", outcome.explanation()),
+        (status, None) => tracing::error!(
+            "step {name}: {status} after {seconds:.1} s{}",
+            outcome.explanation()
+        ),
     }
 }
 
@@ -209,14 +262,19 @@ mod tests {
             ("run", false),
         ] {
             let command = command.split(' ').map(str::to_owned).collect();
-            let step = Step { name: "x".to_owned(), command, on_failure: OnFailure::Stop, timeout: None };
+            let step = Step {
+                name: "x".to_owned(),
+                command,
+                on_failure: OnFailure::Stop,
+                timeout: None,
+            };
             assert_eq!(is_plain_deps(&step), expected, "{step:?}");
         }
     }
 
     #[tokio::test]
     async fn a_signal_that_came_while_the_thread_was_busy_is_noticed_between_two_steps() {
-        let mut shutdown = Shutdown::listen().unwrap();
+        let mut shutdown = Shutdown::install().unwrap();
         assert!(already_stopped(&mut shutdown).await.is_none());
         nix::sys::signal::raise(nix::sys::signal::Signal::SIGTERM).unwrap();
         assert!(already_stopped(&mut shutdown).await.is_some());

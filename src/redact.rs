@@ -1,6 +1,8 @@
-//! Owns what happens to secret values in bytes that leave the program: their replacement in a stream, and the search for them in a file.
+//! Owns what happens to secret values in bytes that leave the program: their replacement in a
+//! stream, and the search for them in a file.
 //!
-//! Pure: bytes in, bytes out. Never writes anywhere, and never keeps more of a stream than the longest secret.
+//! Pure: bytes in, bytes out. Never writes anywhere, and never keeps more of a stream than the
+//! longest secret.
 
 use std::borrow::Cow;
 use std::io::{self, Read};
@@ -14,10 +16,12 @@ mod forms;
 /// What stands in the place of a secret. The length says nothing about it.
 pub(crate) const MASK: &str = "*****";
 
-/// Shorter values would be found inside ordinary words and ruin the output, and Redshift allows none as a password.
+/// Shorter values would be found inside ordinary words and ruin the output, and Redshift allows
+/// none as a password.
 pub(crate) const SHORTEST: usize = 8;
 
-/// Above this size of all forms together the automaton is built as an NFA: a table of all transitions would cost tens of megabytes.
+/// Above this size of all forms together the automaton is built as an NFA: a table of all
+/// transitions would cost tens of megabytes.
 const LARGEST_TABLE: usize = 4096;
 
 /// All forms of all secrets, ready to be looked for.
@@ -39,20 +43,40 @@ impl Redactor {
         forms.sort_unstable();
         forms.dedup();
         let size: usize = forms.iter().map(Vec::len).sum();
-        let kind = if size > LARGEST_TABLE { AhoCorasickKind::ContiguousNFA } else { AhoCorasickKind::DFA };
-        // `Standard` reports every overlapping match: with leftmost-longest, a secret that begins inside another one would leave its tail.
-        let automaton = AhoCorasick::builder().match_kind(MatchKind::Standard).kind(Some(kind)).build(&forms).ok();
-        Self { automaton: automaton.filter(|_| !forms.is_empty()), forms: forms.into_iter().map(Secret::new).collect() }
+        let kind = if size > LARGEST_TABLE {
+            AhoCorasickKind::ContiguousNFA
+        } else {
+            AhoCorasickKind::DFA
+        };
+        // `Standard` reports every overlapping match: with leftmost-longest, a secret that begins
+        // inside another one would leave its tail.
+        let automaton = AhoCorasick::builder()
+            .match_kind(MatchKind::Standard)
+            .kind(Some(kind))
+            .build(&forms)
+            .ok();
+        Self {
+            automaton: automaton.filter(|_| !forms.is_empty()),
+            forms: forms.into_iter().map(Secret::new).collect(),
+        }
     }
 
     /// Starts on a stream of its own; matches do not reach from one stream into another.
     pub(crate) fn stream(&self) -> Stream<'_> {
-        Stream { redactor: self, held: Vec::new(), masked: 0 }
+        Stream {
+            redactor: self,
+            held: Vec::new(),
+            masked: 0,
+        }
     }
 
     /// The text with every secret replaced.
     pub(crate) fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        if !self.automaton.as_ref().is_some_and(|automaton| automaton.is_match(text)) {
+        if !self
+            .automaton
+            .as_ref()
+            .is_some_and(|automaton| automaton.is_match(text))
+        {
             return Cow::Borrowed(text);
         }
         let mut out = Vec::with_capacity(text.len());
@@ -64,13 +88,19 @@ impl Redactor {
 
     /// Whether any form of any secret stands in the bytes.
     pub(crate) fn is_in(&self, bytes: &[u8]) -> bool {
-        self.automaton.as_ref().is_some_and(|automaton| automaton.is_match(bytes))
+        self.automaton
+            .as_ref()
+            .is_some_and(|automaton| automaton.is_match(bytes))
     }
 
     /// The same for what a reader gives, in bounded memory. Fails as the reader does.
     pub(crate) fn is_in_reader(&self, reader: impl Read) -> io::Result<bool> {
         match &self.automaton {
-            Some(automaton) => automaton.stream_find_iter(reader).next().transpose().map(|found| found.is_some()),
+            Some(automaton) => automaton
+                .stream_find_iter(reader)
+                .next()
+                .transpose()
+                .map(|found| found.is_some()),
             None => Ok(false),
         }
     }
@@ -103,7 +133,8 @@ pub(crate) struct Stream<'a> {
 }
 
 impl Stream<'_> {
-    /// Appends to `out` what can be said of the stream so far. What may be part of a secret is kept until more is known.
+    /// Appends to `out` what can be said of the stream so far. What may be part of a secret is kept
+    /// until more is known.
     pub(crate) fn push(&mut self, chunk: &[u8], out: &mut Vec<u8>) {
         if self.redactor.automaton.is_none() {
             out.extend_from_slice(chunk);
@@ -122,16 +153,22 @@ impl Stream<'_> {
         self.scan(&held, self.masked, 0, out);
     }
 
-    /// `masked`: the mask for so many bytes at the start of the data is out already. `open`: so many bytes at its end may be the
-    /// beginning of a secret. What is found in those alone waits, too: it may lie inside of that secret.
+    /// `masked`: the mask for so many bytes at the start of the data is out already. `open`: so
+    /// many bytes at its end may be the beginning of a secret. What is found in those alone waits,
+    /// too: it may lie inside of that secret.
     fn scan(&mut self, data: &[u8], masked: usize, open: usize, out: &mut Vec<u8>) {
-        let Some(automaton) = &self.redactor.automaton else { return };
+        let Some(automaton) = &self.redactor.automaton else {
+            return;
+        };
         let open = data.len() - open;
         // Where the bytes that are still to be written begin.
         let mut next = masked;
         // Most output holds no secret: one quick search settles it.
         if automaton.is_match(data) {
-            for (start, end) in merged(automaton, data).into_iter().filter(|(start, _)| *start < open) {
+            for (start, end) in merged(automaton, data)
+                .into_iter()
+                .filter(|(start, _)| *start < open)
+            {
                 if start >= next {
                     out.extend_from_slice(&data[next..start]);
                     out.extend_from_slice(MASK.as_bytes());
@@ -150,7 +187,10 @@ impl Stream<'_> {
 
 /// The matches, those that overlap made one, in order.
 fn merged(automaton: &AhoCorasick, data: &[u8]) -> Vec<(usize, usize)> {
-    let mut found: Vec<(usize, usize)> = automaton.find_overlapping_iter(data).map(|found| (found.start(), found.end())).collect();
+    let mut found: Vec<(usize, usize)> = automaton
+        .find_overlapping_iter(data)
+        .map(|found| (found.start(), found.end()))
+        .collect();
     found.sort_unstable();
     let mut merged: Vec<(usize, usize)> = Vec::with_capacity(found.len());
     for (start, end) in found {

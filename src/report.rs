@@ -1,4 +1,5 @@
-//! Owns what people and machines are told: the runner's log, errors with their hint, the table and the closing line.
+//! Owns what people and machines are told: the runner's log, errors with their hint, the table and
+//! the closing line.
 //!
 //! Never decides how a run ended, and never prints a secret: all text passes the redactor.
 
@@ -12,20 +13,20 @@ use crate::config::LogFormat;
 use crate::redact::Redactor;
 
 mod log;
+mod stderr;
 mod summary;
 mod table;
-mod voice;
 
+use stderr::Stderr;
 pub(crate) use summary::{RunStatus, StepLine, Summary};
-use voice::Voice;
 
-/// The runner's own voice on stderr, and the last words of a run on stdout. Cheap to clone.
+/// The runner's own stderr on stderr, and the last words of a run on stdout. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Console {
     format: LogFormat,
     /// Set once the secrets are known.
     redactor: Arc<OnceLock<Arc<Redactor>>>,
-    voice: Arc<Voice>,
+    stderr: Arc<Stderr>,
 }
 
 /// An error as a line of the JSON log.
@@ -42,13 +43,17 @@ struct JsonError<'a> {
 impl Console {
     /// A console without a log.
     pub(crate) fn new(format: LogFormat) -> Self {
-        Self { format, redactor: Arc::new(OnceLock::new()), voice: Arc::new(Voice::new()) }
+        Self {
+            format,
+            redactor: Arc::new(OnceLock::new()),
+            stderr: Arc::new(Stderr::new()),
+        }
     }
 
     /// Sends the runner's log to stderr from now on. `coloured`: whether a terminal shows it.
     pub(crate) fn start(format: LogFormat, filter: &str, coloured: bool) -> Self {
         let console = Self::new(format);
-        log::start(format, filter, coloured, &console.redactor, &console.voice);
+        log::start(format, filter, coloured, &console.redactor, &console.stderr);
         console
     }
 
@@ -69,7 +74,12 @@ impl Console {
         }
         let hint = hint.map(|hint| self.redacted(hint));
         let text = match self.format {
-            LogFormat::Json => json(&JsonError { level: "error", message: &message, caused_by: &causes, hint: hint.as_deref() }),
+            LogFormat::Json => json(&JsonError {
+                level: "error",
+                message: &message,
+                caused_by: &causes,
+                hint: hint.as_deref(),
+            }),
             LogFormat::Text => {
                 let mut lines = vec![format!("error: {message}")];
                 lines.extend(causes.iter().map(|cause| format!("  caused by: {cause}")));
@@ -77,12 +87,16 @@ impl Console {
                 lines.join("\n") + "\n"
             }
         };
-        self.voice.say(text.as_bytes());
+        self.stderr.write_or_drop(text.as_bytes());
     }
 
     /// The table, in text format, and the closing line. Nothing is written after it.
     pub(crate) fn close(&self, summary: &Summary, line: &str) {
-        let table = if self.format == LogFormat::Text { table::render(summary) } else { String::new() };
+        let table = if self.format == LogFormat::Text {
+            table::render(summary)
+        } else {
+            String::new()
+        };
         print(&format!("{table}{line}\n"));
     }
 
@@ -101,7 +115,10 @@ impl Console {
     }
 
     fn redacted(&self, text: &str) -> String {
-        self.redactor.get().map_or_else(|| text.to_owned(), |redactor| redactor.text(text).into_owned())
+        self.redactor.get().map_or_else(
+            || text.to_owned(),
+            |redactor| redactor.text(text).into_owned(),
+        )
     }
 }
 
@@ -109,7 +126,9 @@ impl Console {
 pub(crate) fn print(text: &str) {
     // A reader that is gone wants to hear nothing, not even an error.
     let mut stdout = io::stdout().lock();
-    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    let _ = stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush());
 }
 
 /// An error and its causes in one line.
@@ -125,5 +144,7 @@ pub(crate) fn chain(error: &dyn Error) -> String {
 }
 
 fn json(value: &impl Serialize) -> String {
-    serde_json::to_string(value).map(|line| line + "\n").unwrap_or_default()
+    serde_json::to_string(value)
+        .map(|line| line + "\n")
+        .unwrap_or_default()
 }

@@ -1,4 +1,5 @@
-//! Owns the story: settings, credentials, environment, steps, artifacts, report, exit code. Who reads only this file knows the program.
+//! Owns the story: settings, credentials, environment, steps, artifacts, report, exit code. Who
+//! reads only this file knows the program.
 //!
 //! Reads the inherited environment, once. Never does any of the work itself.
 
@@ -29,7 +30,7 @@ struct Surroundings {
     variables: Variables,
     files: Files,
     /// The working directory.
-    home: PathBuf,
+    working_directory: PathBuf,
     console: Console,
 }
 
@@ -37,7 +38,7 @@ struct Surroundings {
 pub(crate) fn main() -> u8 {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return usage(&error),
+        Err(error) => return report_usage_error(&error),
     };
     let command = cli.command.unwrap_or(Command::Run(Box::new(cli.run)));
     let code = match &command {
@@ -47,24 +48,39 @@ pub(crate) fn main() -> u8 {
             report::print(&String::from_utf8_lossy(&script));
             ExitCode::Success
         }
-        Command::Man => manual(),
-        Command::Run(args) => on_runtime(&args.common, true, async |surroundings, shutdown| full::run(args, surroundings, shutdown).await),
+        Command::Man => print_manual(),
+        Command::Run(args) => on_runtime(&args.common, true, async |surroundings, shutdown| {
+            full::run(args, surroundings, shutdown).await
+        }),
         Command::Exec(args) => on_runtime(&args.common, false, async |surroundings, shutdown| {
             exec::run(&args.common, &args.program, surroundings, shutdown).await
         }),
         Command::Dbt(args) => {
-            let program: Vec<OsString> = std::iter::once("dbt".into()).chain(args.args.iter().cloned()).collect();
-            on_runtime(&CommonArgs::default(), false, async |surroundings, shutdown| {
-                exec::run(&CommonArgs::default(), &program, surroundings, shutdown).await
-            })
+            let program: Vec<OsString> = std::iter::once("dbt".into())
+                .chain(args.args.iter().cloned())
+                .collect();
+            on_runtime(
+                &CommonArgs::default(),
+                false,
+                async |surroundings, shutdown| {
+                    exec::run(&CommonArgs::default(), &program, surroundings, shutdown).await
+                },
+            )
         }
-        Command::Env(args) => on_runtime(args, false, async |surroundings, shutdown| exec::list(args, surroundings, shutdown).await),
+        Command::Env(args) => on_runtime(args, false, async |surroundings, shutdown| {
+            exec::print_injected(args, surroundings, shutdown).await
+        }),
     };
     code.number()
 }
 
-/// Reads the surroundings, starts the log and the runtime, and listens for signals before anything else happens.
-fn on_runtime(args: &CommonArgs, is_run: bool, story: impl AsyncFnOnce(&Surroundings, &mut Shutdown) -> ExitCode) -> ExitCode {
+/// Reads the surroundings, starts the log and the runtime, and listens for signals before anything
+/// else happens.
+fn on_runtime(
+    args: &CommonArgs,
+    is_run: bool,
+    story: impl AsyncFnOnce(&Surroundings, &mut Shutdown) -> ExitCode,
+) -> ExitCode {
     let variables: Variables = std::env::vars_os().collect();
     let files = Files::read(args);
     let (format, level) = config::log_settings(args, &files, &variables);
@@ -74,85 +90,126 @@ fn on_runtime(args: &CommonArgs, is_run: bool, story: impl AsyncFnOnce(&Surround
         let what = format!("{what}: {error}");
         console.error(&io::Error::other(what.clone()), None);
         if is_run {
-            closing::reject(ExitCode::Internal, &what);
+            closing::print_rejection(ExitCode::Internal, &what);
         }
         ExitCode::Internal
     };
-    let home = match std::env::current_dir() {
-        Ok(home) => home,
+    let working_directory = match std::env::current_dir() {
+        Ok(working_directory) => working_directory,
         Err(error) => return failed("the working directory cannot be found", &error),
     };
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => return failed("the runtime cannot be started", &error),
     };
     silence_panics(&console);
     let story = async {
-        match Shutdown::listen() {
+        match Shutdown::install() {
             Ok(mut shutdown) => {
-                let surroundings = Surroundings { variables, files, home, console: console.clone() };
+                let surroundings = Surroundings {
+                    variables,
+                    files,
+                    working_directory,
+                    console: console.clone(),
+                };
                 story(&surroundings, &mut shutdown).await
             }
             Err(error) => failed("signals cannot be listened to", &error),
         }
     };
-    // What panics is a fault of ours or of a library. The run still ends as promised: with its code, its line and no backtrace.
-    let code = panic::catch_unwind(AssertUnwindSafe(|| runtime.block_on(story))).unwrap_or_else(|_| {
-        if is_run {
-            closing::reject(ExitCode::Internal, "a fault in the runner itself");
-        }
-        ExitCode::Internal
-    });
-    // Nothing that is still under way (a name look-up, a file of an upload that was given up) may hold up the end.
+    // What panics is a fault of ours or of a library. The run still ends as promised: with its
+    // code, its line and no backtrace.
+    let code =
+        panic::catch_unwind(AssertUnwindSafe(|| runtime.block_on(story))).unwrap_or_else(|_| {
+            if is_run {
+                closing::print_rejection(ExitCode::Internal, "a fault in the runner itself");
+            }
+            ExitCode::Internal
+        });
+    // Nothing that is still under way (a name look-up, a file of an upload that was given up) may
+    // hold up the end.
     runtime.shutdown_background();
     code
 }
 
 /// A command line that cannot be understood; also `--help` and `--version`, which are no errors.
-fn usage(error: &clap::Error) -> u8 {
+fn report_usage_error(error: &clap::Error) -> u8 {
     if !error.use_stderr() {
         report::print(&error.render().to_string());
         return ExitCode::Success.number();
     }
     let text = error.render().to_string();
-    let said = text.lines().take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more")).map(str::trim);
-    let what = said.filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ").trim_start_matches("error: ").to_owned();
-    if wants_json() {
+    let said = text
+        .lines()
+        .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"))
+        .map(str::trim);
+    let what = said
+        .filter(|line| !line.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
+        .trim_start_matches("error: ")
+        .to_owned();
+    if wants_json_log() {
         Console::new(LogFormat::Json).error(&io::Error::other(what.clone()), Some("see --help"));
     } else {
-        // Not through `Error::exit`, whose code is the one with which dbt says that it could not go on.
+        // Not through `Error::exit`, whose code is the one with which dbt says that it could not go
+        // on.
         let _ = error.print();
     }
-    let other = std::env::args_os()
-        .nth(1)
-        .is_some_and(|first| Cli::command().find_subcommand(first).is_some_and(|found| found.get_name() != "run"));
+    let other = std::env::args_os().nth(1).is_some_and(|first| {
+        Cli::command()
+            .find_subcommand(first)
+            .is_some_and(|found| found.get_name() != "run")
+    });
     if !other {
-        closing::reject(ExitCode::Usage, &what);
+        closing::print_rejection(ExitCode::Usage, &what);
     }
     ExitCode::Usage.number()
 }
 
 /// The log format, as far as it can be told from a command line that cannot be understood.
-fn wants_json() -> bool {
-    let arguments: Vec<String> = std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect();
-    let by_flag = arguments.windows(2).any(|pair| pair[0] == "--log-format" && pair[1] == "json");
+fn wants_json_log() -> bool {
+    let arguments: Vec<String> = std::env::args_os()
+        .map(|argument| argument.to_string_lossy().into_owned())
+        .collect();
+    let by_flag = arguments
+        .windows(2)
+        .any(|pair| pair[0] == "--log-format" && pair[1] == "json");
     let by_variable = || {
-        config::log_settings(&CommonArgs::default(), &Files::read(&CommonArgs::default()), &std::env::vars_os().collect()).0
-            == LogFormat::Json
+        config::log_settings(
+            &CommonArgs::default(),
+            &Files::read(&CommonArgs::default()),
+            &std::env::vars_os().collect(),
+        )
+        .0 == LogFormat::Json
     };
-    by_flag || arguments.iter().any(|argument| argument == "--log-format=json") || by_variable()
+    by_flag
+        || arguments
+            .iter()
+            .any(|argument| argument == "--log-format=json")
+        || by_variable()
 }
 
-/// One line for a fault in the runner, in the format of the log. What it says of itself names types and would end in a backtrace.
+/// One line for a fault in the runner, in the format of the log. What it says of itself names types
+/// and would end in a backtrace.
 fn silence_panics(console: &Console) {
     let console = console.clone();
     panic::set_hook(Box::new(move |fault| {
-        let place = fault.location().map(|place| format!(" ({}:{})", place.file(), place.line())).unwrap_or_default();
-        console.error(&io::Error::other(format!("a fault in the runner itself{place}")), Some("report it with this line and the settings"));
+        let place = fault
+            .location()
+            .map(|place| format!(" ({}:{})", place.file(), place.line()))
+            .unwrap_or_default();
+        console.error(
+            &io::Error::other(format!("a fault in the runner itself{place}")),
+            Some("report it with this line and the settings"),
+        );
     }));
 }
 
-fn manual() -> ExitCode {
+fn print_manual() -> ExitCode {
     let mut pages = Vec::new();
     match clap_mangen::Man::new(Cli::command()).render(&mut pages) {
         Ok(()) => {
@@ -164,14 +221,23 @@ fn manual() -> ExitCode {
 }
 
 /// Nobody should write to a deployment, or miss it, without noticing.
-fn say_where(config: &Config) {
-    let names = ["ECS_CONTAINER_METADATA_URI_V4", "ECS_CONTAINER_METADATA_URI"];
-    let in_ecs = names.iter().any(|name| variable(&config.variables, name).is_some())
-        || variable(&config.variables, "AWS_EXECUTION_ENV").is_some_and(|value| value.to_string_lossy().starts_with("AWS_ECS"));
+fn log_where_it_writes(config: &Config) {
+    let names = [
+        "ECS_CONTAINER_METADATA_URI_V4",
+        "ECS_CONTAINER_METADATA_URI",
+    ];
+    let in_ecs = names
+        .iter()
+        .any(|name| variable(&config.variables, name).is_some())
+        || variable(&config.variables, "AWS_EXECUTION_ENV")
+            .is_some_and(|value| value.to_string_lossy().starts_with("AWS_ECS"));
     let deployments = config.deployments.join(", ");
     match (config.is_deployment(), in_ecs) {
         (true, false) => {
-            tracing::warn!("THIS RUN WRITES TO THE DEPLOYMENT {:?}, from outside ECS; set ENV to any other name for a sandbox", config.env);
+            tracing::warn!(
+                "THIS RUN WRITES TO THE DEPLOYMENT {:?}, from outside ECS; set ENV to any other name for a sandbox",
+                config.env
+            );
         }
         (false, true) => tracing::warn!(
             "THIS RUN GOES TO THE SANDBOX, though it runs in ECS: ENV is {:?} and no deployment ({deployments}); set ENV",
@@ -188,7 +254,9 @@ mod tests {
 
     #[test]
     fn a_panic_ends_with_the_code_of_a_fault_in_the_runner() {
-        let code = on_runtime(&CommonArgs::default(), false, async |_, _| panic!("as a library may"));
+        let code = on_runtime(&CommonArgs::default(), false, async |_, _| {
+            panic!("as a library may")
+        });
         assert_eq!(code, ExitCode::Internal);
     }
 }

@@ -1,6 +1,7 @@
 //! Owns the one type that may hold a secret value.
 //!
-//! Never prints, serialises or compares its content; the only way in is `expose`, so that `grep expose` lists every use.
+//! Never prints, serialises or compares its content; the only way in is `expose`, so that `grep
+//! expose` lists every use.
 
 use std::fmt;
 
@@ -15,7 +16,8 @@ impl Secret {
         Self(Zeroizing::new(value.into()))
     }
 
-    /// The value itself. Each caller hands it to a child's environment, an AWS call or the redactor, and to nothing else.
+    /// The value itself. Each caller hands it to a child's environment, an AWS call or the
+    /// redactor, and to nothing else.
     pub(crate) fn expose(&self) -> &[u8] {
         &self.0
     }
@@ -43,6 +45,9 @@ mod tests {
     #[test]
     fn debug_does_not_print_the_value() {
         assert_eq!(format!("{:?}", Secret::new("hunter2hunter2")), "[redacted]");
-        assert_eq!(format!("{:#?}", Some(Secret::new("hunter2hunter2"))), "Some(\n    [redacted],\n)");
+        assert_eq!(
+            format!("{:#?}", Some(Secret::new("hunter2hunter2"))),
+            "Some(\n    [redacted],\n)"
+        );
     }
 }

@@ -1,8 +1,13 @@
-//! The plan of the house, held against the house: the order of the modules is the direction of the data.
+//! The plan of the house, held against the house: the order of the modules is the direction of the
+//! data.
 //!
 //! Reads the source as text. What the compiler or clippy can check is theirs.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken set-up should stop at the place that broke")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a broken set-up should stop at the place that broke"
+)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,7 +19,9 @@ fn root() -> &'static Path {
 /// The modules in the order of their `mod` lines.
 fn modules() -> Vec<String> {
     let main = fs::read_to_string(root().join("src/main.rs")).unwrap();
-    main.lines().filter_map(|line| Some(line.strip_prefix("mod ")?.strip_suffix(';')?.to_owned())).collect()
+    main.lines()
+        .filter_map(|line| Some(line.strip_prefix("mod ")?.strip_suffix(';')?.to_owned()))
+        .collect()
 }
 
 /// Every source file with its path below `src/`.
@@ -34,7 +41,13 @@ fn sources(directory: &Path) -> Vec<(PathBuf, String)> {
 
 /// The module a file belongs to: `pipeline` for `pipeline.rs` and for `pipeline/output/lines.rs`.
 fn module_of(path: &Path) -> String {
-    path.iter().next().unwrap().to_str().unwrap().trim_end_matches(".rs").to_owned()
+    path.iter()
+        .next()
+        .unwrap()
+        .to_str()
+        .unwrap()
+        .trim_end_matches(".rs")
+        .to_owned()
 }
 
 /// The modules that a text names as `crate::…`, braces and all.
@@ -49,12 +62,21 @@ fn imports(text: &str) -> Vec<String> {
                 let mut depth = 0;
                 for part in list.split_inclusive([',', '{', '}']) {
                     if depth == 0 {
-                        names.extend(part.trim().split(|character| !is_word(character)).next().map(str::to_owned));
+                        names.extend(
+                            part.trim()
+                                .split(|character| !is_word(character))
+                                .next()
+                                .map(str::to_owned),
+                        );
                     }
                     depth += i32::from(part.ends_with('{')) - i32::from(part.ends_with('}'));
                 }
             }
-            None => names.extend(rest.split(|character| !is_word(character)).next().map(str::to_owned)),
+            None => names.extend(
+                rest.split(|character| !is_word(character))
+                    .next()
+                    .map(str::to_owned),
+            ),
         }
     }
     names.retain(|name| !name.is_empty());
@@ -67,7 +89,10 @@ fn against_the_direction(order: &[String], path: &Path, text: &str) -> Vec<Strin
     let place = |name: &str| order.iter().position(|module| module == name);
     let here = place(&own);
     let is_wrong = |name: &String| *name != own && (place(name).is_none() || place(name) > here);
-    imports(text).into_iter().filter(|name| here.is_some() && is_wrong(name)).collect()
+    imports(text)
+        .into_iter()
+        .filter(|name| here.is_some() && is_wrong(name))
+        .collect()
 }
 
 #[test]
@@ -76,7 +101,11 @@ fn a_module_imports_only_modules_above_it() {
     assert!(order.len() > 10, "{order:?}");
     for (path, text) in sources(&root().join("src")) {
         let wrong = against_the_direction(&order, &path, &text);
-        assert!(wrong.is_empty(), "src/{} imports {wrong:?}, which are not above it in src/main.rs", path.display());
+        assert!(
+            wrong.is_empty(),
+            "src/{} imports {wrong:?}, which are not above it in src/main.rs",
+            path.display()
+        );
     }
 }
 
@@ -84,9 +113,15 @@ fn a_module_imports_only_modules_above_it() {
 fn an_import_that_runs_the_other_way_is_noticed() {
     let order = ["secret", "config", "run"].map(str::to_owned);
     let wrong = |text| against_the_direction(&order, Path::new("config/steps.rs"), text);
-    assert_eq!(wrong("use crate::secret::Secret;\nuse crate::config::{Step, steps};"), Vec::<String>::new());
+    assert_eq!(
+        wrong("use crate::secret::Secret;\nuse crate::config::{Step, steps};"),
+        Vec::<String>::new()
+    );
     assert_eq!(wrong("use crate::run;"), ["run"]);
-    assert_eq!(wrong("use crate::{secret, run::{prepare, closing}, config};"), ["run"]);
+    assert_eq!(
+        wrong("use crate::{secret, run::{prepare, closing}, config};"),
+        ["run"]
+    );
     assert_eq!(wrong("fn f(x: &crate::run::X) {}"), ["run"]);
     assert_eq!(wrong("use crate::utils::x;"), ["utils"]);
 }
@@ -94,16 +129,26 @@ fn an_import_that_runs_the_other_way_is_noticed() {
 #[test]
 fn every_file_says_what_it_owns() {
     for (path, text) in sources(&root().join("src")) {
-        let header: Vec<&str> = text.lines().take_while(|line| line.starts_with("//!")).collect();
-        let says_so = header.iter().any(|line| line.starts_with("//! Owns ")) || path == Path::new("main.rs") && !header.is_empty();
-        assert!(says_so, "src/{} has no //! header that says what it owns", path.display());
+        let header: Vec<&str> = text
+            .lines()
+            .take_while(|line| line.starts_with("//!"))
+            .collect();
+        let says_so = header.iter().any(|line| line.starts_with("//! Owns "))
+            || path == Path::new("main.rs") && !header.is_empty();
+        assert!(
+            says_so,
+            "src/{} has no //! header that says what it owns",
+            path.display()
+        );
     }
 }
 
 #[test]
 fn the_documents_tell_of_the_modules_in_the_same_order() {
     let document = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
-    let headings: Vec<String> =
-        document.lines().filter_map(|line| Some(line.strip_prefix("### `")?.strip_suffix('`')?.to_owned())).collect();
+    let headings: Vec<String> = document
+        .lines()
+        .filter_map(|line| Some(line.strip_prefix("### `")?.strip_suffix('`')?.to_owned()))
+        .collect();
     assert_eq!(headings, modules());
 }

@@ -1,9 +1,17 @@
 //! The README, `--help` and the program against each other.
 //!
-//! Owns the comparison. What the program does is tested elsewhere; here it only has to be what the documentation says.
+//! Owns the comparison. What the program does is tested elsewhere; here it only has to be what the
+//! documentation says.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken set-up should stop at the place that broke")]
-#![allow(clippy::case_sensitive_file_extension_comparisons, reason = "the files are the repository's own")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a broken set-up should stop at the place that broke"
+)]
+#![allow(
+    clippy::case_sensitive_file_extension_comparisons,
+    reason = "the files are the repository's own"
+)]
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -24,7 +32,10 @@ fn root() -> &'static Path {
 fn run(directory: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
     let mut command = Command::new(BINARY);
     command.args(arguments).current_dir(directory).env_clear();
-    command.env("PATH", "/usr/local/bin:/usr/bin:/bin").env("HOME", directory).env("AWS_EC2_METADATA_DISABLED", "true");
+    command
+        .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+        .env("HOME", directory)
+        .env("AWS_EC2_METADATA_DISABLED", "true");
     command.envs(variables.iter().copied()).output().unwrap()
 }
 
@@ -37,10 +48,18 @@ fn help(command: &[&str]) -> String {
 /// The text below a heading, up to the next one of any level.
 #[track_caller]
 fn section(heading: &str) -> &'static str {
-    let begin = README.find(&format!("\n{heading}\n")).unwrap_or_else(|| panic!("the README has no {heading:?}")) + heading.len() + 2;
+    let begin = README
+        .find(&format!("\n{heading}\n"))
+        .unwrap_or_else(|| panic!("the README has no {heading:?}"))
+        + heading.len()
+        + 2;
     let rest = &README[begin..];
-    let next =
-        rest.lines().scan(0, |at, line| Some((std::mem::replace(at, *at + line.len() + 1), line))).find(|(_, line)| is_heading(line));
+    let next = rest
+        .lines()
+        .scan(0, |at, line| {
+            Some((std::mem::replace(at, *at + line.len() + 1), line))
+        })
+        .find(|(_, line)| is_heading(line));
     &rest[..next.map_or(rest.len(), |(at, _)| at)]
 }
 
@@ -54,41 +73,73 @@ fn is_heading(line: &str) -> bool {
 #[track_caller]
 fn table(text: &str, first_column: &str) -> Vec<Vec<String>> {
     let head = format!("| {first_column} |");
-    let lines: Vec<&str> = text.lines().skip_while(|line| !line.starts_with(&head)).take_while(|line| line.starts_with('|')).collect();
-    assert!(lines.len() > 2, "there is no table with the column {first_column:?}");
-    let cells = |line: &&str| line.trim_matches('|').split(" | ").map(|cell| cell.trim().to_owned()).collect();
+    let lines: Vec<&str> = text
+        .lines()
+        .skip_while(|line| !line.starts_with(&head))
+        .take_while(|line| line.starts_with('|'))
+        .collect();
+    assert!(
+        lines.len() > 2,
+        "there is no table with the column {first_column:?}"
+    );
+    let cells = |line: &&str| {
+        line.trim_matches('|')
+            .split(" | ")
+            .map(|cell| cell.trim().to_owned())
+            .collect()
+    };
     lines[2..].iter().map(cells).collect()
 }
 
 /// What stands between backticks.
 fn quoted(cell: &str) -> Vec<String> {
-    cell.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+    cell.split('`')
+        .skip(1)
+        .step_by(2)
+        .map(str::to_owned)
+        .collect()
 }
 
 /// The block of code that begins with this line.
 #[track_caller]
 fn block(first_line: &str) -> &'static str {
-    let at = README.find(&format!("\n{first_line}\n")).unwrap_or_else(|| panic!("the README has no block with {first_line:?}"));
+    let at = README
+        .find(&format!("\n{first_line}\n"))
+        .unwrap_or_else(|| panic!("the README has no block with {first_line:?}"));
     README[at + 1..].split("\n```").next().unwrap()
 }
 
 /// A folder with a dbt project and nothing else.
 fn project() -> TempDir {
     let folder = TempDir::new().unwrap();
-    fs::write(folder.path().join("dbt_project.yml"), "name: shop\nprofile: shop\n").unwrap();
-    fs::write(folder.path().join("profiles.yml"), "shop: {target: dev, outputs: {dev: {type: duckdb}}}\n").unwrap();
+    fs::write(
+        folder.path().join("dbt_project.yml"),
+        "name: shop\nprofile: shop\n",
+    )
+    .unwrap();
+    fs::write(
+        folder.path().join("profiles.yml"),
+        "shop: {target: dev, outputs: {dev: {type: duckdb}}}\n",
+    )
+    .unwrap();
     folder
 }
 
 fn closing(output: &Output) -> Value {
     let stdout = String::from_utf8_lossy(&output.stdout);
-    let last = stdout.lines().last().unwrap_or_else(|| panic!("no closing line: {output:?}"));
+    let last = stdout
+        .lines()
+        .last()
+        .unwrap_or_else(|| panic!("no closing line: {output:?}"));
     serde_json::from_str(last).unwrap()
 }
 
 /// The numbers and ranges of a cell, as `1, 2`.
 fn codes<'a>(cells: impl Iterator<Item = &'a str>) -> Vec<String> {
-    cells.flat_map(|cell| cell.split(", ")).map(|code| code.trim().to_owned()).collect()
+    cells
+        .flat_map(|cell| cell.split(", "))
+        .map(|code| code.trim().to_owned())
+        .collect()
 }
 
 #[test]
@@ -97,9 +148,17 @@ fn the_readme_and_help_have_the_same_exit_codes() {
     let readme = codes(rows.iter().map(|row| row[0].as_str()));
     for command in [&[][..], &["run"], &["exec"]] {
         let help = help(command);
-        let listed = help.split("Exit codes:\n").nth(1).unwrap_or_else(|| panic!("{command:?}"));
+        let listed = help
+            .split("Exit codes:\n")
+            .nth(1)
+            .unwrap_or_else(|| panic!("{command:?}"));
         // Columns are two blanks apart.
-        let help = codes(listed.lines().filter_map(|line| line.trim().split("  ").next()).filter(|code| !code.is_empty()));
+        let help = codes(
+            listed
+                .lines()
+                .filter_map(|line| line.trim().split("  ").next())
+                .filter(|code| !code.is_empty()),
+        );
         assert_eq!(readme, help, "{command:?}");
     }
 }
@@ -108,8 +167,21 @@ fn the_readme_and_help_have_the_same_exit_codes() {
 #[test]
 fn the_documented_exit_codes_are_those_of_the_program() {
     let source = fs::read_to_string(root().join("src/exit_code.rs")).unwrap();
-    let number = source.split("fn number(self)").nth(1).unwrap().split("\n    }\n").next().unwrap();
-    let arms = number.lines().filter_map(|line| line.trim().strip_suffix(',')?.split(" => ").nth(1)?.parse::<u8>().ok());
+    let number = source
+        .split("fn number(self)")
+        .nth(1)
+        .unwrap()
+        .split("\n    }\n")
+        .next()
+        .unwrap();
+    let arms = number.lines().filter_map(|line| {
+        line.trim()
+            .strip_suffix(',')?
+            .split(" => ")
+            .nth(1)?
+            .parse::<u8>()
+            .ok()
+    });
     let program: BTreeSet<u8> = arms.collect();
     let rows = table(section("## Exit codes"), "code");
     // 1 and 2 are dbt's, and passed through.
@@ -129,8 +201,16 @@ type Case<'a> = (i32, &'a [&'a str], &'a [(&'a str, &'a str)]);
 fn the_program_exits_as_the_readme_says() {
     let folder = project();
     let none = [("DBT_ENTRYPOINT_CREDENTIALS", "none")];
-    let glue = [("DBT_ENTRYPOINT_CREDENTIALS", "glue:redshift"), ("AWS_REGION", "eu-west-1"), ("AWS_MAX_ATTEMPTS", "1")];
-    let keys = [("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "b"), ("AWS_ENDPOINT_URL", "http://127.0.0.1:1")];
+    let glue = [
+        ("DBT_ENTRYPOINT_CREDENTIALS", "glue:redshift"),
+        ("AWS_REGION", "eu-west-1"),
+        ("AWS_MAX_ATTEMPTS", "1"),
+    ];
+    let keys = [
+        ("AWS_ACCESS_KEY_ID", "a"),
+        ("AWS_SECRET_ACCESS_KEY", "b"),
+        ("AWS_ENDPOINT_URL", "http://127.0.0.1:1"),
+    ];
     let unreachable = [&glue[..], &keys].concat();
     let cases: &[Case] = &[
         (0, &["exec", "--", "true"], &none),
@@ -140,16 +220,35 @@ fn the_program_exits_as_the_readme_says() {
         (64, &["--no-such-flag"], &[]),
         (64, &["env"], &[]),
         (69, &["env"], &unreachable),
-        (74, &["--steps", "run", "--dbt", "/bin/true", "--destination", "file:///dev/null/docs"], &none),
+        (
+            74,
+            &[
+                "--steps",
+                "run",
+                "--dbt",
+                "/bin/true",
+                "--destination",
+                "file:///dev/null/docs",
+            ],
+            &none,
+        ),
         (77, &["env"], &glue),
-        (124, &["exec", "--deadline", "200ms", "--", "sleep", "60"], &none),
+        (
+            124,
+            &["exec", "--deadline", "200ms", "--", "sleep", "60"],
+            &none,
+        ),
         (126, &["exec", "--", "/etc/passwd"], &none),
         (127, &["exec", "--", "no-such-program"], &none),
         (143, &["exec", "--", "sh", "-c", "kill -TERM $$"], &none),
     ];
     for (code, arguments, variables) in cases {
         let output = run(folder.path(), arguments, variables);
-        assert_eq!(output.status.code(), Some(*code), "{arguments:?}: {output:?}");
+        assert_eq!(
+            output.status.code(),
+            Some(*code),
+            "{arguments:?}: {output:?}"
+        );
     }
 }
 
@@ -169,59 +268,129 @@ fn every_flag_is_in_the_readme_and_every_flag_of_the_readme_exists() {
     let nodes = table(text, "flag");
     let prose = ["--env-file".to_owned(), "--config".to_owned()];
     assert!(prose.iter().all(|flag| text.contains(flag.as_str())));
-    let cells = settings.iter().map(|row| &row[1]).chain(nodes.iter().map(|row| &row[0]));
-    let documented: BTreeSet<String> = cells.flat_map(|cell| quoted(cell)).filter(|flag| flag.starts_with("--")).chain(prose).collect();
+    let cells = settings
+        .iter()
+        .map(|row| &row[1])
+        .chain(nodes.iter().map(|row| &row[0]));
+    let documented: BTreeSet<String> = cells
+        .flat_map(|cell| quoted(cell))
+        .filter(|flag| flag.starts_with("--"))
+        .chain(prose)
+        .collect();
     assert_eq!(flags, documented);
 }
 
 #[test]
 fn every_variable_of_help_is_in_the_row_of_its_flag() {
     // Lines that were broken to fit are one again.
-    let help = help(&["run"]).split_whitespace().collect::<Vec<_>>().join(" ");
+    let help = help(&["run"])
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ");
     let mut with_variable = 0;
     for row in table(section("## Settings"), "setting") {
         let (flags, variables) = (quoted(&row[1]), quoted(&row[2]));
         assert_eq!(variables.len(), 1, "{row:?}");
-        let Some(flag) = flags.iter().find(|flag| flag.starts_with("--")) else { continue };
-        let (_, about) = help.split_once(&format!(" {flag} <")).unwrap_or_else(|| panic!("{flag} is not in the help"));
+        let Some(flag) = flags.iter().find(|flag| flag.starts_with("--")) else {
+            continue;
+        };
+        let (_, about) = help
+            .split_once(&format!(" {flag} <"))
+            .unwrap_or_else(|| panic!("{flag} is not in the help"));
         let about = about.split(" --").next().unwrap();
-        assert!(about.contains(&format!("[env: {}]", variables[0])), "{flag}: {about}");
+        assert!(
+            about.contains(&format!("[env: {}]", variables[0])),
+            "{flag}: {about}"
+        );
         with_variable += 1;
     }
-    assert_eq!(help.matches("[env: ").count(), with_variable + 1, "all but the one of -v, which is no --flag with a value");
+    assert_eq!(
+        help.matches("[env: ").count(),
+        with_variable + 1,
+        "all but the one of -v, which is no --flag with a value"
+    );
 }
 
 #[test]
 fn the_keys_of_the_settings_file_are_those_of_the_readme() {
     let folder = project();
     fs::write(folder.path().join("dbt-entrypoint.yml"), "no_such_key: 1\n").unwrap();
-    let output = run(folder.path(), &["env"], &[("DBT_ENTRYPOINT_CREDENTIALS", "none")]);
+    let output = run(
+        folder.path(),
+        &["env"],
+        &[("DBT_ENTRYPOINT_CREDENTIALS", "none")],
+    );
     assert_eq!(output.status.code(), Some(64));
     let message = String::from_utf8(output.stderr).unwrap();
-    let known = message.split("known are ").nth(1).unwrap().lines().next().unwrap();
+    let known = message
+        .split("known are ")
+        .nth(1)
+        .unwrap()
+        .lines()
+        .next()
+        .unwrap();
     let known: BTreeSet<String> = known.split(", ").map(str::to_owned).collect();
-    let documented: BTreeSet<String> = table(section("## Settings"), "setting").iter().flat_map(|row| quoted(&row[3])).collect();
+    let documented: BTreeSet<String> = table(section("## Settings"), "setting")
+        .iter()
+        .flat_map(|row| quoted(&row[3]))
+        .collect();
     assert_eq!(known, documented);
 }
 
 #[test]
 fn the_example_of_a_settings_file_is_accepted() {
     let folder = project();
-    fs::write(folder.path().join("dbt-entrypoint.yml"), block("# dbt-entrypoint.yml")).unwrap();
-    let arguments = ["--dbt", "/bin/true", "--publish", "never", "--credentials", "none"];
+    fs::write(
+        folder.path().join("dbt-entrypoint.yml"),
+        block("# dbt-entrypoint.yml"),
+    )
+    .unwrap();
+    let arguments = [
+        "--dbt",
+        "/bin/true",
+        "--publish",
+        "never",
+        "--credentials",
+        "none",
+    ];
     let output = run(folder.path(), &arguments, &[]);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let closing = closing(&output);
-    let names: Vec<&str> = closing["steps"].as_array().unwrap().iter().map(|step| step["name"].as_str().unwrap()).collect();
-    assert_eq!(names, ["deps", "debug", "run", "test", "nightly", "freshness", "docs"]);
+    let names: Vec<&str> = closing["steps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|step| step["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "deps",
+            "debug",
+            "run",
+            "test",
+            "nightly",
+            "freshness",
+            "docs"
+        ]
+    );
 }
 
 #[test]
 fn the_example_of_an_env_file_is_accepted() {
     let folder = project();
     let example = root().join("scripts/sandbox.env.example");
-    let arguments =
-        ["exec", "--env-file", example.to_str().unwrap(), "--credentials", "none", "--", "sh", "-c", "echo $ENV $DBT_SANDBOX_USER"];
+    let arguments = [
+        "exec",
+        "--env-file",
+        example.to_str().unwrap(),
+        "--credentials",
+        "none",
+        "--",
+        "sh",
+        "-c",
+        "echo $ENV $DBT_SANDBOX_USER",
+    ];
     let output = run(folder.path(), &arguments, &[]);
     assert!(output.status.success(), "{output:?}");
     assert_eq!(output.stdout, b"local ann\n");
@@ -230,14 +399,31 @@ fn the_example_of_an_env_file_is_accepted() {
 #[test]
 fn the_example_of_a_closing_line_has_the_fields_of_a_real_one() {
     let folder = project();
-    let output = run(folder.path(), &["--steps", "run", "--dbt", "/bin/false"], &[("DBT_ENTRYPOINT_CREDENTIALS", "none")]);
+    let output = run(
+        folder.path(),
+        &["--steps", "run", "--dbt", "/bin/false"],
+        &[("DBT_ENTRYPOINT_CREDENTIALS", "none")],
+    );
     let real = closing(&output);
-    let line = README.lines().find(|line| line.starts_with("{\"status\"")).unwrap();
+    let line = README
+        .lines()
+        .find(|line| line.starts_with("{\"status\""))
+        .unwrap();
     let example: Value = serde_json::from_str(line).unwrap();
-    let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    let keys = |value: &Value| {
+        value
+            .as_object()
+            .unwrap()
+            .keys()
+            .cloned()
+            .collect::<Vec<_>>()
+    };
     assert_eq!(keys(&real), keys(&example));
     assert_eq!(keys(&real["steps"][0]), keys(&example["steps"][0]));
-    let fields: BTreeSet<String> = table(section("## The closing line"), "field").iter().flat_map(|row| quoted(&row[0])).collect();
+    let fields: BTreeSet<String> = table(section("## The closing line"), "field")
+        .iter()
+        .flat_map(|row| quoted(&row[0]))
+        .collect();
     // Explained by the ledger.
     let mut expected: BTreeSet<String> = keys(&real).into_iter().collect();
     expected.remove("run_id");
@@ -248,15 +434,28 @@ fn the_example_of_a_closing_line_has_the_fields_of_a_real_one() {
 fn every_path_that_the_documents_name_exists() {
     for document in ["README.md", "ARCHITECTURE.md", "CHANGELOG.md"] {
         let text = fs::read_to_string(root().join(document)).unwrap();
-        let words = text.split(|character: char| !(character.is_ascii_alphanumeric() || "/._-".contains(character)));
-        let paths = words.map(|word| word.trim_end_matches(['.', '/'])).filter(|word| {
-            ["scripts/", "src/", "tests/", "dbt/macros"].iter().any(|start| word.starts_with(start)) || *word == "dbt/profiles.yml"
+        let words = text.split(|character: char| {
+            !(character.is_ascii_alphanumeric() || "/._-".contains(character))
         });
-        let missing: Vec<PathBuf> = paths.map(|path| root().join(path)).filter(|path| !path.exists()).collect();
+        let paths = words
+            .map(|word| word.trim_end_matches(['.', '/']))
+            .filter(|word| {
+                ["scripts/", "src/", "tests/", "dbt/macros"]
+                    .iter()
+                    .any(|start| word.starts_with(start))
+                    || *word == "dbt/profiles.yml"
+            });
+        let missing: Vec<PathBuf> = paths
+            .map(|path| root().join(path))
+            .filter(|path| !path.exists())
+            .collect();
         assert!(missing.is_empty(), "{document}: {missing:?}");
     }
     for file in ["ARCHITECTURE.md", "CHANGELOG.md", "LICENSE"] {
-        assert!(README.contains(&format!("({file})")) && root().join(file).exists(), "{file}");
+        assert!(
+            README.contains(&format!("({file})")) && root().join(file).exists(),
+            "{file}"
+        );
     }
 }
 
@@ -264,7 +463,10 @@ fn every_path_that_the_documents_name_exists() {
 #[test]
 fn the_macros_of_the_sandbox_are_those_of_the_sample_project() {
     let text = section("### Outside Docker, in the sandbox");
-    let named: Vec<String> = quoted(text).into_iter().filter(|name| name.ends_with(".sql")).collect();
+    let named: Vec<String> = quoted(text)
+        .into_iter()
+        .filter(|name| name.ends_with(".sql"))
+        .collect();
     assert_eq!(named.len(), 4);
     for name in named {
         assert!(root().join("dbt/macros").join(&name).exists(), "{name}");
@@ -273,8 +475,15 @@ fn the_macros_of_the_sandbox_are_those_of_the_sample_project() {
 
 #[test]
 fn the_parts_of_the_test_script_that_the_readme_names_exist() {
-    for part in README.split("`scripts/test ").skip(1).filter_map(|rest| rest.split('`').next()) {
+    for part in README
+        .split("`scripts/test ")
+        .skip(1)
+        .filter_map(|rest| rest.split('`').next())
+    {
         let script = fs::read_to_string(root().join("scripts/test")).unwrap();
-        assert!(script.contains(&format!("part_{part}() {{")) || part == "lint", "{part}");
+        assert!(
+            script.contains(&format!("part_{part}() {{")) || part == "lint",
+            "{part}"
+        );
     }
 }

@@ -28,7 +28,9 @@ impl Error {
     pub(crate) fn hint(&self) -> Option<String> {
         match self {
             Self::S3(error) => error.hint(),
-            Self::Directory { .. } => Some("make it writable, or set another --destination".to_owned()),
+            Self::Directory { .. } => {
+                Some("make it writable, or set another --destination".to_owned())
+            }
             Self::Write { .. } | Self::Read { .. } => None,
         }
     }
@@ -63,14 +65,24 @@ impl Destination {
     /// `None` for a bucket without AWS.
     pub(crate) fn new(location: &Location, aws: Option<&SdkConfig>) -> Option<Self> {
         match location {
-            Location::S3 { bucket, prefix, owner, encryption } => {
-                Some(Self::S3(S3::new(aws?, bucket.clone(), prefix.clone(), owner.clone(), encryption.clone())))
-            }
+            Location::S3 {
+                bucket,
+                prefix,
+                owner,
+                encryption,
+            } => Some(Self::S3(S3::new(
+                aws?,
+                bucket.clone(),
+                prefix.clone(),
+                owner.clone(),
+                encryption.clone(),
+            ))),
             Location::Directory(path) => Some(Self::Directory(path.clone())),
         }
     }
 
-    /// Fails where it is certain that nothing can be put. What is only uncertain is a warning in the log.
+    /// Fails where it is certain that nothing can be put. What is only uncertain is a warning in
+    /// the log.
     pub(crate) async fn check(&self) -> Result<(), Error> {
         match self {
             Self::S3(s3) => Ok(s3.check().await?),
@@ -84,7 +96,10 @@ impl Destination {
             Self::S3(s3) => Ok(s3.get(key).await?),
             Self::Directory(path) => match tokio::fs::read(path.join(key)).await {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-                read => read.map(Some).map_err(|source| Error::Read { path: path.join(key), source }),
+                read => read.map(Some).map_err(|source| Error::Read {
+                    path: path.join(key),
+                    source,
+                }),
             },
         }
     }
@@ -99,10 +114,17 @@ impl Destination {
 
 /// The nearest part of the path that is there must be a directory that can be written to.
 fn check_directory(path: &Path) -> Result<(), Error> {
-    let unusable = |reason| Err(Error::Directory { path: path.to_owned(), reason });
+    let unusable = |reason| {
+        Err(Error::Directory {
+            path: path.to_owned(),
+            reason,
+        })
+    };
     match path.ancestors().find(|ancestor| ancestor.exists()) {
         Some(ancestor) if !ancestor.is_dir() => unusable("part of its path is a file"),
-        Some(ancestor) if access(ancestor, AccessFlags::W_OK | AccessFlags::X_OK).is_err() => unusable("permission denied or read-only"),
+        Some(ancestor) if access(ancestor, AccessFlags::W_OK | AccessFlags::X_OK).is_err() => {
+            unusable("permission denied or read-only")
+        }
         Some(_) => Ok(()),
         None => unusable("it does not exist"),
     }
@@ -110,18 +132,33 @@ fn check_directory(path: &Path) -> Result<(), Error> {
 
 /// A reader sees the old file or the new one, never a part.
 async fn put_file(path: &Path, body: &Body) -> Result<(), Error> {
-    let failed = |source| Error::Write { path: path.to_owned(), source };
+    let failed = |source| Error::Write {
+        path: path.to_owned(),
+        source,
+    };
     let directory = path.parent().unwrap_or(Path::new("/")).to_owned();
-    tokio::fs::create_dir_all(&directory).await.map_err(failed)?;
-    let file = tempfile::Builder::new().prefix(".dbt-entrypoint-").permissions(readable()).tempfile_in(&directory).map_err(failed)?;
+    tokio::fs::create_dir_all(&directory)
+        .await
+        .map_err(failed)?;
+    let file = tempfile::Builder::new()
+        .prefix(".dbt-entrypoint-")
+        .permissions(readable())
+        .tempfile_in(&directory)
+        .map_err(failed)?;
     match body {
         Body::Bytes(bytes) => tokio::fs::write(file.path(), bytes).await.map_err(failed)?,
-        Body::File(source) => tokio::fs::copy(source, file.path()).await.map(drop).map_err(failed)?,
+        Body::File(source) => tokio::fs::copy(source, file.path())
+            .await
+            .map(drop)
+            .map_err(failed)?,
     }
-    file.persist(path).map(drop).map_err(|error| failed(error.error))
+    file.persist(path)
+        .map(drop)
+        .map_err(|error| failed(error.error))
 }
 
-/// Temporary files are private to their owner; published ones are for everybody whom the umask lets in.
+/// Temporary files are private to their owner; published ones are for everybody whom the umask lets
+/// in.
 fn readable() -> std::fs::Permissions {
     use std::os::unix::fs::PermissionsExt;
     std::fs::Permissions::from_mode(0o666)

@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 
 use walkdir::WalkDir;
 
-/// What tells one version of a file from another without reading it. dbt rewrites files in place, so the inode alone says nothing; a
-/// clock that was set back keeps "newer than the start of the run" from being enough.
+/// What tells one version of a file from another without reading it. dbt rewrites files in place,
+/// so the inode alone says nothing; a clock that was set back keeps "newer than the start of the
+/// run" from being enough.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Version {
     inode: u64,
@@ -20,7 +21,8 @@ pub(super) struct Version {
 }
 
 impl Version {
-    /// `None` for a file that is not there, and for what is no regular file: a link could lead anywhere.
+    /// `None` for a file that is not there, and for what is no regular file: a link could lead
+    /// anywhere.
     pub(super) fn of(path: &Path) -> Option<Self> {
         let metadata = path.symlink_metadata().ok()?;
         metadata.is_file().then(|| Self::from(&metadata))
@@ -45,8 +47,16 @@ pub(super) struct Found(BTreeMap<PathBuf, Version>);
 impl Found {
     /// A directory that is not there holds nothing.
     pub(super) fn below(directory: &Path) -> Self {
-        let files = WalkDir::new(directory).into_iter().filter_map(Result::ok).filter(|entry| entry.file_type().is_file());
-        let artifacts = files.filter(|entry| entry.path().extension().is_some_and(|extension| extension == "json" || extension == "html"));
+        let files = WalkDir::new(directory)
+            .into_iter()
+            .filter_map(Result::ok)
+            .filter(|entry| entry.file_type().is_file());
+        let artifacts = files.filter(|entry| {
+            entry
+                .path()
+                .extension()
+                .is_some_and(|extension| extension == "json" || extension == "html")
+        });
         let versions = artifacts.filter_map(|entry| {
             let path = entry.path().strip_prefix(directory).ok()?.to_owned();
             Some((path, Version::from(&entry.metadata().ok()?)))
@@ -56,6 +66,10 @@ impl Found {
 
     /// The paths that are not there before, or in another version.
     pub(super) fn written_since(self, before: &Self) -> Vec<PathBuf> {
-        self.0.into_iter().filter(|(path, version)| before.0.get(path) != Some(version)).map(|(path, _)| path).collect()
+        self.0
+            .into_iter()
+            .filter(|(path, version)| before.0.get(path) != Some(version))
+            .map(|(path, _)| path)
+            .collect()
     }
 }

@@ -1,5 +1,5 @@
-//! Owns the saved parse at the destination, `state/partial_parse.msgpack`: a container starts from a clean disk, and dbt would parse the
-//! whole project each time.
+//! Owns the saved parse at the destination, `state/partial_parse.msgpack`: a container starts from
+//! a clean disk, and dbt would parse the whole project each time.
 //!
 //! Only a matter of time: whatever goes wrong is a line in the log, and the run goes on.
 
@@ -11,8 +11,8 @@ use sha1::{Digest, Sha1};
 use tokio::time::timeout;
 
 use super::destination::{Body, Destination, Object};
-use crate::pipeline::{ParsedBy, SavedParse};
 use crate::redact::Redactor;
+use crate::session::{ParsedBy, SavedParse};
 
 const CONTENT: &str = "state/partial_parse.msgpack";
 const LABEL: &str = "state/partial_parse.json";
@@ -31,8 +31,13 @@ struct Label {
 /// Fetches the parse that another run has left, if there is one.
 pub(crate) async fn fetch(destination: &Destination) -> Option<SavedParse> {
     let both = async {
-        let Some(label) = destination.get(LABEL).await? else { return Ok(None) };
-        Ok(destination.get(CONTENT).await?.map(|content| (label, content)))
+        let Some(label) = destination.get(LABEL).await? else {
+            return Ok(None);
+        };
+        Ok(destination
+            .get(CONTENT)
+            .await?
+            .map(|content| (label, content)))
     };
     let found = match timeout(PATIENCE, both).await {
         Ok(Ok(found)) => found,
@@ -48,24 +53,42 @@ pub(crate) async fn fetch(destination: &Destination) -> Option<SavedParse> {
     };
     let (label, content) = found?;
     match serde_json::from_slice::<Label>(&label) {
-        Ok(label) if label.sha1 == sha1(&content) => Some(SavedParse { by: label.by, content }),
+        Ok(label) if label.sha1 == sha1(&content) => Some(SavedParse {
+            by: label.by,
+            content,
+        }),
         _ => {
-            tracing::info!("the saved parse and what is said of it do not belong together, so it is left alone");
+            tracing::info!(
+                "the saved parse and what is said of it do not belong together, so it is left alone"
+            );
             None
         }
     }
 }
 
 /// Saves a parse, unless it holds a secret.
-pub(crate) async fn save(destination: &Destination, by: ParsedBy, content: Vec<u8>, redactor: &Redactor) {
+pub(crate) async fn save(
+    destination: &Destination,
+    by: ParsedBy,
+    content: Vec<u8>,
+    redactor: &Redactor,
+) {
     if redactor.is_in(&content) {
         tracing::warn!("the parse of this project holds the value of a secret, so it is not saved");
         return;
     }
-    let label = serde_json::to_vec(&Label { by, sha1: sha1(&content) }).unwrap_or_default();
+    let label = serde_json::to_vec(&Label {
+        by,
+        sha1: sha1(&content),
+    })
+    .unwrap_or_default();
     let size = content.len() / 1000;
     for (key, content) in [(CONTENT, content), (LABEL, label)] {
-        let object = Object { key: key.to_owned(), body: Body::Bytes(content), no_cache: false };
+        let object = Object {
+            key: key.to_owned(),
+            body: Body::Bytes(content),
+            no_cache: false,
+        };
         if let Err(error) = destination.put(object).await {
             tracing::warn!("the parse of this project is not saved: {}", cause(&error));
             return;
@@ -84,5 +107,7 @@ fn sha1(content: &[u8]) -> String {
 
 /// An error with what caused it, in one line.
 fn cause(error: &dyn std::error::Error) -> String {
-    error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {source}"))
+    error
+        .source()
+        .map_or_else(|| error.to_string(), |source| format!("{error}: {source}"))
 }

@@ -1,6 +1,7 @@
 //! Owns what dbt says of the nodes of a step in run_results.json and sources.json.
 //!
-//! Reads the few fields it needs, so that a new version of the file changes nothing; never judges a step by them.
+//! Reads the few fields it needs, so that a new version of the file changes nothing; never judges a
+//! step by them.
 
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
@@ -55,7 +56,9 @@ struct Node {
 
 /// A text, or nothing where a field holds something else: one odd node must not hide all others.
 fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    Ok(Value::deserialize(deserializer)?.as_str().map(str::to_owned))
+    Ok(Value::deserialize(deserializer)?
+        .as_str()
+        .map(str::to_owned))
 }
 
 /// The same for a number.
@@ -63,10 +66,13 @@ fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::
     Ok(Value::deserialize(deserializer)?.as_f64())
 }
 
-/// Whether the results of a step are worth keeping as the run's: those of `docs generate` and `compile` say only that the SQL of a
-/// node could be rendered.
+/// Whether the results of a step are worth keeping as the run's: those of `docs generate` and
+/// `compile` say only that the SQL of a node could be rendered.
 pub(super) fn runs_nodes(step: &Step) -> bool {
-    matches!(step.subcommand(), "run" | "test" | "build" | "seed" | "snapshot" | "retry" | "clone")
+    matches!(
+        step.subcommand(),
+        "run" | "test" | "build" | "seed" | "snapshot" | "retry" | "clone"
+    )
 }
 
 /// Which of the two files has the nodes of a step, if either.
@@ -92,10 +98,21 @@ pub(super) fn read(step: &str, content: &[u8]) -> Option<Results> {
             _ => {
                 results.nodes.error += 1;
                 let message = node.message.or(node.error);
-                let stale = || node.max_loaded_at_time_ago_in_s.map(|age| format!("stale: the youngest row is {} old", duration(age)));
-                let message = message.filter(|message| !message.is_empty()).or_else(stale).or(node.status).unwrap_or_default();
+                let stale = || {
+                    node.max_loaded_at_time_ago_in_s
+                        .map(|age| format!("stale: the youngest row is {} old", duration(age)))
+                };
+                let message = message
+                    .filter(|message| !message.is_empty())
+                    .or_else(stale)
+                    .or(node.status)
+                    .unwrap_or_default();
                 let node = node.unique_id.unwrap_or_default();
-                results.failed.push(FailedNode { step: step.to_owned(), node, message });
+                results.failed.push(FailedNode {
+                    step: step.to_owned(),
+                    node,
+                    message,
+                });
             }
         }
     }
@@ -104,7 +121,8 @@ pub(super) fn read(step: &str, content: &[u8]) -> Option<Results> {
 
 /// Whole minutes, in words of people.
 fn duration(seconds: f64) -> String {
-    let minutes = std::time::Duration::try_from_secs_f64(seconds.max(0.0)).map_or(0, |age| age.as_secs() / 60);
+    let minutes = std::time::Duration::try_from_secs_f64(seconds.max(0.0))
+        .map_or(0, |age| age.as_secs() / 60);
     humantime::format_duration(std::time::Duration::from_secs(minutes * 60)).to_string()
 }
 
@@ -114,12 +132,43 @@ mod tests {
 
     #[test]
     fn counts_every_status() {
-        let statuses = ["success", "pass", "no-op", "error", "fail", "runtime error", "partial success", "warn", "skipped"];
+        let statuses = [
+            "success",
+            "pass",
+            "no-op",
+            "error",
+            "fail",
+            "runtime error",
+            "partial success",
+            "warn",
+            "skipped",
+        ];
         let nodes: Vec<_> =
             statuses.iter().map(|status| serde_json::json!({"status": status, "unique_id": format!("model.x.{status}")})).collect();
-        let results = read("run", serde_json::json!({ "results": nodes }).to_string().as_bytes()).unwrap();
-        assert_eq!(results.nodes, Nodes { success: 3, error: 4, warn: 1, skipped: 1 });
-        assert_eq!(results.failed[0], FailedNode { step: "run".into(), node: "model.x.error".into(), message: "error".into() });
+        let results = read(
+            "run",
+            serde_json::json!({ "results": nodes })
+                .to_string()
+                .as_bytes(),
+        )
+        .unwrap();
+        assert_eq!(
+            results.nodes,
+            Nodes {
+                success: 3,
+                error: 4,
+                warn: 1,
+                skipped: 1
+            }
+        );
+        assert_eq!(
+            results.failed[0],
+            FailedNode {
+                step: "run".into(),
+                node: "model.x.error".into(),
+                message: "error".into()
+            }
+        );
     }
 
     #[test]
@@ -128,17 +177,21 @@ mod tests {
             {"status": "error", "unique_id": "source.x.a", "max_loaded_at_time_ago_in_s": 172_815.2},
             {"status": "runtime error", "unique_id": "source.x.b", "error": "relation does not exist"},
         ]});
-        let failed = read("freshness", sources.to_string().as_bytes()).unwrap().failed;
+        let failed = read("freshness", sources.to_string().as_bytes())
+            .unwrap()
+            .failed;
         assert_eq!(failed[0].message, "stale: the youngest row is 2days old");
         assert_eq!(failed[1].message, "relation does not exist");
     }
 
     #[test]
     fn an_odd_node_hides_no_other() {
-        let results =
-            serde_json::json!({"results": [{"status": null, "message": 5}, {"status": "error", "unique_id": "b", "message": "boom"}]});
+        let results = serde_json::json!({"results": [{"status": null, "message": 5}, {"status": "error", "unique_id": "b", "message": "boom"}]});
         let results = read("run", results.to_string().as_bytes()).unwrap();
-        assert_eq!((results.nodes.error, results.failed[1].message.as_str()), (2, "boom"));
+        assert_eq!(
+            (results.nodes.error, results.failed[1].message.as_str()),
+            (2, "boom")
+        );
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Owns the bucket: whether it can be used at all, and one `PutObject` for each artifact.
 //!
-//! Never deletes or lists anything, and needs no right but `s3:PutObject` on the prefix; `s3:GetObject` saves time.
+//! Never deletes or lists anything, and needs no right but `s3:PutObject` on the prefix;
+//! `s3:GetObject` saves time.
 
 use std::path::Path;
 use std::time::Duration;
@@ -19,22 +20,37 @@ use crate::config::Encryption;
 
 /// A check that takes longer than this is no reason to keep dbt waiting: it may well work later.
 const CHECK: Duration = Duration::from_secs(10);
-/// An upload is given ten seconds and another ten for each started 2 MiB: a link of 200 KB/s is slow, a slower one is broken.
+/// An upload is given ten seconds and another ten for each started 2 MiB: a link of 200 KB/s is
+/// slow, a slower one is broken.
 const PATIENCE: Duration = Duration::from_secs(10);
 const BYTES_PER_PATIENCE: u64 = 2 << 20;
-/// So many times that patience for all attempts and the pauses between them, unless more attempts are asked for than most do.
+/// So many times that patience for all attempts and the pauses between them, unless more attempts
+/// are asked for than most do.
 const ATTEMPTS: u32 = 6;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error("cannot publish s3://{bucket}/{key}")]
-    Put { bucket: String, key: String, hint: Option<String>, source: Box<Fault> },
+    Put {
+        bucket: String,
+        key: String,
+        hint: Option<String>,
+        source: Box<Fault>,
+    },
     #[error("cannot read s3://{bucket}/{key}")]
-    Get { bucket: String, key: String, source: Box<Fault> },
+    Get {
+        bucket: String,
+        key: String,
+        source: Box<Fault>,
+    },
     #[error("the bucket {bucket} does not exist")]
     NoBucket { bucket: String },
     #[error("the bucket {bucket} is in another region ({region}) than this run ({ours})")]
-    OtherRegion { bucket: String, region: String, ours: String },
+    OtherRegion {
+        bucket: String,
+        region: String,
+        ours: String,
+    },
     #[error("the bucket {bucket} cannot be used")]
     Unusable { bucket: String, source: Box<Fault> },
 }
@@ -43,8 +59,12 @@ impl Error {
     pub(super) fn hint(&self) -> Option<String> {
         match self {
             Self::Put { hint, .. } => hint.clone(),
-            Self::NoBucket { .. } => Some("create it, or set another --destination (DBT_ENTRYPOINT_DESTINATION)".to_owned()),
-            Self::OtherRegion { region, .. } => Some(format!("set AWS_REGION to {region}, or another --destination")),
+            Self::NoBucket { .. } => Some(
+                "create it, or set another --destination (DBT_ENTRYPOINT_DESTINATION)".to_owned(),
+            ),
+            Self::OtherRegion { region, .. } => Some(format!(
+                "set AWS_REGION to {region}, or another --destination"
+            )),
             Self::Unusable { source, .. } | Self::Get { source, .. } => source.hint.clone(),
         }
     }
@@ -63,45 +83,91 @@ pub(crate) struct S3 {
 }
 
 impl S3 {
-    pub(super) fn new(aws: &SdkConfig, bucket: String, prefix: String, owner: Option<String>, encryption: Option<Encryption>) -> Self {
-        // Not AWS itself: the bucket is part of the path there, since no name server knows it as a host.
-        let key = ServiceConfigKey::builder().service_id("S3").env("AWS_ENDPOINT_URL").profile("endpoint_url").build().ok();
+    pub(super) fn new(
+        aws: &SdkConfig,
+        bucket: String,
+        prefix: String,
+        owner: Option<String>,
+        encryption: Option<Encryption>,
+    ) -> Self {
+        // Not AWS itself: the bucket is part of the path there, since no name server knows it as a
+        // host.
+        let key = ServiceConfigKey::builder()
+            .service_id("S3")
+            .env("AWS_ENDPOINT_URL")
+            .profile("endpoint_url")
+            .build()
+            .ok();
         let own = key.and_then(|key| aws.service_config()?.load_config(key));
         let path_style = own.is_some() || aws.endpoint_url().is_some();
-        let config: Config = aws_sdk_s3::config::Builder::from(aws).force_path_style(path_style).build();
+        let config: Config = aws_sdk_s3::config::Builder::from(aws)
+            .force_path_style(path_style)
+            .build();
         let region = aws.region().map(ToString::to_string);
         let timeouts = aws.timeout_config().cloned();
-        Self { client: Client::from_conf(config), region, bucket, prefix, owner, encryption, timeouts }
+        Self {
+            client: Client::from_conf(config),
+            region,
+            bucket,
+            prefix,
+            owner,
+            encryption,
+            timeouts,
+        }
     }
 
-    /// Fails where the bucket is certainly not there, elsewhere, or out of reach for want of credentials. A refusal says nothing: who
-    /// may put objects need not be allowed to look at the bucket.
+    /// Fails where the bucket is certainly not there, elsewhere, or out of reach for want of
+    /// credentials. A refusal says nothing: who may put objects need not be allowed to look at the
+    /// bucket.
     pub(super) async fn check(&self) -> Result<(), Error> {
-        let request = self.client.head_bucket().bucket(&self.bucket).set_expected_bucket_owner(self.owner.clone());
+        let request = self
+            .client
+            .head_bucket()
+            .bucket(&self.bucket)
+            .set_expected_bucket_owner(self.owner.clone());
         let Ok(answer) = tokio::time::timeout(CHECK, request.send()).await else {
-            tracing::warn!("the bucket {} did not answer within {} s; the run goes on", self.bucket, CHECK.as_secs());
+            tracing::warn!(
+                "the bucket {} did not answer within {} s; the run goes on",
+                self.bucket,
+                CHECK.as_secs()
+            );
             return Ok(());
         };
-        let region_of = |headers: &aws_smithy_runtime_api::http::Headers| headers.get("x-amz-bucket-region").map(str::to_owned);
+        let region_of = |headers: &aws_smithy_runtime_api::http::Headers| {
+            headers.get("x-amz-bucket-region").map(str::to_owned)
+        };
         let (fault, region) = match answer {
             Ok(_) => return Ok(()),
-            Err(error) => (Fault::of(&error), error.raw_response().and_then(|response| region_of(response.headers()))),
+            Err(error) => (
+                Fault::of(&error),
+                error
+                    .raw_response()
+                    .and_then(|response| region_of(response.headers())),
+            ),
         };
         let ours = self.region.clone().unwrap_or_default();
         match (fault.kind, fault.status, region) {
-            (_, Some(301 | 307 | 400), Some(region)) if region != ours => {
-                Err(Error::OtherRegion { bucket: self.bucket.clone(), region, ours })
-            }
-            (FaultKind::NotFound, ..) => Err(Error::NoBucket { bucket: self.bucket.clone() }),
-            (FaultKind::Misconfigured | FaultKind::Unauthenticated, ..) => {
-                Err(Error::Unusable { bucket: self.bucket.clone(), source: Box::new(fault) })
-            }
+            (_, Some(301 | 307 | 400), Some(region)) if region != ours => Err(Error::OtherRegion {
+                bucket: self.bucket.clone(),
+                region,
+                ours,
+            }),
+            (FaultKind::NotFound, ..) => Err(Error::NoBucket {
+                bucket: self.bucket.clone(),
+            }),
+            (FaultKind::Misconfigured | FaultKind::Unauthenticated, ..) => Err(Error::Unusable {
+                bucket: self.bucket.clone(),
+                source: Box::new(fault),
+            }),
             (FaultKind::Denied, ..) => {
                 tracing::debug!("the bucket {} could not be looked at: {fault}", self.bucket);
                 Ok(())
             }
             _ => {
-                tracing::warn!("the bucket {} could not be looked at: {fault}; the run goes on", self.bucket);
+                tracing::warn!(
+                    "the bucket {} could not be looked at: {fault}; the run goes on",
+                    self.bucket
+                );
                 Ok(())
             }
         }
@@ -110,8 +176,17 @@ impl S3 {
     /// `None` where there is no such object.
     pub(super) async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, Error> {
         let key = self.key(key);
-        let failed = |source| Error::Get { bucket: self.bucket.clone(), key: key.clone(), source: Box::new(source) };
-        let request = self.client.get_object().bucket(&self.bucket).key(&key).set_expected_bucket_owner(self.owner.clone());
+        let failed = |source| Error::Get {
+            bucket: self.bucket.clone(),
+            key: key.clone(),
+            source: Box::new(source),
+        };
+        let request = self
+            .client
+            .get_object()
+            .bucket(&self.bucket)
+            .key(&key)
+            .set_expected_bucket_owner(self.owner.clone());
         let answer = match request.send().await.map_err(|error| Fault::of(&error)) {
             Ok(answer) => answer,
             Err(fault) if fault.kind == FaultKind::NotFound => return Ok(None),
@@ -124,12 +199,20 @@ impl S3 {
             message: error.to_string(),
             hint: None,
         };
-        let content = answer.body.collect().await.map_err(|error| failed(cut(error)))?;
+        let content = answer
+            .body
+            .collect()
+            .await
+            .map_err(|error| failed(cut(error)))?;
         Ok(Some(content.to_vec()))
     }
 
     fn key(&self, key: &str) -> String {
-        if self.prefix.is_empty() { key.to_owned() } else { format!("{}/{key}", self.prefix) }
+        if self.prefix.is_empty() {
+            key.to_owned()
+        } else {
+            format!("{}/{key}", self.prefix)
+        }
     }
 
     pub(super) async fn put(&self, object: Object) -> Result<(), destination::Error> {
@@ -153,12 +236,23 @@ impl S3 {
             .set_expected_bucket_owner(self.owner.clone());
         let request = match &self.encryption {
             None => request,
-            Some(Encryption::Aes256) => request.server_side_encryption(ServerSideEncryption::Aes256),
-            Some(Encryption::Kms(id)) => request.server_side_encryption(ServerSideEncryption::AwsKms).set_ssekms_key_id(id.clone()),
+            Some(Encryption::Aes256) => {
+                request.server_side_encryption(ServerSideEncryption::Aes256)
+            }
+            Some(Encryption::Kms(id)) => request
+                .server_side_encryption(ServerSideEncryption::AwsKms)
+                .set_ssekms_key_id(id.clone()),
         };
-        let result = request.customize().config_override(Config::builder().timeout_config(self.patience(size)));
-        // Attempts have limits of their own, but an answer that comes drop by drop keeps to all of them.
-        let limit = self.patience(size).read_timeout().unwrap_or(PATIENCE).saturating_mul(ATTEMPTS);
+        let result = request
+            .customize()
+            .config_override(Config::builder().timeout_config(self.patience(size)));
+        // Attempts have limits of their own, but an answer that comes drop by drop keeps to all of
+        // them.
+        let limit = self
+            .patience(size)
+            .read_timeout()
+            .unwrap_or(PATIENCE)
+            .saturating_mul(ATTEMPTS);
         let result = tokio::time::timeout(limit, result.send()).await;
         match result.map(|sent| sent.map_err(|error| Fault::of(&error))) {
             Ok(Ok(_)) => Ok(()),
@@ -170,17 +264,30 @@ impl S3 {
                     message: format!("no complete answer within {} s", limit.as_secs()),
                     hint: None,
                 };
-                let source = Box::new(failed.map_or_else(|_| dripping(), |sent| sent.err().unwrap_or_else(dripping)));
+                let source = Box::new(
+                    failed.map_or_else(|_| dripping(), |sent| sent.err().unwrap_or_else(dripping)),
+                );
                 let hint = self.hint(&source, &key);
-                Err(Error::Put { bucket: self.bucket.clone(), key, hint, source }.into())
+                Err(Error::Put {
+                    bucket: self.bucket.clone(),
+                    key,
+                    hint,
+                    source,
+                }
+                .into())
             }
         }
     }
 
     /// The limit on waiting for an answer counts the sending of the body, too.
     fn patience(&self, size: u64) -> TimeoutConfig {
-        let steps = u32::try_from(size / BYTES_PER_PATIENCE).unwrap_or(u32::MAX).saturating_add(1);
-        let mut timeouts = self.timeouts.as_ref().map_or_else(TimeoutConfig::builder, TimeoutConfig::to_builder);
+        let steps = u32::try_from(size / BYTES_PER_PATIENCE)
+            .unwrap_or(u32::MAX)
+            .saturating_add(1);
+        let mut timeouts = self
+            .timeouts
+            .as_ref()
+            .map_or_else(TimeoutConfig::builder, TimeoutConfig::to_builder);
         timeouts.set_read_timeout(Some(PATIENCE.saturating_mul(steps)));
         timeouts.build()
     }
@@ -189,28 +296,48 @@ impl S3 {
         match fault.kind {
             FaultKind::Denied if fault.message.contains("kms:") => {
                 let key = arn::of_service_in("kms", &fault.message).unwrap_or("the bucket's key");
-                Some(format!("allow kms:GenerateDataKey and kms:Decrypt on {key}"))
+                Some(format!(
+                    "allow kms:GenerateDataKey and kms:Decrypt on {key}"
+                ))
             }
             FaultKind::Denied => {
                 let partition = arn::partition(self.region.as_deref());
-                let below = if self.prefix.is_empty() { String::new() } else { format!("{}/", self.prefix) };
-                Some(format!("allow s3:PutObject on arn:{partition}:s3:::{}/{below}* (the object was {key})", self.bucket))
+                let below = if self.prefix.is_empty() {
+                    String::new()
+                } else {
+                    format!("{}/", self.prefix)
+                };
+                Some(format!(
+                    "allow s3:PutObject on arn:{partition}:s3:::{}/{below}* (the object was {key})",
+                    self.bucket
+                ))
             }
-            FaultKind::NotFound => Some("create the bucket, or set another --destination (DBT_ENTRYPOINT_DESTINATION)".to_owned()),
+            FaultKind::NotFound => Some(
+                "create the bucket, or set another --destination (DBT_ENTRYPOINT_DESTINATION)"
+                    .to_owned(),
+            ),
             _ => fault.hint.clone(),
         }
     }
 }
 
 async fn read(path: &Path) -> Result<(ByteStream, u64), destination::Error> {
-    let failed = |source| destination::Error::Read { path: path.to_owned(), source };
+    let failed = |source| destination::Error::Read {
+        path: path.to_owned(),
+        source,
+    };
     let size = tokio::fs::metadata(path).await.map_err(failed)?.len();
-    let body = ByteStream::from_path(path).await.map_err(|error| failed(std::io::Error::other(error.to_string())))?;
+    let body = ByteStream::from_path(path)
+        .await
+        .map_err(|error| failed(std::io::Error::other(error.to_string())))?;
     Ok((body, size))
 }
 
 fn content_type(key: &str) -> &'static str {
-    match Path::new(key).extension().and_then(|extension| extension.to_str()) {
+    match Path::new(key)
+        .extension()
+        .and_then(|extension| extension.to_str())
+    {
         Some("html") => "text/html; charset=utf-8",
         Some("json") => "application/json",
         _ => "application/octet-stream",

@@ -1,15 +1,22 @@
-//! Owns Amazon Resource Names as far as hints need them: building one, and finding parts of one in what AWS says.
+//! Owns Amazon Resource Names as far as hints need them: building one, and finding parts of one in
+//! what AWS says.
 //!
-//! Never checks that a name exists; what is not known becomes `*`, so that the hint still reads as a policy resource.
+//! Never checks that a name exists; what is not known becomes `*`, so that the hint still reads as
+//! a policy resource.
 
 use aws_config::SdkConfig;
 
-/// The ARN of `resource` (such as `connection/redshift`) in the region of `config`. The account id is the one that AWS mentions in its
+/// The ARN of `resource` (such as `connection/redshift`) in the region of `config`. The account id
+/// is the one that AWS mentions in its
 /// `message`, since asking for it would take another call and another permission.
 pub(crate) fn build(service: &str, config: &SdkConfig, message: &str, resource: &str) -> String {
     let region = config.region().map(AsRef::as_ref);
     let account = account_in(message).unwrap_or("*");
-    format!("arn:{}:{service}:{}:{account}:{resource}", partition(region), region.unwrap_or("*"))
+    format!(
+        "arn:{}:{service}:{}:{account}:{resource}",
+        partition(region),
+        region.unwrap_or("*")
+    )
 }
 
 /// The partition that a region lies in.
@@ -24,7 +31,10 @@ pub(crate) fn partition(region: Option<&str>) -> &'static str {
         ("eusc-", "aws-eusc"),
     ];
     let region = region.unwrap_or_default();
-    PREFIXES.iter().find(|(prefix, _)| region.starts_with(prefix)).map_or("aws", |(_, partition)| partition)
+    PREFIXES
+        .iter()
+        .find(|(prefix, _)| region.starts_with(prefix))
+        .map_or("aws", |(_, partition)| partition)
 }
 
 /// The region of an ARN, if `name` is one.
@@ -33,7 +43,8 @@ pub(crate) fn region_of(name: &str) -> Option<&str> {
     (!region.is_empty()).then_some(region)
 }
 
-/// The account id in the first ARN of a message, such as `User: arn:aws:sts::123456789012:assumed-role/dbt/task is not authorized …`.
+/// The account id in the first ARN of a message, such as `User:
+/// arn:aws:sts::123456789012:assumed-role/dbt/task is not authorized …`.
 pub(crate) fn account_in(message: &str) -> Option<&str> {
     arns_in(message)
         .filter_map(|arn| arn.split(':').nth(4))
@@ -46,7 +57,9 @@ pub(crate) fn of_service_in<'a>(service: &str, message: &'a str) -> Option<&'a s
 }
 
 fn arns_in(message: &str) -> impl Iterator<Item = &str> {
-    message.split(|char: char| char.is_whitespace() || "\"'(),;".contains(char)).filter(|word| word.starts_with("arn:"))
+    message
+        .split(|char: char| char.is_whitespace() || "\"'(),;".contains(char))
+        .filter(|word| word.starts_with("arn:"))
 }
 
 #[cfg(test)]
@@ -66,10 +79,24 @@ mod tests {
 
     #[test]
     fn what_is_not_known_is_a_star() {
-        let known = build("glue", &config(Some("eu-west-1")), DENIED, "connection/redshift");
-        assert_eq!(known, "arn:aws:glue:eu-west-1:123456789012:connection/redshift");
-        assert_eq!(build("glue", &config(Some("cn-north-1")), "no", "catalog"), "arn:aws-cn:glue:cn-north-1:*:catalog");
-        assert_eq!(build("glue", &config(None), "", "catalog"), "arn:aws:glue:*:*:catalog");
+        let known = build(
+            "glue",
+            &config(Some("eu-west-1")),
+            DENIED,
+            "connection/redshift",
+        );
+        assert_eq!(
+            known,
+            "arn:aws:glue:eu-west-1:123456789012:connection/redshift"
+        );
+        assert_eq!(
+            build("glue", &config(Some("cn-north-1")), "no", "catalog"),
+            "arn:aws-cn:glue:cn-north-1:*:catalog"
+        );
+        assert_eq!(
+            build("glue", &config(None), "", "catalog"),
+            "arn:aws:glue:*:*:catalog"
+        );
     }
 
     #[test]
@@ -89,13 +116,19 @@ mod tests {
     fn parts_are_found_in_messages() {
         assert_eq!(account_in(DENIED), Some("123456789012"));
         assert_eq!(account_in("arn:aws:s3:::bucket is private"), None);
-        assert_eq!(of_service_in("kms", DENIED), Some("arn:aws:kms:eu-west-1:123456789012:key/abc"));
+        assert_eq!(
+            of_service_in("kms", DENIED),
+            Some("arn:aws:kms:eu-west-1:123456789012:key/abc")
+        );
         assert_eq!(of_service_in("glue", DENIED), None);
     }
 
     #[test]
     fn the_region_of_an_arn() {
-        assert_eq!(region_of("arn:aws:secretsmanager:eu-central-1:123456789012:secret:a-b"), Some("eu-central-1"));
+        assert_eq!(
+            region_of("arn:aws:secretsmanager:eu-central-1:123456789012:secret:a-b"),
+            Some("eu-central-1")
+        );
         assert_eq!(region_of("arn:aws:s3:::bucket"), None);
         assert_eq!(region_of("prod/redshift"), None);
     }

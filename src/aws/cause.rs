@@ -1,7 +1,7 @@
 //! Owns what it means that a call got no answer, or none that the SDK could read.
 //!
-//! Never relies on the text of an error where its type can be asked; where it has to (the SDK keeps some types to itself), an unknown
-//! text still ends in a sensible kind.
+//! Never relies on the text of an error where its type can be asked; where it has to (the SDK keeps
+//! some types to itself), an unknown text still ends in a sensible kind.
 
 use std::error::Error;
 use std::io;
@@ -11,7 +11,7 @@ use aws_smithy_types::error::ErrorMetadata;
 
 use super::client::NoAnswer;
 use super::fault::{Fault, FaultKind};
-use super::words::{find, innermost, limit, says, untrusted};
+use super::words::{contains_text, find, innermost, limit, untrusted};
 
 const NO_WAY: &str = "check the way to AWS: subnet, security group, VPC endpoint or NAT, HTTPS_PROXY, NO_PROXY, AWS_ENDPOINT_URL";
 const UNTRUSTED: &str = "set AWS_CA_BUNDLE to a file with that authority's certificate, or install the system's CA certificates";
@@ -26,12 +26,24 @@ pub(super) fn no_response(error: &(dyn Error + 'static)) -> Fault {
         return no_answer(silence, "");
     }
     // The endpoint cannot be made, or the signature.
-    if says(error, "Missing Region") || says(error, "signing region") {
-        return Fault::silent(FaultKind::Misconfigured, "no AWS region is set", Some("set AWS_REGION"));
+    if contains_text(error, "Missing Region") || contains_text(error, "signing region") {
+        return Fault::silent(
+            FaultKind::Misconfigured,
+            "no AWS region is set",
+            Some("set AWS_REGION"),
+        );
     }
     if let Some(limit) = limit(error) {
-        let what = if says(error, "identity resolver") { "AWS credentials could not be fetched" } else { "AWS did not answer" };
-        return Fault::silent(FaultKind::Unreachable, &format!("{what} within {limit}"), Some(NO_WAY));
+        let what = if contains_text(error, "identity resolver") {
+            "AWS credentials could not be fetched"
+        } else {
+            "AWS did not answer"
+        };
+        return Fault::silent(
+            FaultKind::Unreachable,
+            &format!("{what} within {limit}"),
+            Some(NO_WAY),
+        );
     }
     Fault::silent(FaultKind::Misconfigured, &innermost(error), None)
 }
@@ -39,33 +51,54 @@ pub(super) fn no_response(error: &(dyn Error + 'static)) -> Fault {
 /// There was an answer, and the SDK gave up on it.
 pub(super) fn response(error: &(dyn Error + 'static), status: Option<u16>) -> Fault {
     // An answer that stops half-way: its length is wrong, or no byte comes any more.
-    let cut_off = find::<io::Error>(error).is_some() || ["throughput", "closed", "connection"].iter().any(|word| says(error, word));
+    let cut_off = find::<io::Error>(error).is_some()
+        || ["throughput", "closed", "connection"]
+            .iter()
+            .any(|word| contains_text(error, word));
     if cut_off {
-        return Fault { status, ..Fault::silent(FaultKind::Unreachable, "the answer of AWS broke off", None) };
+        return Fault {
+            status,
+            ..Fault::silent(FaultKind::Unreachable, "the answer of AWS broke off", None)
+        };
     }
     Fault::answered(None, None, status)
 }
 
 fn no_credentials(error: &CredentialsError) -> Fault {
     let source = error.source().unwrap_or(error);
-    // A role that may not be assumed, a session that has expired: the call for credentials was itself answered by AWS.
-    if let Some(metadata) = find::<ErrorMetadata>(source).filter(|metadata| metadata.code().is_some()) {
+    // A role that may not be assumed, a session that has expired: the call for credentials was
+    // itself answered by AWS.
+    if let Some(metadata) =
+        find::<ErrorMetadata>(source).filter(|metadata| metadata.code().is_some())
+    {
         return refused_credentials(metadata);
     }
     if let Some(silence) = find::<NoAnswer>(source) {
         return no_answer(silence, "AWS credentials could not be fetched: ");
     }
     match error {
-        CredentialsError::CredentialsNotLoaded(_) => {
-            Fault::silent(FaultKind::Unauthenticated, "no AWS credentials were found", Some(NO_CREDENTIALS))
-        }
+        CredentialsError::CredentialsNotLoaded(_) => Fault::silent(
+            FaultKind::Unauthenticated,
+            "no AWS credentials were found",
+            Some(NO_CREDENTIALS),
+        ),
         CredentialsError::ProviderTimedOut(details) => {
-            let message = format!("AWS credentials could not be fetched within {:?}", details.timeout_duration());
+            let message = format!(
+                "AWS credentials could not be fetched within {:?}",
+                details.timeout_duration()
+            );
             Fault::silent(FaultKind::Unreachable, &message, None)
         }
         CredentialsError::InvalidConfiguration(_) => {
-            let message = format!("the AWS credentials are not set up correctly: {}", innermost(source));
-            Fault::silent(FaultKind::Misconfigured, &message, Some("check AWS_PROFILE and ~/.aws/config"))
+            let message = format!(
+                "the AWS credentials are not set up correctly: {}",
+                innermost(source)
+            );
+            Fault::silent(
+                FaultKind::Misconfigured,
+                &message,
+                Some("check AWS_PROFILE and ~/.aws/config"),
+            )
         }
         _ => unusable_credentials(source),
     }
@@ -83,28 +116,46 @@ fn refused_credentials(metadata: &ErrorMetadata) -> Fault {
 }
 
 fn denied_role(message: &str) -> Option<String> {
-    let (action, rest) = message.split_once("to perform: ")?.1.split_once(" on resource: ")?;
-    Some(format!("allow {action} on {}", rest.split_whitespace().next()?))
+    let (action, rest) = message
+        .split_once("to perform: ")?
+        .1
+        .split_once(" on resource: ")?;
+    Some(format!(
+        "allow {action} on {}",
+        rest.split_whitespace().next()?
+    ))
 }
 
 /// Whatever provides the credentials was found, and failed.
 fn unusable_credentials(source: &(dyn Error + 'static)) -> Fault {
     let text = innermost(source);
     let status = status_in(&text);
-    let reason = status.map_or(text, |status| format!("their endpoint answered HTTP status {status}"));
+    let reason = status.map_or(text, |status| {
+        format!("their endpoint answered HTTP status {status}")
+    });
     let (kind, hint) = match status {
         Some(429 | 500..) => (FaultKind::Unreachable, None),
-        _ if reason.contains("expired") || reason.contains("SSO") => {
-            (FaultKind::Unauthenticated, Some("renew the session: `aws sso login`"))
-        }
+        _ if reason.contains("expired") || reason.contains("SSO") => (
+            FaultKind::Unauthenticated,
+            Some("renew the session: `aws sso login`"),
+        ),
         _ => (FaultKind::Unauthenticated, Some(NO_CREDENTIALS)),
     };
-    Fault::silent(kind, &format!("AWS credentials could not be fetched: {reason}"), hint)
+    Fault::silent(
+        kind,
+        &format!("AWS credentials could not be fetched: {reason}"),
+        hint,
+    )
 }
 
 /// The status in `Non-success status from HTTP credential provider: StatusCode(503)`.
 fn status_in(text: &str) -> Option<u16> {
-    text.split_once("StatusCode(")?.1.split(')').next()?.parse().ok()
+    text.split_once("StatusCode(")?
+        .1
+        .split(')')
+        .next()?
+        .parse()
+        .ok()
 }
 
 fn no_answer(silence: &NoAnswer, prefix: &str) -> Fault {
@@ -112,14 +163,24 @@ fn no_answer(silence: &NoAnswer, prefix: &str) -> Fault {
     let source = silence.source.as_ref();
     let reason = innermost(source);
     let message = match limit(source) {
-        Some(limit) if says(source, "connect timeout") => format!("could not connect to {endpoint} within {limit}"),
+        Some(limit) if contains_text(source, "connect timeout") => {
+            format!("could not connect to {endpoint} within {limit}")
+        }
         Some(limit) => format!("{endpoint} did not answer within {limit}"),
-        None if says(source, "tunnel") => format!("could not connect to {endpoint} through the proxy: {reason}"),
-        None if says(source, "(Connect)") => format!("could not connect to {endpoint}: {reason}"),
+        None if contains_text(source, "tunnel") => {
+            format!("could not connect to {endpoint} through the proxy: {reason}")
+        }
+        None if contains_text(source, "(Connect)") => {
+            format!("could not connect to {endpoint}: {reason}")
+        }
         None => format!("no answer from {endpoint}: {reason}"),
     };
     let hint = if untrusted(source) { UNTRUSTED } else { NO_WAY };
-    Fault::silent(FaultKind::Unreachable, &format!("{prefix}{message}"), Some(hint))
+    Fault::silent(
+        FaultKind::Unreachable,
+        &format!("{prefix}{message}"),
+        Some(hint),
+    )
 }
 
 #[cfg(test)]
@@ -139,7 +200,10 @@ mod tests {
     }
 
     fn no_answer_of(source: impl Into<Box<dyn Error + Send + Sync>>) -> NoAnswer {
-        NoAnswer { endpoint: "http://127.0.0.1:1".to_owned(), source: source.into() }
+        NoAnswer {
+            endpoint: "http://127.0.0.1:1".to_owned(),
+            source: source.into(),
+        }
     }
 
     #[derive(Debug, thiserror::Error)]
@@ -159,7 +223,11 @@ mod tests {
 
     #[test]
     fn what_cannot_be_reached_is_named() {
-        check(&dispatch(refused()), FaultKind::Unreachable, "could not connect to http://127.0.0.1:1: connection refused");
+        check(
+            &dispatch(refused()),
+            FaultKind::Unreachable,
+            "could not connect to http://127.0.0.1:1: connection refused",
+        );
         let slow = no_answer_of("HTTP read timeout occurred after 10s");
         check(
             &SdkError::dispatch_failure(ConnectorError::timeout(slow.into())),
@@ -167,16 +235,34 @@ mod tests {
             "http://127.0.0.1:1 did not answer within 10s",
         );
         let far = no_answer_of("HTTP connect timeout occurred after 3s");
-        check(&dispatch(far), FaultKind::Unreachable, "could not connect to http://127.0.0.1:1 within 3s");
-        let whole = SdkError::timeout_error("operation attempt timeout (single attempt) occurred after 20s");
-        check(&whole, FaultKind::Unreachable, "AWS did not answer within 20s");
+        check(
+            &dispatch(far),
+            FaultKind::Unreachable,
+            "could not connect to http://127.0.0.1:1 within 3s",
+        );
+        let whole = SdkError::timeout_error(
+            "operation attempt timeout (single attempt) occurred after 20s",
+        );
+        check(
+            &whole,
+            FaultKind::Unreachable,
+            "AWS did not answer within 20s",
+        );
         let closed = dispatch(no_answer_of("connection closed before message completed"));
-        check(&closed, FaultKind::Unreachable, "no answer from http://127.0.0.1:1: connection closed before message completed");
+        check(
+            &closed,
+            FaultKind::Unreachable,
+            "no answer from http://127.0.0.1:1: connection closed before message completed",
+        );
     }
 
     #[test]
     fn no_credentials_and_unreachable_credentials_are_told_apart() {
-        let none = check(&dispatch(CredentialsError::not_loaded("x")), FaultKind::Unauthenticated, "no AWS credentials were found");
+        let none = check(
+            &dispatch(CredentialsError::not_loaded("x")),
+            FaultKind::Unauthenticated,
+            "no AWS credentials were found",
+        );
         assert_eq!(none.hint.as_deref(), Some(NO_CREDENTIALS));
         let nested: Failure = dispatch(refused());
         check(
@@ -184,47 +270,114 @@ mod tests {
             FaultKind::Unreachable,
             "AWS credentials could not be fetched: could not connect to http://127.0.0.1:1: connection refused",
         );
-        let status = |status| dispatch(CredentialsError::provider_error(format!("Non-success status from provider: StatusCode({status})")));
+        let status = |status| {
+            dispatch(CredentialsError::provider_error(format!(
+                "Non-success status from provider: StatusCode({status})"
+            )))
+        };
         let message = "AWS credentials could not be fetched: their endpoint answered HTTP status";
-        check(&status(503), FaultKind::Unreachable, &format!("{message} 503"));
-        check(&status(403), FaultKind::Unauthenticated, &format!("{message} 403"));
+        check(
+            &status(503),
+            FaultKind::Unreachable,
+            &format!("{message} 503"),
+        );
+        check(
+            &status(403),
+            FaultKind::Unauthenticated,
+            &format!("{message} 403"),
+        );
         let late = CredentialsError::provider_timed_out(Duration::from_secs(5));
-        check(&dispatch(late), FaultKind::Unreachable, "AWS credentials could not be fetched within 5s");
+        check(
+            &dispatch(late),
+            FaultKind::Unreachable,
+            "AWS credentials could not be fetched within 5s",
+        );
         let slow = dispatch("identity resolver timed out after 21.6s");
-        check(&slow, FaultKind::Unreachable, "AWS credentials could not be fetched within 21.6s");
+        check(
+            &slow,
+            FaultKind::Unreachable,
+            "AWS credentials could not be fetched within 21.6s",
+        );
         let broken = dispatch(CredentialsError::invalid_configuration("profile `x` loops"));
-        check(&broken, FaultKind::Misconfigured, "the AWS credentials are not set up correctly: profile `x` loops");
+        check(
+            &broken,
+            FaultKind::Misconfigured,
+            "the AWS credentials are not set up correctly: profile `x` loops",
+        );
     }
 
     #[test]
     fn a_role_that_may_not_be_assumed_is_named() {
         let role = "arn:aws:iam::123456789012:role/dbt";
-        let message = format!("User: arn:aws:iam::123456789012:user/a is not authorized to perform: sts:AssumeRole on resource: {role}");
-        let metadata = ErrorMetadata::builder().code("AccessDenied").message(message).build();
+        let message = format!(
+            "User: arn:aws:iam::123456789012:user/a is not authorized to perform: sts:AssumeRole on resource: {role}"
+        );
+        let metadata = ErrorMetadata::builder()
+            .code("AccessDenied")
+            .message(message)
+            .build();
         let fault = Fault::of(&dispatch(CredentialsError::provider_error(metadata)));
         assert_eq!(fault.kind, FaultKind::Denied);
-        assert_eq!(fault.hint.unwrap(), format!("allow sts:AssumeRole on {role}"));
+        assert_eq!(
+            fault.hint.unwrap(),
+            format!("allow sts:AssumeRole on {role}")
+        );
     }
 
     #[test]
     fn a_missing_region_is_recognised() {
-        for text in ["Invalid Configuration: Missing Region", "missing signing region"] {
-            let fault = check(&dispatch(text), FaultKind::Misconfigured, "no AWS region is set");
+        for text in [
+            "Invalid Configuration: Missing Region",
+            "missing signing region",
+        ] {
+            let fault = check(
+                &dispatch(text),
+                FaultKind::Misconfigured,
+                "no AWS region is set",
+            );
             assert_eq!(fault.hint.as_deref(), Some("set AWS_REGION"));
         }
-        check(&SdkError::construction_failure("invalid uri character"), FaultKind::Misconfigured, "invalid uri character");
+        check(
+            &SdkError::construction_failure("invalid uri character"),
+            FaultKind::Misconfigured,
+            "invalid uri character",
+        );
     }
 
     #[test]
     fn answers_that_the_sdk_cannot_read() {
         let of = |status: u16, text: &str| -> Failure {
-            SdkError::response_error(text.to_owned(), HttpResponse::new(status.try_into().unwrap(), SdkBody::empty()))
+            SdkError::response_error(
+                text.to_owned(),
+                HttpResponse::new(status.try_into().unwrap(), SdkBody::empty()),
+            )
         };
-        check(&of(200, "unexpected token"), FaultKind::Unexpected, "the answer is not one of AWS (HTTP status 200)");
-        check(&of(503, "unexpected token"), FaultKind::Unreachable, "HTTP status 503");
-        check(&of(200, "throughput of 0 B/s was observed"), FaultKind::Unreachable, "the answer of AWS broke off");
-        let metadata = ErrorMetadata::builder().code("NoSuchBucket").message("no").build();
-        let answered = SdkError::service_error(metadata, HttpResponse::new(404.try_into().unwrap(), SdkBody::empty()));
-        assert_eq!(check(&answered, FaultKind::NotFound, "NoSuchBucket: no").status, Some(404));
+        check(
+            &of(200, "unexpected token"),
+            FaultKind::Unexpected,
+            "the answer is not one of AWS (HTTP status 200)",
+        );
+        check(
+            &of(503, "unexpected token"),
+            FaultKind::Unreachable,
+            "HTTP status 503",
+        );
+        check(
+            &of(200, "throughput of 0 B/s was observed"),
+            FaultKind::Unreachable,
+            "the answer of AWS broke off",
+        );
+        let metadata = ErrorMetadata::builder()
+            .code("NoSuchBucket")
+            .message("no")
+            .build();
+        let answered = SdkError::service_error(
+            metadata,
+            HttpResponse::new(404.try_into().unwrap(), SdkBody::empty()),
+        );
+        assert_eq!(
+            check(&answered, FaultKind::NotFound, "NoSuchBucket: no").status,
+            Some(404)
+        );
     }
 }

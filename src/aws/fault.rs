@@ -1,7 +1,8 @@
 //! Owns what a failed AWS call means: its kind, and a message for people.
 //!
-//! Never prints what the SDK prints about its own errors (type names, whole requests), and nothing of a message but its first line: after a
-//! bad signature AWS sends back the request's headers, the session token among them.
+//! Never prints what the SDK prints about its own errors (type names, whole requests), and nothing
+//! of a message but its first line: after a bad signature AWS sends back the request's headers, the
+//! session token among them.
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
@@ -46,14 +47,19 @@ pub(crate) struct Fault {
 }
 
 impl Fault {
-    /// Without a response, or with one that the SDK could not read, the chain of causes is all there is.
+    /// Without a response, or with one that the SDK could not read, the chain of causes is all
+    /// there is.
     pub(crate) fn of<E>(error: &SdkError<E, HttpResponse>) -> Self
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
-        let status = error.raw_response().map(|response| response.status().as_u16());
+        let status = error
+            .raw_response()
+            .map(|response| response.status().as_u16());
         match error {
-            SdkError::ServiceError(service) => Self::answered(service.err().code(), service.err().message(), status),
+            SdkError::ServiceError(service) => {
+                Self::answered(service.err().code(), service.err().message(), status)
+            }
             SdkError::ResponseError(_) => cause::response(error, status),
             _ => cause::no_response(error),
         }
@@ -62,7 +68,9 @@ impl Fault {
     /// An answer with a code, or with nothing but a status.
     pub(super) fn answered(code: Option<&str>, message: Option<&str>, status: Option<u16>) -> Self {
         let kind = code.and_then(of_code).unwrap_or_else(|| of_status(status));
-        let said = message.map(first_line).filter(|message| !message.is_empty());
+        let said = message
+            .map(first_line)
+            .filter(|message| !message.is_empty());
         let message = match (code, said) {
             (Some(code), Some(said)) => format!("{code}: {said}"),
             (Some(code), None) => match status {
@@ -70,22 +78,38 @@ impl Fault {
                 None => code.to_owned(),
             },
             (None, _) => match (kind, status) {
-                (FaultKind::Unexpected, Some(status)) => format!("the answer is not one of AWS (HTTP status {status})"),
+                (FaultKind::Unexpected, Some(status)) => {
+                    format!("the answer is not one of AWS (HTTP status {status})")
+                }
                 (_, Some(status)) => format!("HTTP status {status}"),
                 (_, None) => "AWS refused the request without a reason".to_owned(),
             },
         };
         let hint = match kind {
             FaultKind::Unauthenticated => Some(renewal(code.unwrap_or_default()).to_owned()),
-            FaultKind::Unexpected => Some("check AWS_ENDPOINT_URL and the proxy settings".to_owned()),
+            FaultKind::Unexpected => {
+                Some("check AWS_ENDPOINT_URL and the proxy settings".to_owned())
+            }
             _ => None,
         };
-        Self { kind, code: code.map(str::to_owned), status, message, hint }
+        Self {
+            kind,
+            code: code.map(str::to_owned),
+            status,
+            message,
+            hint,
+        }
     }
 
     /// A failure without an answer.
     pub(super) fn silent(kind: FaultKind, message: &str, hint: Option<&str>) -> Self {
-        Self { kind, code: None, status: None, message: first_line(message), hint: hint.map(str::to_owned) }
+        Self {
+            kind,
+            code: None,
+            status: None,
+            message: first_line(message),
+            hint: hint.map(str::to_owned),
+        }
     }
 }
 
@@ -111,8 +135,14 @@ fn of_code(code: &str) -> Option<FaultKind> {
         "UnrecognizedClientException",
     ];
     // Secrets Manager and Glue say so when the key may not be used.
-    const DENIED: [&str; 6] =
-        ["DecryptionFailure", "GlueEncryptionException", "NotAuthorized", "OptInRequired", "UnauthorizedAccess", "UnauthorizedOperation"];
+    const DENIED: [&str; 6] = [
+        "DecryptionFailure",
+        "GlueEncryptionException",
+        "NotAuthorized",
+        "OptInRequired",
+        "UnauthorizedAccess",
+        "UnauthorizedOperation",
+    ];
     const UNREACHABLE: [&str; 16] = [
         "BandwidthLimitExceeded",
         "DependencyTimeoutException",
@@ -135,7 +165,10 @@ fn of_code(code: &str) -> Option<FaultKind> {
         Some(FaultKind::Unauthenticated)
     } else if code.contains("AccessDenied") || DENIED.contains(&code) {
         Some(FaultKind::Denied)
-    } else if code.contains("Throttl") || code.starts_with("TooManyRequests") || UNREACHABLE.contains(&code) {
+    } else if code.contains("Throttl")
+        || code.starts_with("TooManyRequests")
+        || UNREACHABLE.contains(&code)
+    {
         Some(FaultKind::Unreachable)
     } else if code.contains("NotFound") || code.starts_with("NoSuch") {
         Some(FaultKind::NotFound)
@@ -167,8 +200,16 @@ fn renewal(code: &str) -> &'static str {
 
 /// The first line, cut to a length that a log line bears, without control characters.
 pub(super) fn first_line(message: &str) -> String {
-    let line = message.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
-    let mut cut: String = line.chars().filter(|char| !char.is_control()).take(LONGEST).collect();
+    let line = message
+        .lines()
+        .map(str::trim)
+        .find(|line| !line.is_empty())
+        .unwrap_or_default();
+    let mut cut: String = line
+        .chars()
+        .filter(|char| !char.is_control())
+        .take(LONGEST)
+        .collect();
     if line.chars().count() > LONGEST {
         cut.push('…');
     }
@@ -194,7 +235,11 @@ mod tests {
             ("AccessDenied", 403, FaultKind::Denied),
             ("DecryptionFailure", 400, FaultKind::Denied),
             ("ExpiredTokenException", 400, FaultKind::Unauthenticated),
-            ("UnrecognizedClientException", 400, FaultKind::Unauthenticated),
+            (
+                "UnrecognizedClientException",
+                400,
+                FaultKind::Unauthenticated,
+            ),
             ("SignatureDoesNotMatch", 403, FaultKind::Unauthenticated),
             ("ThrottlingException", 400, FaultKind::Unreachable),
             ("ThrottledException", 400, FaultKind::Unreachable),
@@ -227,21 +272,37 @@ mod tests {
 
     #[test]
     fn messages_are_short_and_in_words() {
-        let fault = Fault::answered(Some("EntityNotFoundException"), Some("Connection redshift not found."), Some(400));
-        assert_eq!(fault.to_string(), "EntityNotFoundException: Connection redshift not found.");
+        let fault = Fault::answered(
+            Some("EntityNotFoundException"),
+            Some("Connection redshift not found."),
+            Some(400),
+        );
+        assert_eq!(
+            fault.to_string(),
+            "EntityNotFoundException: Connection redshift not found."
+        );
         assert_eq!(
             Fault::answered(Some("InvalidCiphertextException"), None, Some(400)).to_string(),
             "InvalidCiphertextException (HTTP status 400)"
         );
-        assert_eq!(Fault::answered(None, None, Some(503)).to_string(), "HTTP status 503");
-        assert_eq!(Fault::answered(None, None, Some(200)).to_string(), "the answer is not one of AWS (HTTP status 200)");
+        assert_eq!(
+            Fault::answered(None, None, Some(503)).to_string(),
+            "HTTP status 503"
+        );
+        assert_eq!(
+            Fault::answered(None, None, Some(200)).to_string(),
+            "the answer is not one of AWS (HTTP status 200)"
+        );
     }
 
     #[test]
     fn the_headers_in_the_message_about_a_bad_signature_are_not_shown() {
         let message = "The request signature we calculated does not match.\n\nThe Canonical String was\n'x-amz-security-token:SENTINEL'";
         let fault = Fault::answered(Some("InvalidSignatureException"), Some(message), Some(403));
-        assert_eq!(fault.to_string(), "InvalidSignatureException: The request signature we calculated does not match.");
+        assert_eq!(
+            fault.to_string(),
+            "InvalidSignatureException: The request signature we calculated does not match."
+        );
         assert!(!format!("{fault:?}").contains("SENTINEL"));
         assert!(first_line(&"x".repeat(10_000)).chars().count() <= LONGEST + 1);
         assert_eq!(first_line("a\u{1b}[31mb"), "a[31mb");

@@ -1,6 +1,8 @@
-//! Owns the memory of which AWS credentials the SDK was given: their secret half must not reach a log either.
+//! Owns the memory of which AWS credentials the SDK was given: their secret half must not reach a
+//! log either.
 //!
-//! Never asks for credentials itself: that could cost a call, or a person's second factor, that nothing else needs.
+//! Never asks for credentials itself: that could cost a call, or a person's second factor, that
+//! nothing else needs.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -16,16 +18,30 @@ pub(crate) struct Issued(Arc<Mutex<Vec<Secret>>>);
 
 impl Issued {
     pub(crate) fn secrets(&self) -> Vec<Secret> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 
 /// The same configuration, with every set of credentials noted as it is handed out.
 pub(super) fn observe(config: SdkConfig) -> (SdkConfig, Issued) {
     let issued = Issued::default();
-    let Some(inner) = config.credentials_provider() else { return (config, issued) };
-    let observer = Observer { inner, issued: issued.clone() };
-    (config.into_builder().credentials_provider(SharedCredentialsProvider::new(observer)).build(), issued)
+    let Some(inner) = config.credentials_provider() else {
+        return (config, issued);
+    };
+    let observer = Observer {
+        inner,
+        issued: issued.clone(),
+    };
+    (
+        config
+            .into_builder()
+            .credentials_provider(SharedCredentialsProvider::new(observer))
+            .build(),
+        issued,
+    )
 }
 
 #[derive(Debug)]

@@ -1,6 +1,8 @@
-//! Owns the reading of a CA bundle, which replaces the system's certificates as it does for the AWS CLI.
+//! Owns the reading of a CA bundle, which replaces the system's certificates as it does for the AWS
+//! CLI.
 //!
-//! Never lets a certificate through that the HTTP client could not use: it would panic, at the first connection.
+//! Never lets a certificate through that the HTTP client could not use: it would panic, at the
+//! first connection.
 
 use std::path::Path;
 
@@ -12,27 +14,37 @@ use rustls::pki_types::pem::PemObject;
 
 use super::Error;
 
-/// Corporate bundles hold the odd certificate that is malformed or of no use here, so those are passed over, as OpenSSL passes them over;
-/// only a bundle without a single usable one is an error.
+/// Corporate bundles hold the odd certificate that is malformed or of no use here, so those are
+/// passed over, as OpenSSL passes them over; only a bundle without a single usable one is an error.
 pub(super) fn read(path: &Path) -> Result<TrustStore, Error> {
-    let pem = std::fs::read(path).map_err(|source| Error::Bundle { path: path.to_owned(), source })?;
+    let pem = std::fs::read(path).map_err(|source| Error::Bundle {
+        path: path.to_owned(),
+        source,
+    })?;
     let mut usable = RootCertStore::empty();
     let mut store = TrustStore::empty();
     for certificate in CertificateDer::pem_slice_iter(&pem).filter_map(Result::ok) {
         let text = to_pem(&certificate);
         match usable.add(certificate) {
             Ok(()) => drop(store.add_pem_certificate(text)),
-            Err(error) => tracing::debug!(bundle = %path.display(), %error, "a certificate of the CA bundle is not usable"),
+            Err(error) => {
+                tracing::debug!(bundle = %path.display(), %error, "a certificate of the CA bundle is not usable");
+            }
         }
     }
     if usable.is_empty() {
-        return Err(Error::NoCertificate { path: path.to_owned() });
+        return Err(Error::NoCertificate {
+            path: path.to_owned(),
+        });
     }
     Ok(store)
 }
 
 fn to_pem(certificate: &CertificateDer<'_>) -> String {
-    format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", base64::encode(certificate))
+    format!(
+        "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n",
+        base64::encode(certificate)
+    )
 }
 
 #[cfg(test)]
@@ -41,7 +53,8 @@ mod tests {
 
     use super::*;
 
-    // A self-signed certificate (P-256, CN=test authority) made for this test; its key was thrown away.
+    // A self-signed certificate (P-256, CN=test authority) made for this test; its key was thrown
+    // away.
     const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----\n\
          MIIBiTCCAS+gAwIBAgIUey+Ew9BXGxoacpzxnXn5UWfil0wwCgYIKoZIzj0EAwIw\n\
          GTEXMBUGA1UEAwwOdGVzdCBhdXRob3JpdHkwIBcNMjYxMTIyMTcxNjA3WhgPMjEy\n\
@@ -62,7 +75,8 @@ mod tests {
 
     #[test]
     fn comments_and_broken_certificates_are_passed_over() {
-        let broken = "-----BEGIN CERTIFICATE-----\nbm90IGEgY2VydGlmaWNhdGU=\n-----END CERTIFICATE-----\n";
+        let broken =
+            "-----BEGIN CERTIFICATE-----\nbm90IGEgY2VydGlmaWNhdGU=\n-----END CERTIFICATE-----\n";
         let cut_off = "-----BEGIN CERTIFICATE-----\nMIIB\n";
         let file = bundle(&format!("# our proxy\n{broken}{CERTIFICATE}{cut_off}"));
         assert!(format!("{:?}", read(file.path()).unwrap()).contains("CertificatePEM"));
@@ -70,7 +84,11 @@ mod tests {
 
     #[test]
     fn a_bundle_without_a_usable_certificate_is_an_error_that_names_the_file() {
-        for content in ["", "hello", "-----BEGIN CERTIFICATE-----\nbm90IGEgY2VydGlmaWNhdGU=\n-----END CERTIFICATE-----\n"] {
+        for content in [
+            "",
+            "hello",
+            "-----BEGIN CERTIFICATE-----\nbm90IGEgY2VydGlmaWNhdGU=\n-----END CERTIFICATE-----\n",
+        ] {
             let file = bundle(content);
             let message = read(file.path()).unwrap_err().to_string();
             assert!(message.contains(file.path().to_str().unwrap()), "{message}");
@@ -79,7 +97,12 @@ mod tests {
 
     #[test]
     fn an_unreadable_bundle_is_an_error_that_names_the_file() {
-        let message = read(Path::new("/nonexistent/bundle.pem")).unwrap_err().to_string();
-        assert_eq!(message, "cannot read the CA bundle /nonexistent/bundle.pem (AWS_CA_BUNDLE)");
+        let message = read(Path::new("/nonexistent/bundle.pem"))
+            .unwrap_err()
+            .to_string();
+        assert_eq!(
+            message,
+            "cannot read the CA bundle /nonexistent/bundle.pem (AWS_CA_BUNDLE)"
+        );
     }
 }

@@ -11,7 +11,12 @@ use crate::cli::CommonArgs;
 const FORMS: &str = "expected glue:NAME, secretsmanager:ID-or-ARN, ssm:/path/, env or none";
 
 /// What must be set for the login to come from the environment alone. The port has a default.
-const REQUIRED: [&str; 4] = ["DBT_REDSHIFT_HOST", "DBT_REDSHIFT_USER", "DBT_REDSHIFT_PASSWORD", "DBT_REDSHIFT_DB"];
+const REQUIRED: [&str; 4] = [
+    "DBT_REDSHIFT_HOST",
+    "DBT_REDSHIFT_USER",
+    "DBT_REDSHIFT_PASSWORD",
+    "DBT_REDSHIFT_DB",
+];
 
 /// Where the login comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,10 +48,16 @@ impl FromStr for CredentialSource {
             None if text == "env" => Ok(Self::Env),
             None if text == "none" => Ok(Self::None),
             Some(("glue", name)) if !name.is_empty() => Ok(Self::Glue(name.to_owned())),
-            Some(("secretsmanager", id)) if !id.is_empty() => Ok(Self::SecretsManager(id.to_owned())),
+            Some(("secretsmanager", id)) if !id.is_empty() => {
+                Ok(Self::SecretsManager(id.to_owned()))
+            }
             Some(("ssm", path)) if path.starts_with('/') => Ok(Self::Ssm(path.to_owned())),
-            Some(("ssm", path)) => Err(format!("the path {path:?} does not begin with '/'; {FORMS}")),
-            Some(("glue" | "secretsmanager", _)) => Err(format!("{text:?} names nothing after the colon; {FORMS}")),
+            Some(("ssm", path)) => Err(format!(
+                "the path {path:?} does not begin with '/'; {FORMS}"
+            )),
+            Some(("glue" | "secretsmanager", _)) => {
+                Err(format!("{text:?} names nothing after the colon; {FORMS}"))
+            }
             // A password pasted into the wrong place must not come back in an error message.
             _ => Err(format!("is no credential source; {FORMS}")),
         }
@@ -65,10 +76,22 @@ impl fmt::Display for CredentialSource {
     }
 }
 
-/// Without the setting it is `env` if the environment is complete, else a fault that says how to set it.
-pub(super) fn resolve(layers: &Layers, args: &CommonArgs, has_schema: bool, faults: &mut Vec<String>) -> CredentialSource {
+/// Without the setting it is `env` if the environment is complete, else a fault that says how to
+/// set it.
+pub(super) fn resolve(
+    layers: &Layers,
+    args: &CommonArgs,
+    has_schema: bool,
+    faults: &mut Vec<String>,
+) -> CredentialSource {
     let before = faults.len();
-    let given = layers.text(args.credentials.as_deref(), "--credentials", "DBT_ENTRYPOINT_CREDENTIALS", "credentials", faults);
+    let given = layers.text(
+        args.credentials.as_deref(),
+        "--credentials",
+        "DBT_ENTRYPOINT_CREDENTIALS",
+        "credentials",
+        faults,
+    );
     if let Some(given) = given {
         return given.value.parse().unwrap_or_else(|what| {
             faults.push(given.fault(what));
@@ -78,7 +101,10 @@ pub(super) fn resolve(layers: &Layers, args: &CommonArgs, has_schema: bool, faul
     if faults.len() > before || layers.has_unread_file() {
         return CredentialSource::None;
     }
-    let mut missing: Vec<&str> = REQUIRED.into_iter().filter(|name| !layers.has_variable(name)).collect();
+    let mut missing: Vec<&str> = REQUIRED
+        .into_iter()
+        .filter(|name| !layers.has_variable(name))
+        .collect();
     if !has_schema {
         missing.push("DBT_REDSHIFT_SCHEMA");
     }

@@ -14,7 +14,12 @@ use crate::cli::{PipelineArgs, RunArgs};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Location {
     /// `prefix` has no slash at either end and may be empty.
-    S3 { bucket: String, prefix: String, owner: Option<String>, encryption: Option<Encryption> },
+    S3 {
+        bucket: String,
+        prefix: String,
+        owner: Option<String>,
+        encryption: Option<Encryption>,
+    },
     /// Absolute.
     Directory(PathBuf),
 }
@@ -30,7 +35,9 @@ pub(crate) enum Encryption {
 impl std::fmt::Display for Location {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::S3 { bucket, prefix, .. } if prefix.is_empty() => write!(formatter, "s3://{bucket}"),
+            Self::S3 { bucket, prefix, .. } if prefix.is_empty() => {
+                write!(formatter, "s3://{bucket}")
+            }
             Self::S3 { bucket, prefix, .. } => write!(formatter, "s3://{bucket}/{prefix}"),
             Self::Directory(path) => write!(formatter, "file://{}", path.display()),
         }
@@ -60,9 +67,23 @@ pub(super) fn check(layers: &Layers, faults: &mut Vec<String>) {
     faults.extend(wish.destination.and_then(Result::err));
 }
 
-pub(super) fn resolve(layers: &Layers, args: &RunArgs, config: &Config, faults: &mut Vec<String>) -> Publish {
-    let Wish { when, destination, owner, encryption } = wish(layers, &args.pipeline, faults);
-    let by_default = if config.is_deployment() || destination.is_some() { When::OnSuccess } else { When::Never };
+pub(super) fn resolve(
+    layers: &Layers,
+    args: &RunArgs,
+    config: &Config,
+    faults: &mut Vec<String>,
+) -> Publish {
+    let Wish {
+        when,
+        destination,
+        owner,
+        encryption,
+    } = wish(layers, &args.pipeline, faults);
+    let by_default = if config.is_deployment() || destination.is_some() {
+        When::OnSuccess
+    } else {
+        When::Never
+    };
     let even_after_failure = match when.unwrap_or(by_default) {
         When::Never => None,
         When::OnSuccess => Some(false),
@@ -74,10 +95,19 @@ pub(super) fn resolve(layers: &Layers, args: &RunArgs, config: &Config, faults: 
         None => return Publish::Never,
     };
     match (location, even_after_failure) {
-        (Ok(Location::S3 { bucket, prefix, .. }), Some(even_after_failure)) => {
-            Publish::To { even_after_failure, location: Location::S3 { bucket, prefix, owner, encryption } }
-        }
-        (Ok(location), Some(even_after_failure)) => Publish::To { even_after_failure, location },
+        (Ok(Location::S3 { bucket, prefix, .. }), Some(even_after_failure)) => Publish::To {
+            even_after_failure,
+            location: Location::S3 {
+                bucket,
+                prefix,
+                owner,
+                encryption,
+            },
+        },
+        (Ok(location), Some(even_after_failure)) => Publish::To {
+            even_after_failure,
+            location,
+        },
         (Ok(_), None) => Publish::Never,
         (Err(fault), _) => {
             faults.push(fault);
@@ -87,8 +117,20 @@ pub(super) fn resolve(layers: &Layers, args: &RunArgs, config: &Config, faults: 
 }
 
 fn wish(layers: &Layers, args: &PipelineArgs, faults: &mut Vec<String>) -> Wish {
-    let publish = layers.text(args.publish.as_deref(), "--publish", "DBT_ENTRYPOINT_PUBLISH", "publish", faults);
-    let destination = layers.text(args.destination.as_deref(), "--destination", "DBT_ENTRYPOINT_DESTINATION", "destination", faults);
+    let publish = layers.text(
+        args.publish.as_deref(),
+        "--publish",
+        "DBT_ENTRYPOINT_PUBLISH",
+        "publish",
+        faults,
+    );
+    let destination = layers.text(
+        args.destination.as_deref(),
+        "--destination",
+        "DBT_ENTRYPOINT_DESTINATION",
+        "destination",
+        faults,
+    );
     Wish {
         when: publish.map(|given| match given.value.as_str() {
             "never" => When::Never,
@@ -106,7 +148,12 @@ fn wish(layers: &Layers, args: &PipelineArgs, faults: &mut Vec<String>) -> Wish 
 }
 
 /// `s3://dbt-documentation-$ENV/$PROJECT_NAME`; a fault names the setting that makes it impossible.
-fn derived(layers: &Layers, args: &RunArgs, config: &Config, faults: &mut Vec<String>) -> Result<Location, String> {
+fn derived(
+    layers: &Layers,
+    args: &RunArgs,
+    config: &Config,
+    faults: &mut Vec<String>,
+) -> Result<Location, String> {
     let bucket = format!("dbt-documentation-{}", config.env);
     // A missing name has a fault of its own.
     let prefix = config.project_name.clone().unwrap_or_default();
@@ -114,29 +161,58 @@ fn derived(layers: &Layers, args: &RunArgs, config: &Config, faults: &mut Vec<St
     let origin = env.map_or_else(|| Origin::Variable("ENV".to_owned()), |given| given.origin);
     let remedy = "; change it or set --destination";
     check_bucket(&bucket).map_err(|what| format!("{origin}: {what}{remedy}"))?;
-    let name = layers.text(args.common.project_name.as_deref(), "--project-name", "PROJECT_NAME", "project_name", faults);
-    let origin = name.map_or_else(|| "name in dbt_project.yml".to_owned(), |given| given.origin.to_string());
+    let name = layers.text(
+        args.common.project_name.as_deref(),
+        "--project-name",
+        "PROJECT_NAME",
+        "project_name",
+        faults,
+    );
+    let origin = name.map_or_else(
+        || "name in dbt_project.yml".to_owned(),
+        |given| given.origin.to_string(),
+    );
     check_prefix(&prefix).map_err(|what| format!("{origin}: {what}{remedy}"))?;
-    Ok(Location::S3 { bucket, prefix: prefix.trim_matches('/').to_owned(), owner: None, encryption: None })
+    Ok(Location::S3 {
+        bucket,
+        prefix: prefix.trim_matches('/').to_owned(),
+        owner: None,
+        encryption: None,
+    })
 }
 
 fn parse(text: &str) -> Result<Location, String> {
     if let Some(rest) = text.strip_prefix("s3://") {
-        // Not through the URL parser: a key may hold what an URL would escape, and a bucket is no host name.
+        // Not through the URL parser: a key may hold what an URL would escape, and a bucket is no
+        // host name.
         let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
         check_bucket(bucket)?;
         let prefix = prefix.trim_end_matches('/');
         check_prefix(prefix)?;
-        return Ok(Location::S3 { bucket: bucket.to_owned(), prefix: prefix.to_owned(), owner: None, encryption: None });
+        return Ok(Location::S3 {
+            bucket: bucket.to_owned(),
+            prefix: prefix.to_owned(),
+            owner: None,
+            encryption: None,
+        });
     }
     if text.starts_with("file:") {
         if text.contains(['?', '#']) {
-            return Err(format!("{text:?} holds '?' or '#'; write %3F or %23 for them"));
+            return Err(format!(
+                "{text:?} holds '?' or '#'; write %3F or %23 for them"
+            ));
         }
-        let path = Url::parse(text).ok().filter(|_| text.starts_with("file:///")).and_then(|url| url.to_file_path().ok());
-        return path.map(Location::Directory).ok_or_else(|| format!("{text:?} is not file:///absolute/directory"));
+        let path = Url::parse(text)
+            .ok()
+            .filter(|_| text.starts_with("file:///"))
+            .and_then(|url| url.to_file_path().ok());
+        return path
+            .map(Location::Directory)
+            .ok_or_else(|| format!("{text:?} is not file:///absolute/directory"));
     }
-    Err(format!("{text:?} is neither s3://bucket/prefix nor file:///directory"))
+    Err(format!(
+        "{text:?} is neither s3://bucket/prefix nor file:///directory"
+    ))
 }
 
 /// The rules of S3 for general purpose buckets.
@@ -146,7 +222,10 @@ fn check_bucket(name: &str) -> Result<(), String> {
     if !(3..=63).contains(&name.len()) {
         return impossible("it must have 3 to 63 characters");
     }
-    if !name.chars().all(|character| is_plain(character) || matches!(character, '-' | '.')) {
+    if !name
+        .chars()
+        .all(|character| is_plain(character) || matches!(character, '-' | '.'))
+    {
         return impossible("only lower-case letters, digits, hyphens and dots are allowed");
     }
     if !name.starts_with(is_plain) || !name.ends_with(is_plain) {
@@ -155,8 +234,12 @@ fn check_bucket(name: &str) -> Result<(), String> {
     if name.contains("..") || name.parse::<std::net::Ipv4Addr>().is_ok() {
         return impossible("it must not hold two dots in a row or be an IP address");
     }
-    if ["xn--", "sthree-", "amzn-s3-demo-"].iter().any(|prefix| name.starts_with(prefix))
-        || ["-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3"].iter().any(|suffix| name.ends_with(suffix))
+    if ["xn--", "sthree-", "amzn-s3-demo-"]
+        .iter()
+        .any(|prefix| name.starts_with(prefix))
+        || ["-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3"]
+            .iter()
+            .any(|suffix| name.ends_with(suffix))
     {
         return impossible("AWS reserves this beginning or end");
     }
@@ -167,24 +250,48 @@ fn check_prefix(prefix: &str) -> Result<(), String> {
     if prefix.chars().any(char::is_control) || prefix.len() > 800 {
         return Err("the prefix holds a control character or is longer than 800 bytes".to_owned());
     }
-    if prefix.split('/').any(|part| matches!(part, "." | "..")) || prefix.starts_with('/') || prefix.contains("//") {
-        return Err(format!("the prefix {prefix:?} holds an empty part, '.' or '..'"));
+    if prefix.split('/').any(|part| matches!(part, "." | ".."))
+        || prefix.starts_with('/')
+        || prefix.contains("//")
+    {
+        return Err(format!(
+            "the prefix {prefix:?} holds an empty part, '.' or '..'"
+        ));
     }
     Ok(())
 }
 
 fn owner(layers: &Layers, args: &PipelineArgs, faults: &mut Vec<String>) -> Option<String> {
     let flag = args.bucket_owner.as_deref();
-    let given = layers.text(flag, "--bucket-owner", "DBT_ENTRYPOINT_BUCKET_OWNER", "bucket_owner", faults)?;
+    let given = layers.text(
+        flag,
+        "--bucket-owner",
+        "DBT_ENTRYPOINT_BUCKET_OWNER",
+        "bucket_owner",
+        faults,
+    )?;
     if given.value.len() == 12 && given.value.bytes().all(|byte| byte.is_ascii_digit()) {
         return Some(given.value);
     }
-    faults.push(given.fault(format!("{:?} is no account id of 12 digits (in YAML, put it in quotes)", given.value)));
+    faults.push(given.fault(format!(
+        "{:?} is no account id of 12 digits (in YAML, put it in quotes)",
+        given.value
+    )));
     None
 }
 
-fn encryption(layers: &Layers, args: &PipelineArgs, faults: &mut Vec<String>) -> Option<Encryption> {
-    let given = layers.text(args.sse.as_deref(), "--sse", "DBT_ENTRYPOINT_SSE", "sse", faults)?;
+fn encryption(
+    layers: &Layers,
+    args: &PipelineArgs,
+    faults: &mut Vec<String>,
+) -> Option<Encryption> {
+    let given = layers.text(
+        args.sse.as_deref(),
+        "--sse",
+        "DBT_ENTRYPOINT_SSE",
+        "sse",
+        faults,
+    )?;
     match given.value.as_str() {
         "AES256" => return Some(Encryption::Aes256),
         "aws:kms" => return Some(Encryption::Kms(None)),
@@ -194,6 +301,9 @@ fn encryption(layers: &Layers, args: &PipelineArgs, faults: &mut Vec<String>) ->
             }
         }
     }
-    faults.push(given.fault(format!("{:?} is not AES256, aws:kms or aws:kms:KEY", given.value)));
+    faults.push(given.fault(format!(
+        "{:?} is not AES256, aws:kms or aws:kms:KEY",
+        given.value
+    )));
     None
 }

@@ -1,6 +1,7 @@
 //! Owns the `--env-file`: lines of `NAME=value`, as `docker run --env-file` takes them.
 //!
-//! No shell: quotes, `$` and backslashes are part of the value. Never sets anything in the environment.
+//! No shell: quotes, `$` and backslashes are part of the value. Never sets anything in the
+//! environment.
 
 use std::path::{Path, PathBuf};
 
@@ -17,14 +18,27 @@ pub(super) struct EnvFile {
 }
 
 impl EnvFile {
-    /// Without a path there is nothing to read. An unreadable file and each malformed line is a fault.
+    /// Without a path there is nothing to read. An unreadable file and each malformed line is a
+    /// fault.
     pub(super) fn read(path: Option<&Path>, faults: &mut Vec<String>) -> Self {
-        let Some(path) = path else { return Self::default() };
+        let Some(path) = path else {
+            return Self::default();
+        };
         match std::fs::read_to_string(path) {
-            Ok(text) => Self { path: path.to_owned(), entries: entries(&text, path, faults), is_unread: false },
+            Ok(text) => Self {
+                path: path.to_owned(),
+                entries: entries(&text, path, faults),
+                is_unread: false,
+            },
             Err(error) => {
-                faults.push(format!("--env-file {}: cannot be read: {error}", path.display()));
-                Self { is_unread: true, ..Self::default() }
+                faults.push(format!(
+                    "--env-file {}: cannot be read: {error}",
+                    path.display()
+                ));
+                Self {
+                    is_unread: true,
+                    ..Self::default()
+                }
             }
         }
     }
@@ -32,13 +46,19 @@ impl EnvFile {
     /// A value that is set and not empty.
     pub(super) fn get(&self, name: &str) -> Option<(&str, Origin)> {
         let (line, _, value) = self.entries.iter().rfind(|(_, other, _)| other == name)?;
-        let origin = Origin::EnvFile { path: self.path.clone(), line: *line, name: name.to_owned() };
+        let origin = Origin::EnvFile {
+            path: self.path.clone(),
+            line: *line,
+            name: name.to_owned(),
+        };
         (!value.is_empty()).then_some((value, origin))
     }
 
     /// All names and values, later ones after earlier ones.
     pub(super) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.entries.iter().map(|(_, name, value)| (name.as_str(), value.as_str()))
+        self.entries
+            .iter()
+            .map(|(_, name, value)| (name.as_str(), value.as_str()))
     }
 }
 
@@ -53,10 +73,24 @@ fn entries(text: &str, path: &Path, faults: &mut Vec<String>) -> Vec<(usize, Str
         }
         // The line may hold a password, so a fault names its number and not its text.
         match start.split_once('=') {
-            Some((name, value)) if is_name(name) && !value.contains('\0') => entries.push((index + 1, name.to_owned(), value.to_owned())),
-            Some((name, _)) if is_name(name) => faults.push(format!("{}:{}: {name}: holds a NUL byte", path.display(), index + 1)),
-            Some(_) => faults.push(format!("{}:{}: is not NAME=value: the name is malformed", path.display(), index + 1)),
-            None => faults.push(format!("{}:{}: is not NAME=value", path.display(), index + 1)),
+            Some((name, value)) if is_name(name) && !value.contains('\0') => {
+                entries.push((index + 1, name.to_owned(), value.to_owned()));
+            }
+            Some((name, _)) if is_name(name) => faults.push(format!(
+                "{}:{}: {name}: holds a NUL byte",
+                path.display(),
+                index + 1
+            )),
+            Some(_) => faults.push(format!(
+                "{}:{}: is not NAME=value: the name is malformed",
+                path.display(),
+                index + 1
+            )),
+            None => faults.push(format!(
+                "{}:{}: is not NAME=value",
+                path.display(),
+                index + 1
+            )),
         }
     }
     entries
@@ -65,5 +99,7 @@ fn entries(text: &str, path: &Path, faults: &mut Vec<String>) -> Vec<(usize, Str
 fn is_name(name: &str) -> bool {
     !name.is_empty()
         && !name.starts_with(|first: char| first.is_ascii_digit())
-        && name.chars().all(|character| character.is_ascii_alphanumeric() || character == '_')
+        && name
+            .chars()
+            .all(|character| character.is_ascii_alphanumeric() || character == '_')
 }

@@ -1,4 +1,5 @@
-//! Owns the order of the places a setting may come from: flag, variable, `--env-file`, settings file.
+//! Owns the order of the places a setting may come from: flag, variable, `--env-file`, settings
+//! file.
 //!
 //! Never knows what a setting means.
 
@@ -33,7 +34,9 @@ impl fmt::Display for Origin {
         match self {
             Self::Flag(name) | Self::Default(name) => formatter.write_str(name),
             Self::Variable(name) => write!(formatter, "variable {name}"),
-            Self::EnvFile { path, line, name } => write!(formatter, "{}:{line}: {name}", path.display()),
+            Self::EnvFile { path, line, name } => {
+                write!(formatter, "{}:{line}: {name}", path.display())
+            }
             Self::File { path, line, key } => write!(formatter, "{}:{line}: {key}", path.display()),
         }
     }
@@ -63,15 +66,21 @@ pub(super) struct Layers<'a> {
 
 impl<'a> Layers<'a> {
     pub(super) fn new(files: &'a Files, inherited: &'a Variables) -> Self {
-        Self { inherited, env_file: &files.env_file, file: &files.settings }
+        Self {
+            inherited,
+            env_file: &files.env_file,
+            file: &files.settings,
+        }
     }
 
-    /// Whether a file that may hold more settings could not be read: then nothing can be called missing.
+    /// Whether a file that may hold more settings could not be read: then nothing can be called
+    /// missing.
     pub(super) fn has_unread_file(&self) -> bool {
         self.env_file.is_unread || self.file.is_unread
     }
 
-    /// A setting of one word. A value that is not UTF-8 or, as a flag or in the file, empty, is a fault.
+    /// A setting of one word. A value that is not UTF-8 or, as a flag or in the file, empty, is a
+    /// fault.
     pub(super) fn text(
         &self,
         flag: Option<&str>,
@@ -81,7 +90,10 @@ impl<'a> Layers<'a> {
         faults: &mut Vec<String>,
     ) -> Option<Given<String>> {
         let given = flag
-            .map(|value| Given { value: value.to_owned(), origin: Origin::Flag(flag_name) })
+            .map(|value| Given {
+                value: value.to_owned(),
+                origin: Origin::Flag(flag_name),
+            })
             .or_else(|| self.variable(variable, faults))
             .or_else(|| self.file.text(key, faults))?;
         if given.value.is_empty() {
@@ -92,18 +104,31 @@ impl<'a> Layers<'a> {
     }
 
     /// Where a setting was given, whatever its value.
-    pub(super) fn origin(&self, flag: Option<&str>, flag_name: &'static str, variable: &str, key: &str, default: &'static str) -> Origin {
+    pub(super) fn origin(
+        &self,
+        flag: Option<&str>,
+        flag_name: &'static str,
+        variable: &str,
+        key: &str,
+        default: &'static str,
+    ) -> Origin {
         let from_flag = flag.map(|_| Origin::Flag(flag_name));
         let from_variable = || self.raw_variable(variable).map(|(_, origin)| origin);
         let from_file = || self.file.node(key).map(|_| self.file.origin(key));
-        from_flag.or_else(from_variable).or_else(from_file).unwrap_or(Origin::Default(default))
+        from_flag
+            .or_else(from_variable)
+            .or_else(from_file)
+            .unwrap_or(Origin::Default(default))
     }
 
     /// A variable of the environment or else of the `--env-file`. An empty one counts as unset.
     pub(super) fn variable(&self, name: &str, faults: &mut Vec<String>) -> Option<Given<String>> {
         let (value, origin) = self.raw_variable(name)?;
         if let Some(text) = value.to_str() {
-            return Some(Given { value: text.to_owned(), origin });
+            return Some(Given {
+                value: text.to_owned(),
+                origin,
+            });
         }
         faults.push(format!("{origin}: is not valid UTF-8"));
         None
@@ -114,7 +139,9 @@ impl<'a> Layers<'a> {
         if let Some(value) = super::variable(self.inherited, name) {
             return Some((value, Origin::Variable(name.to_owned())));
         }
-        self.env_file.get(name).map(|(value, origin)| (OsStr::new(value), origin))
+        self.env_file
+            .get(name)
+            .map(|(value, origin)| (OsStr::new(value), origin))
     }
 
     /// Whether a variable is set and not empty, whatever its bytes.
@@ -129,7 +156,11 @@ impl<'a> Layers<'a> {
 
     /// What a child inherits: the environment over the `--env-file`.
     pub(super) fn variables(&self) -> Variables {
-        let mut variables: Variables = self.env_file.pairs().map(|(name, value)| (OsString::from(name), OsString::from(value))).collect();
+        let mut variables: Variables = self
+            .env_file
+            .pairs()
+            .map(|(name, value)| (OsString::from(name), OsString::from(value)))
+            .collect();
         for (name, value) in self.inherited {
             if !value.is_empty() || !variables.contains_key(name) {
                 variables.insert(name.clone(), value.clone());
@@ -140,7 +171,11 @@ impl<'a> Layers<'a> {
 
     /// The names that the `--env-file` sets and the environment does not.
     pub(super) fn names_of_env_file(&self) -> BTreeSet<OsString> {
-        let names = self.env_file.pairs().map(|(name, _)| name).filter(|name| super::variable(self.inherited, name).is_none());
+        let names = self
+            .env_file
+            .pairs()
+            .map(|(name, _)| name)
+            .filter(|name| super::variable(self.inherited, name).is_none());
         names.map(OsString::from).collect()
     }
 }

@@ -1,4 +1,5 @@
-//! Owns where dbt's project, profiles and program are, and reads what dbt_project.yml says of itself.
+//! Owns where dbt's project, profiles and program are, and reads what dbt_project.yml says of
+//! itself.
 //!
 //! Never checks whether dbt can use them.
 
@@ -22,13 +23,18 @@ impl ProjectFile {
 
     /// A key of one word.
     pub(crate) fn text(&self, key: &str) -> Option<String> {
-        self.0.get(key).and_then(scalar).filter(|text| !text.is_empty())
+        self.0
+            .get(key)
+            .and_then(scalar)
+            .filter(|text| !text.is_empty())
     }
 }
 
-/// A YAML file as a value. The error is a sentence that names the file and, for a syntax error, the line.
+/// A YAML file as a value. The error is a sentence that names the file and, for a syntax error, the
+/// line.
 pub(crate) fn read_yaml(path: &Path) -> Result<Value, String> {
-    let text = std::fs::read_to_string(path).map_err(|error| format!("{}: cannot be read: {error}", path.display()))?;
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| format!("{}: cannot be read: {error}", path.display()))?;
     serde_yaml::from_str(&text).map_err(|error| {
         let line = error.location().map_or(1, |location| location.line());
         format!("{}:{line}: is not valid YAML: {error}", path.display())
@@ -36,12 +42,25 @@ pub(crate) fn read_yaml(path: &Path) -> Result<Value, String> {
 }
 
 /// `./dbt` if it holds dbt_project.yml, else `.`.
-pub(super) fn project_dir(layers: &Layers, args: &CommonArgs, home: &Path, faults: &mut Vec<String>) -> PathBuf {
-    let given = layers.text(args.project_dir.as_deref(), "--project-dir", "DBT_PROJECT_DIR", "project_dir", faults);
+pub(super) fn project_dir(
+    layers: &Layers,
+    args: &CommonArgs,
+    working_directory: &Path,
+    faults: &mut Vec<String>,
+) -> PathBuf {
+    let given = layers.text(
+        args.project_dir.as_deref(),
+        "--project-dir",
+        "DBT_PROJECT_DIR",
+        "project_dir",
+        faults,
+    );
     match given {
-        Some(given) => absolute(home, Path::new(&given.value)),
-        None if home.join("dbt/dbt_project.yml").is_file() => home.join("dbt"),
-        None => home.to_owned(),
+        Some(given) => absolute(working_directory, Path::new(&given.value)),
+        None if working_directory.join("dbt/dbt_project.yml").is_file() => {
+            working_directory.join("dbt")
+        }
+        None => working_directory.to_owned(),
     }
 }
 
@@ -50,37 +69,75 @@ pub(super) fn profiles_dir(
     layers: &Layers,
     args: &CommonArgs,
     project_dir: &Path,
-    home: &Path,
+    working_directory: &Path,
     faults: &mut Vec<String>,
 ) -> Option<PathBuf> {
-    let given = layers.text(args.profiles_dir.as_deref(), "--profiles-dir", "DBT_PROFILES_DIR", "profiles_dir", faults);
+    let given = layers.text(
+        args.profiles_dir.as_deref(),
+        "--profiles-dir",
+        "DBT_PROFILES_DIR",
+        "profiles_dir",
+        faults,
+    );
     if let Some(given) = given {
-        return Some(absolute(home, Path::new(&given.value)));
+        return Some(absolute(working_directory, Path::new(&given.value)));
     }
-    let candidates = [Some(project_dir.to_owned()), Some(home.to_owned())];
-    let found = candidates.into_iter().flatten().find(|directory| directory.join("profiles.yml").is_file());
-    found.or_else(|| layers.raw_variable("HOME").map(|(value, _)| absolute(home, Path::new(value)).join(".dbt")))
+    let candidates = [
+        Some(project_dir.to_owned()),
+        Some(working_directory.to_owned()),
+    ];
+    let found = candidates
+        .into_iter()
+        .flatten()
+        .find(|directory| directory.join("profiles.yml").is_file());
+    found.or_else(|| {
+        layers
+            .raw_variable("HOME")
+            .map(|(value, _)| absolute(working_directory, Path::new(value)).join(".dbt"))
+    })
 }
 
-/// A name is looked up on `PATH` later; a path counts from the working directory of the runner, not from that of dbt.
-pub(super) fn dbt(layers: &Layers, args: &CommonArgs, home: &Path, faults: &mut Vec<String>) -> PathBuf {
-    let given = layers.text(args.dbt.as_deref(), "--dbt", "DBT_ENTRYPOINT_DBT", "dbt", faults);
+/// A name is looked up on `PATH` later; a path counts from the working directory of the runner, not
+/// from that of dbt.
+pub(super) fn dbt(
+    layers: &Layers,
+    args: &CommonArgs,
+    working_directory: &Path,
+    faults: &mut Vec<String>,
+) -> PathBuf {
+    let given = layers.text(
+        args.dbt.as_deref(),
+        "--dbt",
+        "DBT_ENTRYPOINT_DBT",
+        "dbt",
+        faults,
+    );
     let program = PathBuf::from(given.map_or_else(|| "dbt".to_owned(), |given| given.value));
-    if program.components().count() > 1 { absolute(home, &program) } else { program }
+    if program.components().count() > 1 {
+        absolute(working_directory, &program)
+    } else {
+        program
+    }
 }
 
 /// The fault of a run that has neither a project nor a name.
 pub(super) fn missing_project(project_dir: &Path) -> String {
     match ProjectFile::read(project_dir) {
-        Ok(_) => format!("{}: has no name; add one or set --project-name or PROJECT_NAME", project_dir.join("dbt_project.yml").display()),
+        Ok(_) => format!(
+            "{}: has no name; add one or set --project-name or PROJECT_NAME",
+            project_dir.join("dbt_project.yml").display()
+        ),
         Err(_) if !project_dir.join("dbt_project.yml").exists() => {
-            format!("no dbt project in {}: dbt_project.yml is not there; set --project-dir or DBT_PROJECT_DIR", project_dir.display())
+            format!(
+                "no dbt project in {}: dbt_project.yml is not there; set --project-dir or DBT_PROJECT_DIR",
+                project_dir.display()
+            )
         }
         Err(fault) => fault,
     }
 }
 
-fn absolute(home: &Path, path: &Path) -> PathBuf {
+fn absolute(working_directory: &Path, path: &Path) -> PathBuf {
     // `components` drops `.` in the middle and slashes at the end, which `join` would keep.
-    home.join(path).components().collect()
+    working_directory.join(path).components().collect()
 }

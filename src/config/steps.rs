@@ -12,7 +12,18 @@ use super::layers::{Given, Layers};
 use super::values;
 use crate::cli::{NodeArgs, RunArgs};
 
-const SHORT: [&str; 10] = ["deps", "debug", "run", "test", "freshness", "docs", "build", "seed", "snapshot", "compile"];
+const SHORT: [&str; 10] = [
+    "deps",
+    "debug",
+    "run",
+    "test",
+    "freshness",
+    "docs",
+    "build",
+    "seed",
+    "snapshot",
+    "compile",
+];
 const DEFAULT: [&str; 6] = ["deps", "debug", "run", "test", "freshness", "docs"];
 /// Two digits number the steps in the ledger, and the closing line has to hold them all.
 const MOST: usize = 99;
@@ -49,7 +60,10 @@ impl Step {
 pub(super) fn resolve(layers: &Layers, args: &RunArgs, faults: &mut Vec<String>) -> Vec<Step> {
     const VARIABLE: &str = "DBT_ENTRYPOINT_STEPS";
     let flag = args.pipeline.steps.as_deref();
-    let listed = if flag.is_some() || layers.has_variable(VARIABLE) || !matches!(layers.node("steps"), Some((Value::Sequence(_), _))) {
+    let listed = if flag.is_some()
+        || layers.has_variable(VARIABLE)
+        || !matches!(layers.node("steps"), Some((Value::Sequence(_), _)))
+    {
         layers.text(flag, "--steps", VARIABLE, "steps", faults)
     } else {
         None
@@ -60,7 +74,10 @@ pub(super) fn resolve(layers: &Layers, args: &RunArgs, faults: &mut Vec<String>)
         _ => DEFAULT.iter().map(|name| short(name)).collect(),
     };
     if steps.len() > MOST {
-        faults.push(format!("steps: {} are more than the {MOST} that a run may have", steps.len()));
+        faults.push(format!(
+            "steps: {} are more than the {MOST} that a run may have",
+            steps.len()
+        ));
     }
     for step in &mut steps {
         add_selection(step, &args.nodes);
@@ -68,8 +85,15 @@ pub(super) fn resolve(layers: &Layers, args: &RunArgs, faults: &mut Vec<String>)
             step.command.extend(args.extra.iter().cloned());
         }
     }
-    if !args.extra.is_empty() && !steps.iter().any(|step| matches!(step.subcommand(), "run" | "build")) {
-        faults.push(format!("arguments after -- ({}): there is no run or build step that could take them", args.extra.join(" ")));
+    if !args.extra.is_empty()
+        && !steps
+            .iter()
+            .any(|step| matches!(step.subcommand(), "run" | "build"))
+    {
+        faults.push(format!(
+            "arguments after -- ({}): there is no run or build step that could take them",
+            args.extra.join(" ")
+        ));
     }
     steps
 }
@@ -84,7 +108,10 @@ fn listed_steps(given: &Given<String>, faults: &mut Vec<String>) -> Vec<Step> {
 
 fn spelled_steps(items: &[Value], file: &SettingsFile, faults: &mut Vec<String>) -> Vec<Step> {
     if items.is_empty() {
-        faults.push(format!("{}: is empty; leave it out for the default", file.origin("steps")));
+        faults.push(format!(
+            "{}: is empty; leave it out for the default",
+            file.origin("steps")
+        ));
     }
     let mut steps = Vec::new();
     for (item, lines) in items.iter().zip(file.items("steps", items.len())) {
@@ -96,8 +123,15 @@ fn spelled_steps(items: &[Value], file: &SettingsFile, faults: &mut Vec<String>)
             }
             other => match scalar(other) {
                 Some(name) if SHORT.contains(&name.as_str()) => steps.push(short(&name)),
-                Some(name) => faults.push(format!("{}: {}", file.at(lines.start, "steps"), unknown_step(&name))),
-                None => faults.push(format!("{}: a step is a name or a mapping with name and command", file.at(lines.start, "steps"))),
+                Some(name) => faults.push(format!(
+                    "{}: {}",
+                    file.at(lines.start, "steps"),
+                    unknown_step(&name)
+                )),
+                None => faults.push(format!(
+                    "{}: a step is a name or a mapping with name and command",
+                    file.at(lines.start, "steps")
+                )),
             },
         }
     }
@@ -105,13 +139,27 @@ fn spelled_steps(items: &[Value], file: &SettingsFile, faults: &mut Vec<String>)
 }
 
 /// `{name: nightly, command: [test, --select, "tag:nightly"], on_failure: continue, timeout: 20m}`.
-fn spelled(fields: &Mapping, file: &SettingsFile, lines: &Range<usize>, faults: &mut Vec<String>) -> Option<Step> {
+fn spelled(
+    fields: &Mapping,
+    file: &SettingsFile,
+    lines: &Range<usize>,
+    faults: &mut Vec<String>,
+) -> Option<Step> {
     const KEYS: [&str; 4] = ["name", "command", "on_failure", "timeout"];
-    for key in fields.keys().map(|key| scalar(key).unwrap_or_default()).filter(|key| !KEYS.contains(&key.as_str())) {
-        faults.push(format!("{}: unknown key of a step; known are {}", file.origin_in(&key, lines), KEYS.join(", ")));
+    for key in fields
+        .keys()
+        .map(|key| scalar(key).unwrap_or_default())
+        .filter(|key| !KEYS.contains(&key.as_str()))
+    {
+        faults.push(format!(
+            "{}: unknown key of a step; known are {}",
+            file.origin_in(&key, lines),
+            KEYS.join(", ")
+        ));
     }
     let name = fields.get("name").and_then(scalar).unwrap_or_default();
-    let is_plain = |character: char| character.is_ascii_alphanumeric() || matches!(character, '-' | '_');
+    let is_plain =
+        |character: char| character.is_ascii_alphanumeric() || matches!(character, '-' | '_');
     if name.is_empty() || name.len() > LONGEST_NAME || !name.chars().all(is_plain) {
         faults.push(format!(
             "{}: a step's name is 1 to {LONGEST_NAME} letters, digits, '-' or '_' (it becomes part of a key)",
@@ -123,25 +171,44 @@ fn spelled(fields: &Mapping, file: &SettingsFile, lines: &Range<usize>, faults: 
         Some(Value::Sequence(words)) => words.iter().map(scalar).collect(),
         _ => None,
     };
-    let command = command.filter(|words| words.first().is_some_and(|word| !word.is_empty() && word != "dbt"));
+    let command = command.filter(|words| {
+        words
+            .first()
+            .is_some_and(|word| !word.is_empty() && word != "dbt")
+    });
     if command.is_none() {
         let what = "must be the list of dbt's arguments, as [test, --select, \"tag:nightly\"], without dbt itself";
         faults.push(format!("{}: {what}", file.origin_in("command", lines)));
     }
-    let on_failure = match fields.get("on_failure").map(|value| scalar(value).unwrap_or_default()).as_deref() {
+    let on_failure = match fields
+        .get("on_failure")
+        .map(|value| scalar(value).unwrap_or_default())
+        .as_deref()
+    {
         None | Some("stop") => OnFailure::Stop,
         Some("continue") => OnFailure::Continue,
         Some("warn") => OnFailure::Warn,
         Some(other) => {
-            faults.push(format!("{}: {other:?} is not stop, continue or warn", file.origin_in("on_failure", lines)));
+            faults.push(format!(
+                "{}: {other:?} is not stop, continue or warn",
+                file.origin_in("on_failure", lines)
+            ));
             OnFailure::Stop
         }
     };
     let timeout = fields.get("timeout").and_then(|value| {
-        let given = Given { value: scalar(value).unwrap_or_default(), origin: file.origin_in("timeout", lines) };
+        let given = Given {
+            value: scalar(value).unwrap_or_default(),
+            origin: file.origin_in("timeout", lines),
+        };
         values::time(&given, faults)
     });
-    Some(Step { name, command: command?, on_failure, timeout })
+    Some(Step {
+        name,
+        command: command?,
+        on_failure,
+        timeout,
+    })
 }
 
 fn short(name: &str) -> Step {
@@ -151,7 +218,12 @@ fn short(name: &str) -> Step {
         other => &[other],
     };
     let command = command.iter().map(|word| (*word).to_owned()).collect();
-    Step { name: name.to_owned(), command, on_failure: OnFailure::Stop, timeout: None }
+    Step {
+        name: name.to_owned(),
+        command,
+        on_failure: OnFailure::Stop,
+        timeout: None,
+    }
 }
 
 fn unknown_step(name: &str) -> String {
@@ -160,19 +232,39 @@ fn unknown_step(name: &str) -> String {
 
 /// Adds the flags that the step's subcommand takes and that it does not spell out itself.
 ///
-/// `docs` and `freshness` never get a selection: a partial catalog would replace the site's, and a freshness check that selects
-/// a model checks nothing and passes.
+/// `docs` and `freshness` never get a selection: a partial catalog would replace the site's, and a
+/// freshness check that selects a model checks nothing and passes.
 fn add_selection(step: &mut Step, nodes: &NodeArgs) {
     let subcommand = step.subcommand().to_owned();
-    let has_nodes = matches!(subcommand.as_str(), "run" | "test" | "build" | "seed" | "snapshot" | "compile");
-    let others = ["deps", "debug", "source", "docs", "clone", "list", "ls", "parse", "retry", "run-operation", "show"];
+    let has_nodes = matches!(
+        subcommand.as_str(),
+        "run" | "test" | "build" | "seed" | "snapshot" | "compile"
+    );
+    let others = [
+        "deps",
+        "debug",
+        "source",
+        "docs",
+        "clone",
+        "list",
+        "ls",
+        "parse",
+        "retry",
+        "run-operation",
+        "show",
+    ];
     // What is not known may refuse a flag, and a refused flag is a failed step.
     if !has_nodes && !others.contains(&subcommand.as_str()) {
         return;
     }
     let written = step.command.clone();
     let spells = |flags: &[&str]| {
-        written.iter().any(|word| flags.contains(&word.as_str()) || flags.iter().any(|flag| word.starts_with(&format!("{flag}="))))
+        written.iter().any(|word| {
+            flags.contains(&word.as_str())
+                || flags
+                    .iter()
+                    .any(|flag| word.starts_with(&format!("{flag}=")))
+        })
     };
     let mut add = |flag: &str, value: Option<&String>, same: &[&str]| {
         if let Some(value) = value.filter(|_| !spells(same)) {
@@ -181,9 +273,22 @@ fn add_selection(step: &mut Step, nodes: &NodeArgs) {
     };
     if has_nodes {
         // A step that says itself which nodes it is about is not widened by the command line.
-        let selects = ["--select", "-s", "--models", "-m", "--exclude", "--selector"];
-        nodes.select.iter().for_each(|value| add("--select", Some(value), &selects));
-        nodes.exclude.iter().for_each(|value| add("--exclude", Some(value), &selects));
+        let selects = [
+            "--select",
+            "-s",
+            "--models",
+            "-m",
+            "--exclude",
+            "--selector",
+        ];
+        nodes
+            .select
+            .iter()
+            .for_each(|value| add("--select", Some(value), &selects));
+        nodes
+            .exclude
+            .iter()
+            .for_each(|value| add("--exclude", Some(value), &selects));
         add("--selector", nodes.selector.as_ref(), &selects);
         add("--threads", nodes.threads.as_ref(), &["--threads"]);
     }

@@ -1,4 +1,5 @@
-//! Owns what the tests of the settings share: a working directory, variables and flags, resolved as `run` and `exec` do it.
+//! Owns what the tests of the settings share: a working directory, variables and flags, resolved as
+//! `run` and `exec` do it.
 //!
 //! Never touches the environment or the working directory of the test process.
 
@@ -24,7 +25,11 @@ struct Scene {
 impl Scene {
     /// A project named `shop` in the working directory, and no credentials wanted.
     fn new() -> Self {
-        let scene = Self { home: tempfile::tempdir().unwrap(), variables: Variables::new(), flags: Vec::new() };
+        let scene = Self {
+            home: tempfile::tempdir().unwrap(),
+            variables: Variables::new(),
+            flags: Vec::new(),
+        };
         scene.write("dbt_project.yml", "name: shop\n");
         scene.var("DBT_ENTRYPOINT_CREDENTIALS", "none")
     }
@@ -50,7 +55,8 @@ impl Scene {
     }
 
     fn flags(mut self, flags: &[&str]) -> Self {
-        self.flags.extend(flags.iter().map(|flag| (*flag).to_owned()));
+        self.flags
+            .extend(flags.iter().map(|flag| (*flag).to_owned()));
         self
     }
 
@@ -67,9 +73,16 @@ impl Scene {
     }
 
     fn resolve(&self) -> Result<(Config, Pipeline), Error> {
-        let words = ["dbt-entrypoint".to_owned(), "run".to_owned()].into_iter().chain(self.flags.iter().cloned());
+        let words = ["dbt-entrypoint".to_owned(), "run".to_owned()]
+            .into_iter()
+            .chain(self.flags.iter().cloned());
         match Cli::try_parse_from(words).unwrap().command {
-            Some(Command::Run(args)) => resolve_run(&args, &Files::read(&args.common), &self.variables, self.home.path()),
+            Some(Command::Run(args)) => resolve_run(
+                &args,
+                &Files::read(&args.common),
+                &self.variables,
+                self.home.path(),
+            ),
             other => panic!("{other:?}"),
         }
     }
@@ -88,17 +101,33 @@ impl Scene {
     /// What `exec` says, which knows no flags of the pipeline.
     #[track_caller]
     fn faults_of_exec(&self) -> Vec<String> {
-        let words = ["dbt-entrypoint", "exec"].map(str::to_owned).into_iter().chain(self.flags.iter().cloned());
-        match Cli::try_parse_from(words.chain(["--", "dbt"].map(str::to_owned))).unwrap().command {
-            Some(Command::Exec(args)) => {
-                self.strip(resolve(&args.common, &Files::read(&args.common), &self.variables, self.home.path()).unwrap_err())
-            }
+        let words = ["dbt-entrypoint", "exec"]
+            .map(str::to_owned)
+            .into_iter()
+            .chain(self.flags.iter().cloned());
+        match Cli::try_parse_from(words.chain(["--", "dbt"].map(str::to_owned)))
+            .unwrap()
+            .command
+        {
+            Some(Command::Exec(args)) => self.strip(
+                resolve(
+                    &args.common,
+                    &Files::read(&args.common),
+                    &self.variables,
+                    self.home.path(),
+                )
+                .unwrap_err(),
+            ),
             other => panic!("{other:?}"),
         }
     }
 
     fn strip(&self, error: Error) -> Vec<String> {
         let home = self.path("");
-        error.faults.into_iter().map(|fault| fault.replace(home.as_str(), "~/")).collect()
+        error
+            .faults
+            .into_iter()
+            .map(|fault| fault.replace(home.as_str(), "~/"))
+            .collect()
     }
 }

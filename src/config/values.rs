@@ -39,13 +39,27 @@ pub(crate) enum Engine {
 #[derive(Debug, Clone)]
 pub(crate) struct LogLevel(pub(crate) String);
 
-pub(super) fn log_format(layers: &Layers, args: &CommonArgs, faults: &mut Vec<String>) -> LogFormat {
-    let given = layers.text(args.log_format.as_deref(), "--log-format", "DBT_ENTRYPOINT_LOG_FORMAT", "log_format", faults);
+pub(super) fn log_format(
+    layers: &Layers,
+    args: &CommonArgs,
+    faults: &mut Vec<String>,
+) -> LogFormat {
+    let given = layers.text(
+        args.log_format.as_deref(),
+        "--log-format",
+        "DBT_ENTRYPOINT_LOG_FORMAT",
+        "log_format",
+        faults,
+    );
     match given.as_ref().map(|given| given.value.as_str()) {
         None | Some("text") => LogFormat::Text,
         Some("json") => LogFormat::Json,
         Some(other) => {
-            faults.extend(given.as_ref().map(|given| given.fault(format!("{other:?} is neither text nor json"))));
+            faults.extend(
+                given
+                    .as_ref()
+                    .map(|given| given.fault(format!("{other:?} is neither text nor json"))),
+            );
             LogFormat::Text
         }
     }
@@ -61,19 +75,26 @@ pub(super) fn log_level(layers: &Layers, args: &CommonArgs, faults: &mut Vec<Str
         (_, _) => Some("info,dbt_entrypoint=trace"),
     };
     let given = layers.text(flag, "-v", "DBT_ENTRYPOINT_LOG", "log", faults);
-    let Some(given) = given else { return LogLevel("info".to_owned()) };
+    let Some(given) = given else {
+        return LogLevel("info".to_owned());
+    };
     if EnvFilter::builder().parse(&given.value).is_ok() {
         LogLevel(given.value)
     } else {
-        let what =
-            format!("{:?} is no log filter; expected error, warn, info, debug, trace or a list as info,dbt_entrypoint=debug", given.value);
+        let what = format!(
+            "{:?} is no log filter; expected error, warn, info, debug, trace or a list as info,dbt_entrypoint=debug",
+            given.value
+        );
         faults.push(given.fault(what));
         LogLevel("info".to_owned())
     }
 }
 
 pub(super) fn engine(layers: &Layers, flag: Option<&str>, faults: &mut Vec<String>) -> Engine {
-    let Some(given) = layers.text(flag, "--engine", "DBT_ENTRYPOINT_ENGINE", "engine", faults) else { return Engine::Auto };
+    let Some(given) = layers.text(flag, "--engine", "DBT_ENTRYPOINT_ENGINE", "engine", faults)
+    else {
+        return Engine::Auto;
+    };
     match given.value.as_str() {
         "auto" => Engine::Auto,
         "process" => Engine::Process,
@@ -85,29 +106,67 @@ pub(super) fn engine(layers: &Layers, flag: Option<&str>, faults: &mut Vec<Strin
     }
 }
 
-/// Whether dbt's parse is kept below the destination. A developer's own target directory keeps it better.
-pub(super) fn parse_cache(layers: &Layers, flag: Option<&str>, is_deployment: bool, faults: &mut Vec<String>) -> bool {
-    let given = layers.text(flag, "--parse-cache", "DBT_ENTRYPOINT_PARSE_CACHE", "parse_cache", faults);
+/// Whether dbt's parse is kept below the destination. A developer's own target directory keeps it
+/// better.
+pub(super) fn parse_cache(
+    layers: &Layers,
+    flag: Option<&str>,
+    is_deployment: bool,
+    faults: &mut Vec<String>,
+) -> bool {
+    let given = layers.text(
+        flag,
+        "--parse-cache",
+        "DBT_ENTRYPOINT_PARSE_CACHE",
+        "parse_cache",
+        faults,
+    );
     match given.as_ref().map(|given| given.value.as_str()) {
         None | Some("auto") => is_deployment,
         // YAML takes `on` for a text and `true` for another.
         Some("on" | "true") => true,
         Some("off" | "false") => false,
         Some(other) => {
-            faults.extend(given.as_ref().map(|given| given.fault(format!("{other:?} is not on, off or auto"))));
+            faults.extend(
+                given
+                    .as_ref()
+                    .map(|given| given.fault(format!("{other:?} is not on, off or auto"))),
+            );
             false
         }
     }
 }
 
-pub(super) fn deadline(layers: &Layers, args: &CommonArgs, faults: &mut Vec<String>) -> Option<Duration> {
-    let given = layers.text(args.deadline.as_deref(), "--deadline", "DBT_ENTRYPOINT_DEADLINE", "deadline", faults)?;
+pub(super) fn deadline(
+    layers: &Layers,
+    args: &CommonArgs,
+    faults: &mut Vec<String>,
+) -> Option<Duration> {
+    let given = layers.text(
+        args.deadline.as_deref(),
+        "--deadline",
+        "DBT_ENTRYPOINT_DEADLINE",
+        "deadline",
+        faults,
+    )?;
     time(&given, faults)
 }
 
-pub(super) fn stop_timeout(layers: &Layers, args: &CommonArgs, faults: &mut Vec<String>) -> Duration {
-    let given = layers.text(args.stop_timeout.as_deref(), "--stop-timeout", "DBT_ENTRYPOINT_STOP_TIMEOUT", "stop_timeout", faults);
-    given.and_then(|given| time(&given, faults)).unwrap_or(STOP_TIMEOUT)
+pub(super) fn stop_timeout(
+    layers: &Layers,
+    args: &CommonArgs,
+    faults: &mut Vec<String>,
+) -> Duration {
+    let given = layers.text(
+        args.stop_timeout.as_deref(),
+        "--stop-timeout",
+        "DBT_ENTRYPOINT_STOP_TIMEOUT",
+        "stop_timeout",
+        faults,
+    );
+    given
+        .and_then(|given| time(&given, faults))
+        .unwrap_or(STOP_TIMEOUT)
 }
 
 /// `55m`, `1h30m`, `25s`; more than nothing.
@@ -115,8 +174,13 @@ pub(super) fn time(given: &Given<String>, faults: &mut Vec<String>) -> Option<Du
     match humantime::parse_duration(&given.value) {
         Ok(time) if time > LONGEST => faults.push(given.fault("is more than a year")),
         Ok(time) if !time.is_zero() => return Some(time),
-        Ok(_) => faults.push(given.fault("must be longer than nothing; leave it out for the default")),
-        Err(_) => faults.push(given.fault(format!("{:?} is no time; expected a number with a unit, as 25s, 55m or 1h30m", given.value))),
+        Ok(_) => {
+            faults.push(given.fault("must be longer than nothing; leave it out for the default"));
+        }
+        Err(_) => faults.push(given.fault(format!(
+            "{:?} is no time; expected a number with a unit, as 25s, 55m or 1h30m",
+            given.value
+        ))),
     }
     None
 }
@@ -127,21 +191,43 @@ pub(super) fn deployments(layers: &Layers, faults: &mut Vec<String>) -> Vec<Stri
     let from_variable = layers.variable(VARIABLE, faults);
     let (names, origin): (Vec<String>, Origin) = match (from_variable, layers.node("deployments")) {
         (Some(given), _) => (split(&given.value), given.origin),
-        (None, Some((serde_yaml::Value::Sequence(items), file))) => {
-            (items.iter().map(|item| scalar(item).unwrap_or_default()).collect(), file.origin("deployments"))
-        }
-        (None, Some((node, file))) => (split(&scalar(node).unwrap_or_default()), file.origin("deployments")),
+        (None, Some((serde_yaml::Value::Sequence(items), file))) => (
+            items
+                .iter()
+                .map(|item| scalar(item).unwrap_or_default())
+                .collect(),
+            file.origin("deployments"),
+        ),
+        (None, Some((node, file))) => (
+            split(&scalar(node).unwrap_or_default()),
+            file.origin("deployments"),
+        ),
         (None, None) => return vec!["dev".to_owned(), "live".to_owned()],
     };
     if names.is_empty() || names.iter().any(String::is_empty) {
-        faults.push(format!("{origin}: expected names of environments, as dev,live"));
+        faults.push(format!(
+            "{origin}: expected names of environments, as dev,live"
+        ));
     }
     names
 }
 
-pub(super) fn project_name(layers: &Layers, args: &CommonArgs, project_dir: &Path, faults: &mut Vec<String>) -> Option<String> {
-    let given = layers.text(args.project_name.as_deref(), "--project-name", "PROJECT_NAME", "project_name", faults);
-    given.map(|given| given.value).or_else(|| ProjectFile::read(project_dir).ok()?.text("name"))
+pub(super) fn project_name(
+    layers: &Layers,
+    args: &CommonArgs,
+    project_dir: &Path,
+    faults: &mut Vec<String>,
+) -> Option<String> {
+    let given = layers.text(
+        args.project_name.as_deref(),
+        "--project-name",
+        "PROJECT_NAME",
+        "project_name",
+        faults,
+    );
+    given
+        .map(|given| given.value)
+        .or_else(|| ProjectFile::read(project_dir).ok()?.text("name"))
 }
 
 fn split(list: &str) -> Vec<String> {

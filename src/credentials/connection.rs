@@ -44,8 +44,12 @@ impl Connection {
 
     /// The first field that an environment variable cannot hold.
     pub(super) fn with_nul(&self) -> Option<&'static str> {
-        let text = |value: &Option<String>| value.as_ref().is_some_and(|value| value.contains('\0'));
-        let password = self.password.as_ref().is_some_and(|value| value.expose().contains(&0));
+        let text =
+            |value: &Option<String>| value.as_ref().is_some_and(|value| value.contains('\0'));
+        let password = self
+            .password
+            .as_ref()
+            .is_some_and(|value| value.expose().contains(&0));
         [
             ("host", text(&self.host)),
             ("user", text(&self.user)),
@@ -64,7 +68,11 @@ mod tests {
 
     #[test]
     fn an_empty_value_is_filled_and_a_given_one_is_kept() {
-        let own = Connection { host: Some(String::new()), user: Some("own".into()), ..Connection::default() };
+        let own = Connection {
+            host: Some(String::new()),
+            user: Some("own".into()),
+            ..Connection::default()
+        };
         let other = Connection {
             host: Some("other".into()),
             user: Some("other".into()),
@@ -73,22 +81,34 @@ mod tests {
             ..Connection::default()
         };
         let filled = own.or(other);
-        assert_eq!((filled.host.as_deref(), filled.user.as_deref(), filled.port), (Some("other"), Some("own"), Some(1)));
+        assert_eq!(
+            (filled.host.as_deref(), filled.user.as_deref(), filled.port),
+            (Some("other"), Some("own"), Some(1))
+        );
         assert!(filled.password.is_none());
     }
 
     #[test]
     fn a_nul_byte_is_found_by_field() {
         assert_eq!(Connection::default().with_nul(), None);
-        let password = Connection { password: Some(Secret::new(vec![b'a', 0])), ..Connection::default() };
+        let password = Connection {
+            password: Some(Secret::new(vec![b'a', 0])),
+            ..Connection::default()
+        };
         assert_eq!(password.with_nul(), Some("password"));
-        let schema = Connection { schema: Some("a\0b".into()), ..Connection::default() };
+        let schema = Connection {
+            schema: Some("a\0b".into()),
+            ..Connection::default()
+        };
         assert_eq!(schema.with_nul(), Some("schema"));
     }
 
     #[test]
     fn debug_does_not_show_the_password() {
-        let connection = Connection { password: Some(Secret::new("SENTINEL")), ..Connection::default() };
+        let connection = Connection {
+            password: Some(Secret::new("SENTINEL")),
+            ..Connection::default()
+        };
         assert!(!format!("{connection:?}").contains("SENTINEL"));
     }
 }

@@ -1,6 +1,7 @@
 //! Owns the fields of a secret: the JSON object in Secrets Manager, and parameters by name.
 //!
-//! Never repeats a value in an error. Of what serde says, only line and column are used: its own words quote what it found.
+//! Never repeats a value in an error. Of what serde says, only line and column are used: its own
+//! words quote what it found.
 
 use std::fmt;
 
@@ -15,7 +16,11 @@ pub(crate) enum Error {
     #[error("it is not a JSON object (line {line}, column {column})")]
     NotAnObject { line: usize, column: usize },
     #[error("the field \"{field}\" must be {expected}, not {found}")]
-    Type { field: &'static str, expected: &'static str, found: &'static str },
+    Type {
+        field: &'static str,
+        expected: &'static str,
+        found: &'static str,
+    },
     #[error("the field \"{field}\" is not a number from 1 to 65535")]
     Port { field: &'static str },
 }
@@ -24,12 +29,17 @@ pub(crate) enum Error {
 pub(super) fn from_json(json: &[u8]) -> Result<Connection, Error> {
     match serde_json::from_slice::<Fields>(json) {
         Ok(fields) => fields.into_connection(),
-        Err(error) => Err(Error::NotAnObject { line: error.line(), column: error.column() }),
+        Err(error) => Err(Error::NotAnObject {
+            line: error.line(),
+            column: error.column(),
+        }),
     }
 }
 
 /// Fields by name, from parameters.
-pub(super) fn from_pairs(pairs: impl Iterator<Item = (String, String)>) -> Result<Connection, Error> {
+pub(super) fn from_pairs(
+    pairs: impl Iterator<Item = (String, String)>,
+) -> Result<Connection, Error> {
     let mut fields = Fields::default();
     for (name, value) in pairs {
         if let Some(slot) = fields.slot(&name) {
@@ -41,7 +51,9 @@ pub(super) fn from_pairs(pairs: impl Iterator<Item = (String, String)>) -> Resul
 
 /// A port as people write it.
 pub(super) fn port(text: &[u8], field: &'static str) -> Result<u16, Error> {
-    let number = std::str::from_utf8(text).ok().and_then(|text| text.trim().parse().ok());
+    let number = std::str::from_utf8(text)
+        .ok()
+        .and_then(|text| text.trim().parse().ok());
     number.filter(|port| *port > 0).ok_or(Error::Port { field })
 }
 
@@ -73,7 +85,8 @@ impl Fields {
     }
 
     fn into_connection(self) -> Result<Connection, Error> {
-        // Both names are checked, even where only one is used: a wrong type is a mistake that is worth knowing.
+        // Both names are checked, even where only one is used: a wrong type is a mistake that is
+        // worth knowing.
         let (username, user) = (self.username.text("username")?, self.user.text("user")?);
         let (dbname, database) = (self.dbname.text("dbname")?, self.database.text("database")?);
         let connection = Connection {
@@ -88,7 +101,8 @@ impl Fields {
     }
 }
 
-/// Text is a `Secret` from the start, whatever the field: which one holds the password is decided later.
+/// Text is a `Secret` from the start, whatever the field: which one holds the password is decided
+/// later.
 #[derive(Default)]
 enum Value {
     #[default]
@@ -103,12 +117,18 @@ impl Value {
         match self {
             Self::Missing => Ok(None),
             Self::Text(text) => Ok((!text.is_empty()).then_some(text)),
-            other => Err(Error::Type { field, expected: "a string", found: other.name() }),
+            other => Err(Error::Type {
+                field,
+                expected: "a string",
+                found: other.name(),
+            }),
         }
     }
 
     fn text(self, field: &'static str) -> Result<Option<String>, Error> {
-        let Some(text) = self.secret(field)? else { return Ok(None) };
+        let Some(text) = self.secret(field)? else {
+            return Ok(None);
+        };
         // JSON and parameters are UTF-8, so nothing is lost.
         Ok(Some(String::from_utf8_lossy(text.expose()).into_owned()))
     }
@@ -119,10 +139,16 @@ impl Value {
             Self::Text(text) if text.is_empty() => Ok(None),
             Self::Text(text) => port(text.expose(), field).map(Some),
             Self::Number(number) => {
-                let port = number.and_then(|number| u16::try_from(number).ok()).filter(|port| *port > 0);
+                let port = number
+                    .and_then(|number| u16::try_from(number).ok())
+                    .filter(|port| *port > 0);
                 port.map(Some).ok_or(Error::Port { field })
             }
-            Self::Other(found) => Err(Error::Type { field, expected: "a number or a string", found }),
+            Self::Other(found) => Err(Error::Type {
+                field,
+                expected: "a number or a string",
+                found,
+            }),
         }
     }
 

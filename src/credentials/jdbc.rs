@@ -1,6 +1,7 @@
 //! Owns the reading of the JDBC URL in a Glue Connection.
 //!
-//! Never repeats any part of the URL in an error: where an `@` is missing or misplaced, what looks like a host is the login.
+//! Never repeats any part of the URL in an error: where an `@` is missing or misplaced, what looks
+//! like a host is the login.
 
 use std::net::Ipv6Addr;
 
@@ -17,17 +18,23 @@ pub(super) const DEFAULT_PORT: u16 = 5439;
 pub(crate) enum Error {
     #[error("it does not begin with \"jdbc:\", expected jdbc:redshift://host:port/database")]
     NotJdbc,
-    #[error("its database is of another kind, expected jdbc:redshift://, jdbc:redshift:iam:// or jdbc:postgresql://")]
+    #[error(
+        "its database is of another kind, expected jdbc:redshift://, jdbc:redshift:iam:// or jdbc:postgresql://"
+    )]
     Protocol,
     #[error("it has no host, expected jdbc:redshift://host:port/database")]
     NoHost,
-    #[error("its host is malformed, expected a name, an IPv4 address or an IPv6 address in brackets")]
+    #[error(
+        "its host is malformed, expected a name, an IPv4 address or an IPv6 address in brackets"
+    )]
     Host,
     #[error("it has several hosts, expected one")]
     SeveralHosts,
     #[error("its port is not a number from 1 to 65535")]
     Port,
-    #[error("it names a cluster and a region, expected the cluster's endpoint: jdbc:redshift:iam://host:port/database")]
+    #[error(
+        "it names a cluster and a region, expected the cluster's endpoint: jdbc:redshift:iam://host:port/database"
+    )]
     Cluster,
     #[error("its {part} is not UTF-8 once its percent-escapes are decoded")]
     Encoding { part: &'static str },
@@ -37,14 +44,21 @@ pub(crate) enum Error {
 pub(super) fn parse(url: &str) -> Result<Connection, Error> {
     let (protocol, rest) = protocol(url)?;
     let (authority, tail) = rest.split_at(rest.find(['/', '?', ';']).unwrap_or(rest.len()));
-    let (login, place) = authority.rsplit_once('@').map_or((None, authority), |(login, place)| (Some(login), place));
+    let (login, place) = authority
+        .rsplit_once('@')
+        .map_or((None, authority), |(login, place)| (Some(login), place));
     let (host, port) = host_and_port(place, protocol)?;
     let (database, options) = match tail.strip_prefix('/') {
         Some(path) => path.split_at(path.find(['?', ';']).unwrap_or(path.len())),
         None => ("", tail),
     };
 
-    let mut connection = Connection { host: Some(host), port: Some(port), database: text(database, "database")?, ..Connection::default() };
+    let mut connection = Connection {
+        host: Some(host),
+        port: Some(port),
+        database: text(database, "database")?,
+        ..Connection::default()
+    };
     if let Some(login) = login {
         let (user, password) = login.split_once(':').unwrap_or((login, ""));
         connection.user = text(user, "user")?;
@@ -55,7 +69,10 @@ pub(super) fn parse(url: &str) -> Result<Connection, Error> {
             "user" | "username" | "uid" => connection.user = text(value, "user")?,
             "password" | "pwd" => connection.password = secret(value),
             // A search path has several; tables are made in the first.
-            "currentschema" => connection.schema = text(value, "currentSchema")?.and_then(|path| path.split(',').next().map(str::to_owned)),
+            "currentschema" => {
+                connection.schema = text(value, "currentSchema")?
+                    .and_then(|path| path.split(',').next().map(str::to_owned));
+            }
             _ => {}
         }
     }
@@ -73,7 +90,12 @@ fn protocol(url: &str) -> Result<(Protocol, &str), Error> {
     let (protocol, rest) = if let Some(rest) = strip(rest, "redshift:iam:") {
         (Protocol::Iam, rest)
     } else {
-        (Protocol::Plain, strip(rest, "redshift:").or_else(|| strip(rest, "postgresql:")).ok_or(Error::Protocol)?)
+        (
+            Protocol::Plain,
+            strip(rest, "redshift:")
+                .or_else(|| strip(rest, "postgresql:"))
+                .ok_or(Error::Protocol)?,
+        )
     };
     // `jdbc:postgresql:database` means a server on this machine, where no warehouse is.
     match rest.strip_prefix("//") {
@@ -90,10 +112,21 @@ fn host_and_port(place: &str, protocol: Protocol) -> Result<(String, u16), Error
     let (host, port) = if let Some(rest) = place.strip_prefix('[') {
         let (host, port) = rest.split_once(']').ok_or(Error::Host)?;
         host.parse::<Ipv6Addr>().map_err(|_| Error::Host)?;
-        (host, if port.is_empty() { "" } else { port.strip_prefix(':').ok_or(Error::Host)? })
+        (
+            host,
+            if port.is_empty() {
+                ""
+            } else {
+                port.strip_prefix(':').ok_or(Error::Host)?
+            },
+        )
     } else {
         let (host, port) = place.split_once(':').unwrap_or((place, ""));
-        if host.chars().any(|char| !char.is_alphanumeric() && !".-_".contains(char)) || port.contains(':') {
+        if host
+            .chars()
+            .any(|char| !char.is_alphanumeric() && !".-_".contains(char))
+            || port.contains(':')
+        {
             return Err(Error::Host);
         }
         (host, port)
@@ -112,15 +145,21 @@ fn host_and_port(place: &str, protocol: Protocol) -> Result<(String, u16), Error
     port.map(|port| (host.to_owned(), port)).ok_or(Error::Port)
 }
 
-/// `?k=v&k2=v2`, `;k=v;k2=v2` and `;k=v?k2=v2`. Only the first question mark separates, so that a value may hold another.
+/// `?k=v&k2=v2`, `;k=v;k2=v2` and `;k=v?k2=v2`. Only the first question mark separates, so that a
+/// value may hold another.
 fn parameters(options: &str) -> impl Iterator<Item = (&str, &str)> {
     let (before, after) = options.split_once('?').unwrap_or((options, ""));
-    before.split([';', '&']).chain(after.split([';', '&'])).filter_map(|parameter| parameter.split_once('='))
+    before
+        .split([';', '&'])
+        .chain(after.split([';', '&']))
+        .filter_map(|parameter| parameter.split_once('='))
 }
 
 /// `+` stays as it is: it is a space only in what an HTML form sends.
 fn text(escaped: &str, part: &'static str) -> Result<Option<String>, Error> {
-    let decoded = percent_decode_str(escaped).decode_utf8().map_err(|_| Error::Encoding { part })?;
+    let decoded = percent_decode_str(escaped)
+        .decode_utf8()
+        .map_err(|_| Error::Encoding { part })?;
     Ok((!decoded.is_empty()).then(|| decoded.into_owned()))
 }
 
@@ -132,7 +171,8 @@ fn secret(escaped: &str) -> Option<Secret> {
 
 fn strip<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
     let head = text.get(..prefix.len())?;
-    head.eq_ignore_ascii_case(prefix).then(|| &text[prefix.len()..])
+    head.eq_ignore_ascii_case(prefix)
+        .then(|| &text[prefix.len()..])
 }
 
 #[cfg(test)]

@@ -12,7 +12,11 @@ use crate::aws::{Fault, FaultKind, arn};
 use crate::secret::Secret;
 
 /// `referrer` is what names the secret, if the user did not.
-pub(super) async fn fetch(id: &str, referrer: Option<&str>, config: &SdkConfig) -> Result<Connection, Error> {
+pub(super) async fn fetch(
+    id: &str,
+    referrer: Option<&str>,
+    config: &SdkConfig,
+) -> Result<Connection, Error> {
     let origin = match referrer {
         Some(referrer) => format!("the secret \"{id}\", which {referrer} refers to"),
         None => format!("the secret \"{id}\""),
@@ -21,15 +25,26 @@ pub(super) async fn fetch(id: &str, referrer: Option<&str>, config: &SdkConfig) 
     let client = Client::from_conf(Builder::from(config).build());
     let answer = client.get_secret_value().secret_id(id).send().await;
     let answer = answer.map_err(|error| failed(id, &origin, Fault::of(&error), config))?;
-    let secret = answer.secret_string.map(String::into_bytes).or(answer.secret_binary.map(Blob::into_inner)).map(Secret::new);
-    let secret = secret.filter(|secret| !secret.is_empty()).ok_or_else(|| Error::Empty { origin: origin.clone() })?;
+    let secret = answer
+        .secret_string
+        .map(String::into_bytes)
+        .or(answer.secret_binary.map(Blob::into_inner))
+        .map(Secret::new);
+    let secret = secret
+        .filter(|secret| !secret.is_empty())
+        .ok_or_else(|| Error::Empty {
+            origin: origin.clone(),
+        })?;
     fields::from_json(secret.expose()).map_err(|source| Error::Fields { origin, source })
 }
 
 /// A connection may refer to a secret elsewhere. Endpoints that the user set stay as they are.
 fn in_region_of(id: &str, config: &SdkConfig) -> SdkConfig {
     match arn::region_of(id) {
-        Some(region) => config.to_builder().region(Region::new(region.to_owned())).build(),
+        Some(region) => config
+            .to_builder()
+            .region(Region::new(region.to_owned()))
+            .build(),
         None => config.clone(),
     }
 }
@@ -37,11 +52,18 @@ fn in_region_of(id: &str, config: &SdkConfig) -> SdkConfig {
 fn failed(id: &str, origin: &str, fault: Fault, config: &SdkConfig) -> Error {
     let hint = match fault.kind {
         FaultKind::Denied if kms::is_meant(&fault) => Some(kms::hint(&fault, config)),
-        FaultKind::Denied => Some(format!("allow secretsmanager:GetSecretValue on {}", resource(id, &fault, config))),
+        FaultKind::Denied => Some(format!(
+            "allow secretsmanager:GetSecretValue on {}",
+            resource(id, &fault, config)
+        )),
         FaultKind::NotFound => Some(elsewhere(config)),
         _ => None,
     };
-    Error::Call { attempt: format!("read {origin}"), hint, fault: Box::new(fault) }
+    Error::Call {
+        attempt: format!("read {origin}"),
+        hint,
+        fault: Box::new(fault),
+    }
 }
 
 /// AWS appends a hyphen and six characters to the name, of which a policy knows nothing beforehand.
@@ -49,7 +71,12 @@ fn resource(id: &str, fault: &Fault, config: &SdkConfig) -> String {
     if id.starts_with("arn:") {
         id.to_owned()
     } else {
-        arn::build("secretsmanager", config, &fault.message, &format!("secret:{id}-??????"))
+        arn::build(
+            "secretsmanager",
+            config,
+            &fault.message,
+            &format!("secret:{id}-??????"),
+        )
     }
 }
 
@@ -59,22 +86,41 @@ mod tests {
 
     use super::*;
 
-    const ARN: &str = "arn:aws:secretsmanager:eu-central-1:210987654321:secret:prod/redshift-AbCdEf";
+    const ARN: &str =
+        "arn:aws:secretsmanager:eu-central-1:210987654321:secret:prod/redshift-AbCdEf";
 
     fn config() -> SdkConfig {
-        SdkConfig::builder().region(Region::new("eu-west-1")).behavior_version(BehaviorVersion::v2026_01_12()).build()
+        SdkConfig::builder()
+            .region(Region::new("eu-west-1"))
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .build()
     }
 
     fn hint(id: &str, code: &str, message: &str) -> Option<String> {
         let message = format!("{code}: {message}");
-        let fault = Fault { kind: FaultKind::Denied, code: Some(code.to_owned()), status: Some(400), message, hint: None };
+        let fault = Fault {
+            kind: FaultKind::Denied,
+            code: Some(code.to_owned()),
+            status: Some(400),
+            message,
+            hint: None,
+        };
         failed(id, "it", fault, &in_region_of(id, &config())).hint()
     }
 
     #[test]
     fn an_arn_decides_the_region() {
-        assert_eq!(in_region_of(ARN, &config()).region().unwrap().as_ref(), "eu-central-1");
-        assert_eq!(in_region_of("prod/redshift", &config()).region().unwrap().as_ref(), "eu-west-1");
+        assert_eq!(
+            in_region_of(ARN, &config()).region().unwrap().as_ref(),
+            "eu-central-1"
+        );
+        assert_eq!(
+            in_region_of("prod/redshift", &config())
+                .region()
+                .unwrap()
+                .as_ref(),
+            "eu-west-1"
+        );
     }
 
     #[test]
@@ -84,19 +130,40 @@ mod tests {
             hint("prod/redshift", "AccessDeniedException", user).unwrap(),
             "allow secretsmanager:GetSecretValue on arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/redshift-??????"
         );
-        assert_eq!(hint(ARN, "AccessDeniedException", user).unwrap(), format!("allow secretsmanager:GetSecretValue on {ARN}"));
         assert_eq!(
-            hint(ARN, "DecryptionFailure", "Secrets Manager can't decrypt the protected secret text").unwrap(),
+            hint(ARN, "AccessDeniedException", user).unwrap(),
+            format!("allow secretsmanager:GetSecretValue on {ARN}")
+        );
+        assert_eq!(
+            hint(
+                ARN,
+                "DecryptionFailure",
+                "Secrets Manager can't decrypt the protected secret text"
+            )
+            .unwrap(),
             "allow kms:Decrypt on the key that encrypts it (arn:aws:kms:eu-central-1:*:key/*)"
         );
-        assert!(hint(ARN, "AccessDeniedException", "Access to KMS is not allowed").unwrap().starts_with("allow kms:Decrypt on "));
+        assert!(
+            hint(ARN, "AccessDeniedException", "Access to KMS is not allowed")
+                .unwrap()
+                .starts_with("allow kms:Decrypt on ")
+        );
     }
 
     #[test]
     fn a_secret_that_does_not_exist_hints_at_the_region() {
-        let fault = Fault { kind: FaultKind::NotFound, code: None, status: Some(400), message: String::new(), hint: None };
+        let fault = Fault {
+            kind: FaultKind::NotFound,
+            code: None,
+            status: Some(400),
+            message: String::new(),
+            hint: None,
+        };
         let error = failed("x", "the secret \"x\"", fault, &config());
         assert_eq!(error.to_string(), "cannot read the secret \"x\"");
-        assert_eq!(error.hint().unwrap(), "check the name, and the region: eu-west-1 was asked (AWS_REGION)");
+        assert_eq!(
+            error.hint().unwrap(),
+            "check the name, and the region: eu-west-1 was asked (AWS_REGION)"
+        );
     }
 }

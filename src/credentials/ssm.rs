@@ -13,17 +13,46 @@ use crate::aws::{Fault, FaultKind, arn};
 pub(super) async fn fetch(path: &str, config: &SdkConfig) -> Result<Connection, Error> {
     let path = &with_slash(path);
     let client = Client::new(config);
-    let mut pages = client.get_parameters_by_path().path(path).with_decryption(true).into_paginator().send();
+    let mut pages = client
+        .get_parameters_by_path()
+        .path(path)
+        .with_decryption(true)
+        .into_paginator()
+        .send();
     let mut fields = Vec::new();
     while let Some(page) = pages.next().await {
         let page = page.map_err(|error| failed(path, Fault::of(&error), config))?;
-        fields.extend(page.parameters.unwrap_or_default().into_iter().filter_map(field));
+        fields.extend(
+            page.parameters
+                .unwrap_or_default()
+                .into_iter()
+                .filter_map(field),
+        );
     }
-    let connection = fields::from_pairs(fields.into_iter()).map_err(|source| Error::Fields { origin: origin(path), source })?;
-    // A source that supplies nothing at all is a wrong path, not one that leaves everything to the environment.
-    let Connection { host, port, user, password, database, schema } = &connection;
-    if host.is_none() && port.is_none() && user.is_none() && password.is_none() && database.is_none() && schema.is_none() {
-        return Err(Error::NoParameters { path: path.to_owned() });
+    let connection = fields::from_pairs(fields.into_iter()).map_err(|source| Error::Fields {
+        origin: origin(path),
+        source,
+    })?;
+    // A source that supplies nothing at all is a wrong path, not one that leaves everything to the
+    // environment.
+    let Connection {
+        host,
+        port,
+        user,
+        password,
+        database,
+        schema,
+    } = &connection;
+    if host.is_none()
+        && port.is_none()
+        && user.is_none()
+        && password.is_none()
+        && database.is_none()
+        && schema.is_none()
+    {
+        return Err(Error::NoParameters {
+            path: path.to_owned(),
+        });
     }
     Ok(connection)
 }
@@ -51,7 +80,11 @@ fn failed(path: &str, fault: Fault, config: &SdkConfig) -> Error {
         }
         _ => None,
     };
-    Error::Call { attempt: format!("read {}", origin(path)), hint, fault: Box::new(fault) }
+    Error::Call {
+        attempt: format!("read {}", origin(path)),
+        hint,
+        fault: Box::new(fault),
+    }
 }
 
 #[cfg(test)]
@@ -62,9 +95,18 @@ mod tests {
 
     #[test]
     fn the_last_segment_is_the_field() {
-        let parameter = Parameter::builder().name("/shop/dev/password").value(" p ").build();
-        assert_eq!(field(parameter), Some(("password".to_owned(), " p ".to_owned())));
-        assert_eq!(field(Parameter::builder().name("/shop/dev/password").build()), None);
+        let parameter = Parameter::builder()
+            .name("/shop/dev/password")
+            .value(" p ")
+            .build();
+        assert_eq!(
+            field(parameter),
+            Some(("password".to_owned(), " p ".to_owned()))
+        );
+        assert_eq!(
+            field(Parameter::builder().name("/shop/dev/password").build()),
+            None
+        );
     }
 
     #[test]
@@ -76,11 +118,23 @@ mod tests {
 
     #[test]
     fn a_denied_call_hints_at_the_permission() {
-        let config = SdkConfig::builder().region(Region::new("us-gov-west-1")).behavior_version(BehaviorVersion::v2026_01_12()).build();
+        let config = SdkConfig::builder()
+            .region(Region::new("us-gov-west-1"))
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .build();
         let message = "User: arn:aws-us-gov:iam::123456789012:user/a is not authorized to perform: ssm:GetParametersByPath".to_owned();
-        let fault = Fault { kind: FaultKind::Denied, code: Some("AccessDeniedException".into()), status: Some(400), message, hint: None };
+        let fault = Fault {
+            kind: FaultKind::Denied,
+            code: Some("AccessDeniedException".into()),
+            status: Some(400),
+            message,
+            hint: None,
+        };
         let error = failed("/shop/dev/", fault, &config);
-        assert_eq!(error.to_string(), "cannot read the parameters below /shop/dev/");
+        assert_eq!(
+            error.to_string(),
+            "cannot read the parameters below /shop/dev/"
+        );
         assert_eq!(
             error.hint().unwrap(),
             "allow ssm:GetParametersByPath on arn:aws-us-gov:ssm:us-gov-west-1:123456789012:parameter/shop/dev/*"

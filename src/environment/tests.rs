@@ -1,4 +1,5 @@
-//! Owns the tests of what a child's environment holds, what won over what, and what counts as secret.
+//! Owns the tests of what a child's environment holds, what won over what, and what counts as
+//! secret.
 //!
 //! Never starts a child.
 
@@ -9,7 +10,13 @@ use crate::cli::CommonArgs;
 use crate::config;
 
 /// The parts of a login in the order of their variables below.
-const NAMES: [&str; 5] = ["DBT_REDSHIFT_HOST", "DBT_REDSHIFT_USER", "DBT_REDSHIFT_PASSWORD", "DBT_REDSHIFT_DB", "DBT_REDSHIFT_SCHEMA"];
+const NAMES: [&str; 5] = [
+    "DBT_REDSHIFT_HOST",
+    "DBT_REDSHIFT_USER",
+    "DBT_REDSHIFT_PASSWORD",
+    "DBT_REDSHIFT_DB",
+    "DBT_REDSHIFT_SCHEMA",
+];
 
 fn fetched() -> Connection {
     Connection {
@@ -24,9 +31,23 @@ fn fetched() -> Connection {
 
 /// The settings of a command in `/srv` with these variables.
 fn settings(credentials: &str, variables: &[(&str, &[u8])]) -> Config {
-    let mut all: Variables = [("DBT_ENTRYPOINT_CREDENTIALS".into(), credentials.into()), ("PROJECT_NAME".into(), "shop".into())].into();
-    all.extend(variables.iter().map(|(name, value)| ((*name).into(), OsString::from_vec(value.to_vec()))));
-    config::resolve(&CommonArgs::default(), &config::Files::read(&CommonArgs::default()), &all, std::path::Path::new("/srv")).unwrap()
+    let mut all: Variables = [
+        ("DBT_ENTRYPOINT_CREDENTIALS".into(), credentials.into()),
+        ("PROJECT_NAME".into(), "shop".into()),
+    ]
+    .into();
+    all.extend(
+        variables
+            .iter()
+            .map(|(name, value)| ((*name).into(), OsString::from_vec(value.to_vec()))),
+    );
+    config::resolve(
+        &CommonArgs::default(),
+        &config::Files::read(&CommonArgs::default()),
+        &all,
+        std::path::Path::new("/srv"),
+    )
+    .unwrap()
 }
 
 fn compose_with(variables: &[(&str, &[u8])], connection: &Connection) -> Environment {
@@ -34,12 +55,19 @@ fn compose_with(variables: &[(&str, &[u8])], connection: &Connection) -> Environ
 }
 
 fn value<'a>(environment: &'a Environment, name: &str) -> Option<&'a [u8]> {
-    environment.variables.get(OsStr::new(name)).map(|value| value.as_bytes())
+    environment
+        .variables
+        .get(OsStr::new(name))
+        .map(|value| value.as_bytes())
 }
 
 #[track_caller]
 fn origin<'a>(environment: &'a Environment, name: &str) -> &'a str {
-    let found: Vec<&Injected> = environment.injected.iter().filter(|injected| injected.name == name).collect();
+    let found: Vec<&Injected> = environment
+        .injected
+        .iter()
+        .filter(|injected| injected.name == name)
+        .collect();
     assert_eq!(found.len(), 1, "{name} in {:?}", environment.injected);
     &found[0].origin
 }
@@ -47,8 +75,11 @@ fn origin<'a>(environment: &'a Environment, name: &str) -> &'a str {
 #[test]
 fn the_settings_say_where_they_were_given() {
     let environment = compose_with(&[("ENV", b"dev")], &fetched());
-    for (name, expected) in [("ENV", "variable ENV"), ("PROJECT_NAME", "variable PROJECT_NAME"), ("DBT_ENTRYPOINT_DEPLOYMENTS", "default")]
-    {
+    for (name, expected) in [
+        ("ENV", "variable ENV"),
+        ("PROJECT_NAME", "variable PROJECT_NAME"),
+        ("DBT_ENTRYPOINT_DEPLOYMENTS", "default"),
+    ] {
         assert_eq!(origin(&environment, name), expected);
     }
 }
@@ -64,11 +95,21 @@ fn what_was_fetched_is_injected() {
         ("DBT_REDSHIFT_DB", "fetched-db"),
         ("DBT_REDSHIFT_SCHEMA", "fetched_schema"),
     ] {
-        assert_eq!(value(&environment, name), Some(expected.as_bytes()), "{name}");
+        assert_eq!(
+            value(&environment, name),
+            Some(expected.as_bytes()),
+            "{name}"
+        );
         assert_eq!(origin(&environment, name), "glue:redshift");
     }
-    assert_eq!(value(&environment, "DBT_ENV_SECRET_REDSHIFT_PASSWORD"), Some(&b"fetched-password"[..]));
-    assert_eq!(origin(&environment, "DBT_ENV_SECRET_REDSHIFT_PASSWORD"), "the same as DBT_REDSHIFT_PASSWORD");
+    assert_eq!(
+        value(&environment, "DBT_ENV_SECRET_REDSHIFT_PASSWORD"),
+        Some(&b"fetched-password"[..])
+    );
+    assert_eq!(
+        origin(&environment, "DBT_ENV_SECRET_REDSHIFT_PASSWORD"),
+        "the same as DBT_REDSHIFT_PASSWORD"
+    );
     assert_eq!(value(&environment, "PATH"), Some(&b"/bin"[..]));
     assert_eq!(environment.overridden, Vec::<&str>::new());
 }
@@ -76,22 +117,45 @@ fn what_was_fetched_is_injected() {
 #[test]
 fn what_is_set_wins_and_is_named() {
     for name in NAMES.into_iter().chain(["DBT_REDSHIFT_PORT"]) {
-        let own: &[u8] = if name == "DBT_REDSHIFT_PORT" { b"1234" } else { b"own value" };
+        let own: &[u8] = if name == "DBT_REDSHIFT_PORT" {
+            b"1234"
+        } else {
+            b"own value"
+        };
         let environment = compose_with(&[(name, own)], &fetched());
         assert_eq!(value(&environment, name), Some(own), "{name}");
         assert_eq!(environment.overridden, [name]);
-        let expected = if name == "DBT_REDSHIFT_SCHEMA" { "variable DBT_REDSHIFT_SCHEMA" } else { "environment" };
+        let expected = if name == "DBT_REDSHIFT_SCHEMA" {
+            "variable DBT_REDSHIFT_SCHEMA"
+        } else {
+            "environment"
+        };
         assert_eq!(origin(&environment, name), expected);
         // What is empty does not win, and what was not fetched is not won over.
         let environment = compose_with(&[(name, b"")], &fetched());
-        assert!(value(&environment, name).unwrap().starts_with(if name == "DBT_REDSHIFT_PORT" { b"5440" } else { b"fetched" }), "{name}");
+        assert!(
+            value(&environment, name)
+                .unwrap()
+                .starts_with(if name == "DBT_REDSHIFT_PORT" {
+                    b"5440"
+                } else {
+                    b"fetched"
+                }),
+            "{name}"
+        );
         assert_eq!(environment.overridden, Vec::<&str>::new());
     }
     let all: Vec<(&str, &[u8])> = NAMES.iter().map(|name| (*name, &b"own"[..])).collect();
-    assert_eq!(compose_with(&all, &Connection::default()).overridden, Vec::<&str>::new());
+    assert_eq!(
+        compose_with(&all, &Connection::default()).overridden,
+        Vec::<&str>::new()
+    );
     assert_eq!(compose_with(&all, &fetched()).overridden, NAMES);
     let environment = compose_with(&[("DBT_REDSHIFT_PASSWORD", b"own-password")], &fetched());
-    assert_eq!(value(&environment, "DBT_ENV_SECRET_REDSHIFT_PASSWORD"), Some(&b"own-password"[..]));
+    assert_eq!(
+        value(&environment, "DBT_ENV_SECRET_REDSHIFT_PASSWORD"),
+        Some(&b"own-password"[..])
+    );
 }
 
 #[test]
@@ -99,21 +163,48 @@ fn an_env_file_wins_over_what_was_fetched_and_is_named() {
     let mut config = settings("glue:redshift", &[("DBT_REDSHIFT_USER", b"ada")]);
     config.from_env_file.insert("DBT_REDSHIFT_USER".into());
     let environment = compose(&config, &fetched(), true).unwrap();
-    assert_eq!((value(&environment, "DBT_REDSHIFT_USER"), origin(&environment, "DBT_REDSHIFT_USER")), (Some(&b"ada"[..]), "--env-file"));
+    assert_eq!(
+        (
+            value(&environment, "DBT_REDSHIFT_USER"),
+            origin(&environment, "DBT_REDSHIFT_USER")
+        ),
+        (Some(&b"ada"[..]), "--env-file")
+    );
 }
 
 #[test]
 fn the_port_has_a_default_except_for_another_database() {
-    let login = Connection { port: None, ..fetched() };
+    let login = Connection {
+        port: None,
+        ..fetched()
+    };
     let environment = compose_with(&[], &login);
-    assert_eq!((value(&environment, "DBT_REDSHIFT_PORT"), origin(&environment, "DBT_REDSHIFT_PORT")), (Some(&b"5439"[..]), "default"));
+    assert_eq!(
+        (
+            value(&environment, "DBT_REDSHIFT_PORT"),
+            origin(&environment, "DBT_REDSHIFT_PORT")
+        ),
+        (Some(&b"5439"[..]), "default")
+    );
     let environment = compose(&settings("none", &[]), &Connection::default(), true).unwrap();
     assert_eq!(value(&environment, "DBT_REDSHIFT_PORT"), None);
     for port in [&b"0"[..], b"65536", b"-1", b"54a", b"5439 ", b"\xff"] {
-        let refused = compose(&settings("glue:redshift", &[("DBT_REDSHIFT_PORT", port)]), &fetched(), true);
-        assert_eq!(refused.unwrap_err().to_string(), "DBT_REDSHIFT_PORT is no port number; expected 1 to 65535");
+        let refused = compose(
+            &settings("glue:redshift", &[("DBT_REDSHIFT_PORT", port)]),
+            &fetched(),
+            true,
+        );
+        assert_eq!(
+            refused.unwrap_err().to_string(),
+            "DBT_REDSHIFT_PORT is no port number; expected 1 to 65535"
+        );
         // Whatever a project on another database means by it.
-        compose(&settings("none", &[("DBT_REDSHIFT_PORT", port)]), &Connection::default(), true).unwrap();
+        compose(
+            &settings("none", &[("DBT_REDSHIFT_PORT", port)]),
+            &Connection::default(),
+            true,
+        )
+        .unwrap();
     }
 }
 
@@ -124,22 +215,57 @@ fn every_missing_field_is_named_in_one_error_and_no_value() {
         (error.to_string(), error.hint().unwrap())
     };
     let (error, hint) = refused(&[], &Connection::default());
-    assert_eq!(error, "the login from glue:redshift is incomplete: no host, no user, no password, no database, no schema");
-    assert_eq!(hint, format!("add what is missing to the source, or set {}", NAMES.join(", ")));
-    let empty = Connection { user: Some(String::new()), password: Some(Secret::new("")), schema: Some(String::new()), ..fetched() };
+    assert_eq!(
+        error,
+        "the login from glue:redshift is incomplete: no host, no user, no password, no database, no schema"
+    );
+    assert_eq!(
+        hint,
+        format!(
+            "add what is missing to the source, or set {}",
+            NAMES.join(", ")
+        )
+    );
+    let empty = Connection {
+        user: Some(String::new()),
+        password: Some(Secret::new("")),
+        schema: Some(String::new()),
+        ..fetched()
+    };
     let (error, hint) = refused(&[("DBT_REDSHIFT_HOST", b"SENTINEL")], &empty);
-    assert_eq!(error, "the login from glue:redshift is incomplete: no user, no password, no schema");
+    assert_eq!(
+        error,
+        "the login from glue:redshift is incomplete: no user, no password, no schema"
+    );
     assert!(!hint.contains("SENTINEL"));
     // The variables may supply what the source lacks.
     let rest: Vec<(&str, &[u8])> = NAMES[1..].iter().map(|name| (*name, &b"own"[..])).collect();
-    compose(&settings("glue:redshift", &rest), &Connection { host: fetched().host, ..Connection::default() }, true).unwrap();
+    compose(
+        &settings("glue:redshift", &rest),
+        &Connection {
+            host: fetched().host,
+            ..Connection::default()
+        },
+        true,
+    )
+    .unwrap();
 }
 
 #[test]
 fn with_no_credentials_nothing_is_demanded_and_what_is_there_is_handed_on() {
-    let environment = compose(&settings("none", &[("DBT_REDSHIFT_USER", b"ada")]), &Connection::default(), true).unwrap();
+    let environment = compose(
+        &settings("none", &[("DBT_REDSHIFT_USER", b"ada")]),
+        &Connection::default(),
+        true,
+    )
+    .unwrap();
     assert_eq!(value(&environment, "DBT_REDSHIFT_USER"), Some(&b"ada"[..]));
-    for name in ["DBT_REDSHIFT_HOST", "DBT_REDSHIFT_PASSWORD", "DBT_ENV_SECRET_REDSHIFT_PASSWORD", "DBT_REDSHIFT_SCHEMA"] {
+    for name in [
+        "DBT_REDSHIFT_HOST",
+        "DBT_REDSHIFT_PASSWORD",
+        "DBT_ENV_SECRET_REDSHIFT_PASSWORD",
+        "DBT_REDSHIFT_SCHEMA",
+    ] {
         assert_eq!(value(&environment, name), None, "{name}");
     }
 }
@@ -147,12 +273,28 @@ fn with_no_credentials_nothing_is_demanded_and_what_is_there_is_handed_on() {
 #[test]
 fn any_bytes_arrive_as_they_are() {
     let odd: Vec<u8> = (1..=255).collect();
-    let connection = Connection { password: Some(Secret::new(odd.clone())), user: Some("ü $(id) '\"\\ \n".into()), ..fetched() };
-    let environment = compose_with(&[("OTHER", b"\xff\xfe x \n"), ("DBT_REDSHIFT_HOST", b"h\xff")], &connection);
+    let connection = Connection {
+        password: Some(Secret::new(odd.clone())),
+        user: Some("ü $(id) '\"\\ \n".into()),
+        ..fetched()
+    };
+    let environment = compose_with(
+        &[("OTHER", b"\xff\xfe x \n"), ("DBT_REDSHIFT_HOST", b"h\xff")],
+        &connection,
+    );
     assert_eq!(value(&environment, "DBT_REDSHIFT_PASSWORD"), Some(&odd[..]));
-    assert_eq!(value(&environment, "DBT_ENV_SECRET_REDSHIFT_PASSWORD"), Some(&odd[..]));
-    assert_eq!(value(&environment, "DBT_REDSHIFT_USER"), Some("ü $(id) '\"\\ \n".as_bytes()));
-    assert_eq!(value(&environment, "DBT_REDSHIFT_HOST"), Some(&b"h\xff"[..]));
+    assert_eq!(
+        value(&environment, "DBT_ENV_SECRET_REDSHIFT_PASSWORD"),
+        Some(&odd[..])
+    );
+    assert_eq!(
+        value(&environment, "DBT_REDSHIFT_USER"),
+        Some("ü $(id) '\"\\ \n".as_bytes())
+    );
+    assert_eq!(
+        value(&environment, "DBT_REDSHIFT_HOST"),
+        Some(&b"h\xff"[..])
+    );
     assert_eq!(value(&environment, "OTHER"), Some(&b"\xff\xfe x \n"[..]));
 }
 
@@ -172,41 +314,82 @@ fn the_resolved_settings_go_to_dbt_with_absolute_directories() {
         ("DBT_PROFILES_DIR", "/srv/profiles"),
         ("DBT_ENTRYPOINT_DEPLOYMENTS", "dev,live,stage"),
     ] {
-        assert_eq!(value(&environment, name), Some(expected.as_bytes()), "{name}");
+        assert_eq!(
+            value(&environment, name),
+            Some(expected.as_bytes()),
+            "{name}"
+        );
     }
     let mut config = settings("none", &[]);
     (config.profiles_dir, config.project_name) = (None, None);
     config.project_dir = PathBuf::from(OsString::from_vec(b"/odd/\xff".to_vec()));
     let environment = compose(&config, &Connection::default(), true).unwrap();
     assert_eq!(value(&environment, "DBT_PROFILES_DIR"), None);
-    assert_eq!(value(&environment, "DBT_PROJECT_DIR"), Some(&b"/odd/\xff"[..]));
+    assert_eq!(
+        value(&environment, "DBT_PROJECT_DIR"),
+        Some(&b"/odd/\xff"[..])
+    );
 }
 
 #[test]
 fn a_schema_by_flag_wins_over_the_variable_and_what_was_fetched() {
-    let args = CommonArgs { schema: Some("flag".to_owned()), credentials: Some("glue:x".to_owned()), ..CommonArgs::default() };
+    let args = CommonArgs {
+        schema: Some("flag".to_owned()),
+        credentials: Some("glue:x".to_owned()),
+        ..CommonArgs::default()
+    };
     let variables: Variables = [("DBT_REDSHIFT_SCHEMA".into(), "variable".into())].into();
-    let config = config::resolve(&args, &config::Files::read(&args), &variables, std::path::Path::new("/srv")).unwrap();
+    let config = config::resolve(
+        &args,
+        &config::Files::read(&args),
+        &variables,
+        std::path::Path::new("/srv"),
+    )
+    .unwrap();
     let environment = compose(&config, &fetched(), true).unwrap();
-    assert_eq!(value(&environment, "DBT_REDSHIFT_SCHEMA"), Some(&b"flag"[..]));
-    assert_eq!((origin(&environment, "DBT_REDSHIFT_SCHEMA"), &environment.overridden[..]), ("--schema", &["DBT_REDSHIFT_SCHEMA"][..]));
+    assert_eq!(
+        value(&environment, "DBT_REDSHIFT_SCHEMA"),
+        Some(&b"flag"[..])
+    );
+    assert_eq!(
+        (
+            origin(&environment, "DBT_REDSHIFT_SCHEMA"),
+            &environment.overridden[..]
+        ),
+        ("--schema", &["DBT_REDSHIFT_SCHEMA"][..])
+    );
 }
 
 #[test]
 fn dbt_is_told_about_colours_and_log_format_unless_the_user_said_so() {
     let colours = |coloured, variables: &[(&str, &[u8])]| {
-        let environment = compose(&settings("none", variables), &Connection::default(), coloured).unwrap();
+        let environment = compose(
+            &settings("none", variables),
+            &Connection::default(),
+            coloured,
+        )
+        .unwrap();
         value(&environment, "DBT_USE_COLORS").map(<[u8]>::to_vec)
     };
     assert_eq!(colours(true, &[]), None);
     assert_eq!(colours(false, &[]).as_deref(), Some(&b"false"[..]));
-    assert_eq!(colours(false, &[("DBT_USE_COLORS", b"true")]).as_deref(), Some(&b"true"[..]));
+    assert_eq!(
+        colours(false, &[("DBT_USE_COLORS", b"true")]).as_deref(),
+        Some(&b"true"[..])
+    );
     assert_eq!(colours(false, &[("DBT_ENGINE_USE_COLORS", b"true")]), None);
-    let json: &[(&str, &[u8])] = &[("DBT_ENTRYPOINT_LOG_FORMAT", b"json"), ("DBT_LOG_FORMAT", b"text"), ("DBT_ENGINE_LOG_FORMAT", b"text")];
+    let json: &[(&str, &[u8])] = &[
+        ("DBT_ENTRYPOINT_LOG_FORMAT", b"json"),
+        ("DBT_LOG_FORMAT", b"text"),
+        ("DBT_ENGINE_LOG_FORMAT", b"text"),
+    ];
     let environment = compose(&settings("none", json), &Connection::default(), true).unwrap();
     assert_eq!(value(&environment, "DBT_LOG_FORMAT"), Some(&b"json"[..]));
     assert_eq!(value(&environment, "DBT_ENGINE_LOG_FORMAT"), None);
-    assert_eq!(value(&compose_with(&[], &fetched()), "DBT_LOG_FORMAT"), None);
+    assert_eq!(
+        value(&compose_with(&[], &fetched()), "DBT_LOG_FORMAT"),
+        None
+    );
 }
 
 #[test]
@@ -220,7 +403,11 @@ fn the_secrets_are_the_password_what_dbt_scrubs_and_the_keys_of_aws() {
         ("AWS_SESSION_TOKEN", b"session\xff"),
     ];
     let environment = compose_with(variables, &fetched());
-    let found: Vec<(&str, &[u8])> = environment.secrets.iter().map(|(name, secret)| (name.as_str(), secret.expose())).collect();
+    let found: Vec<(&str, &[u8])> = environment
+        .secrets
+        .iter()
+        .map(|(name, secret)| (name.as_str(), secret.expose()))
+        .collect();
     let expected: [(&str, &[u8]); 5] = [
         ("AWS_SECRET_ACCESS_KEY", b"key"),
         ("AWS_SESSION_TOKEN", b"session\xff"),

@@ -5,53 +5,25 @@
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use nix::errno::Errno;
-use nix::libc;
 use nix::sys::signal::Signal;
-use nix::unistd::{Pid, setsid};
+use nix::unistd::Pid;
 use tokio::process::Child;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::group::ProcessGroup;
-use super::session::{Forked, Session, Status};
-use super::shutdown::{Cause, Event, Shutdown, at};
+use super::shutdown::{Cause, Event, Shutdown, sleep_until_some};
 use crate::config::Variables;
+use crate::process::{AFTER_SIGKILL, Ending, Error, GROUP_POLL, ProcessGroup, isolate};
+use crate::session::{Forked, Session, Status};
 
-/// A second SIGINT this long after the first clears the cases in which dbt swallowed the first one. Sooner, it would kill dbt
-/// while it cancels its queries in the warehouse.
+/// A second SIGINT this long after the first clears the cases in which dbt swallowed the first one.
+/// Sooner, it would kill dbt while it cancels its queries in the warehouse.
 const SECOND_INTERRUPT: Duration = Duration::from_secs(8);
 /// What of the stop budget is kept for the upload of the ledger.
 const UPLOAD: Duration = Duration::from_secs(5);
-/// Nothing outlives SIGKILL but a process that waits for a device, perhaps for ever.
-pub(super) const AFTER_SIGKILL: Duration = Duration::from_secs(2);
-/// How often a group without its leader is looked at: nothing tells when its last member ends.
-pub(super) const LOOK: Duration = Duration::from_millis(50);
-
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Error {
-    #[error("{} was not found", .program.display())]
-    NotFound { program: PathBuf, source: io::Error },
-    #[error("{} cannot be run", .program.display())]
-    CannotRun { program: PathBuf, source: io::Error },
-    #[error("the end of {} cannot be waited for", .program.display())]
-    Wait { program: PathBuf, source: io::Error },
-}
-
-impl Error {
-    /// As a shell reports it.
-    pub(crate) fn code(&self) -> u8 {
-        match self {
-            Self::NotFound { .. } => 127,
-            Self::CannotRun { .. } => 126,
-            Self::Wait { .. } => 70,
-        }
-    }
-}
 
 /// A program with all that it gets.
 #[derive(Debug)]
@@ -63,23 +35,6 @@ pub(crate) struct Program<'a> {
     /// The runner's own working directory if none is given.
     pub(crate) directory: Option<PathBuf>,
     pub(crate) stdin: Stdio,
-}
-
-/// How a process ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ending {
-    Code(u8),
-    Signal(i32),
-}
-
-impl Ending {
-    /// As a shell reports it: 128+n for a signal.
-    pub(crate) fn code(self) -> u8 {
-        match self {
-            Self::Code(code) => code,
-            Self::Signal(number) => u8::try_from(128 + number).unwrap_or(u8::MAX),
-        }
-    }
 }
 
 /// Why a process was stopped.
@@ -115,14 +70,17 @@ enum Process<'a> {
     /// Ours.
     Child(Child),
     /// The session's.
-    Forked { session: &'a mut Session, status: Status },
+    Forked {
+        session: &'a mut Session,
+        status: Status,
+    },
 }
 
 impl Process<'_> {
     /// May be dropped and called again until it has given an answer.
     async fn wait(&mut self) -> io::Result<Ending> {
         match self {
-            Self::Child(child) => child.wait().await.map(ending),
+            Self::Child(child) => child.wait().await.map(Ending::from),
             Self::Forked { session, status } => Ok(session.ended(status).await),
         }
     }
@@ -132,7 +90,8 @@ impl Process<'_> {
 pub(super) type Output = (Option<OwnedFd>, Option<OwnedFd>);
 
 impl Drop for Running<'_> {
-    /// Whatever made the runner give up waiting, dbt does not go on by itself, and gets the one signal on which it cancels its queries.
+    /// Whatever made the runner give up waiting, dbt does not go on by itself, and gets the one
+    /// signal on which it cancels its queries.
     fn drop(&mut self) {
         if !self.ended {
             self.group.signal(Signal::SIGINT);
@@ -144,60 +103,93 @@ impl Program<'_> {
     /// Starts it, in a session and process group of its own.
     pub(crate) fn start(self) -> Result<(Running<'static>, Output), Error> {
         let mut command = std::process::Command::new(&self.path);
-        command.args(&self.arguments).env_clear().envs(self.variables);
-        command.stdin(self.stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .args(&self.arguments)
+            .env_clear()
+            .envs(self.variables);
+        command
+            .stdin(self.stdin)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         if let Some(directory) = &self.directory {
             command.current_dir(directory);
         }
         isolate(&mut command);
         let path = self.path;
-        let mut child = tokio::process::Command::from(command).spawn().map_err(|source| start_error(path.clone(), source))?;
-        let number = child.id().and_then(|id| i32::try_from(id).ok()).unwrap_or_default();
-        let pipe = |source| Error::CannotRun { program: path.clone(), source };
-        let stdout = child.stdout.take().map(tokio::process::ChildStdout::into_owned_fd).transpose().map_err(pipe)?;
-        let stderr = child.stderr.take().map(tokio::process::ChildStderr::into_owned_fd).transpose().map_err(pipe)?;
+        let mut child = tokio::process::Command::from(command)
+            .spawn()
+            .map_err(|source| Error::of_start(path.clone(), source))?;
+        let number = child
+            .id()
+            .and_then(|id| i32::try_from(id).ok())
+            .unwrap_or_default();
+        let pipe = |source| Error::CannotRun {
+            program: path.clone(),
+            source,
+        };
+        let stdout = child
+            .stdout
+            .take()
+            .map(tokio::process::ChildStdout::into_owned_fd)
+            .transpose()
+            .map_err(pipe)?;
+        let stderr = child
+            .stderr
+            .take()
+            .map(tokio::process::ChildStderr::into_owned_fd)
+            .transpose()
+            .map_err(pipe)?;
         let group = ProcessGroup::led_by(Pid::from_raw(number));
-        Ok((Running { path, process: Process::Child(child), group, ended: false }, (stdout, stderr)))
-    }
-}
-
-/// Gives a program a session and process group of its own, with default signal dispositions and an empty mask.
-///
-/// A process that a shell starts in the background has SIGINT ignored and hands that on: dbt would never hear that it should cancel. A
-/// session of its own keeps a git prompt that reads the terminal from stopping the group, and a Ctrl-C on the terminal from reaching dbt
-/// a second time.
-#[expect(unsafe_code, reason = "what a child does between fork and exec has no safe form")]
-pub(super) fn isolate(command: &mut std::process::Command) {
-    // SAFETY: only async-signal-safe calls, and nothing is allocated.
-    unsafe {
-        command.pre_exec(|| {
-            setsid()?;
-            for number in 1..=libc::SIGRTMAX() {
-                libc::signal(number, libc::SIG_DFL);
-            }
-            let mut empty: libc::sigset_t = std::mem::zeroed();
-            libc::sigemptyset(&raw mut empty);
-            Errno::result(libc::sigprocmask(libc::SIG_SETMASK, &raw const empty, std::ptr::null_mut()))?;
-            Ok(())
-        });
+        Ok((
+            Running {
+                path,
+                process: Process::Child(child),
+                group,
+                ended: false,
+            },
+            (stdout, stderr),
+        ))
     }
 }
 
 impl<'a> Running<'a> {
     /// A step that the session has forked. `path`: dbt's, for messages.
-    pub(super) fn forked(path: PathBuf, forked: Forked, session: &'a mut Session) -> (Self, Output) {
-        let Forked { group, stdout, stderr, status } = forked;
+    pub(super) fn forked(
+        path: PathBuf,
+        forked: Forked,
+        session: &'a mut Session,
+    ) -> (Self, Output) {
+        let Forked {
+            group,
+            stdout,
+            stderr,
+            status,
+        } = forked;
         let output = (Some(stdout.into()), Some(stderr.into()));
-        (Self { path, process: Process::Forked { session, status }, group, ended: false }, output)
+        (
+            Self {
+                path,
+                process: Process::Forked { session, status },
+                group,
+                ended: false,
+            },
+            output,
+        )
     }
 
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Waits for the end. When the run should stop, or the time is up (`until`), the group gets one SIGINT, a second one when it still lives
-    /// 8 s later, and SIGKILL when the stop budget less the time for the upload has passed or somebody insists.
-    pub(crate) async fn wait(mut self, until: Option<Instant>, budget: Duration, shutdown: &mut Shutdown) -> Result<Ended, Error> {
+    /// Waits for the end. When the run should stop, or the time is up (`until`), the group gets one
+    /// SIGINT, a second one when it still lives 8 s later, and SIGKILL when the stop budget less
+    /// the time for the upload has passed or somebody insists.
+    pub(crate) async fn wait(
+        mut self,
+        until: Option<Instant>,
+        budget: Duration,
+        shutdown: &mut Shutdown,
+    ) -> Result<Ended, Error> {
         let (cause, since) = loop {
             tokio::select! {
                 ending = self.process.wait() => {
@@ -209,15 +201,23 @@ impl<'a> Running<'a> {
                     Event::Stop(stop) => break (StopCause::Run(stop.cause), stop.at),
                     Event::PassOn(signal) => self.group.signal(signal),
                 },
-                () = at(until) => break (StopCause::StepTimeout, Instant::now()),
+                () = sleep_until_some(until) => break (StopCause::StepTimeout, Instant::now()),
             }
         };
         let (ending, killed) = self.stop(since + kill_after(budget), shutdown).await?;
         self.ended = true;
-        Ok(Ended { ending, stopped: Some(cause), killed })
+        Ok(Ended {
+            ending,
+            stopped: Some(cause),
+            killed,
+        })
     }
 
-    async fn stop(&mut self, kill_at: Instant, shutdown: &mut Shutdown) -> Result<(Ending, bool), Error> {
+    async fn stop(
+        &mut self,
+        kill_at: Instant,
+        shutdown: &mut Shutdown,
+    ) -> Result<(Ending, bool), Error> {
         let group = self.group;
         // SIGTERM would end dbt at once: no query cancelled in the warehouse, no run_results.json.
         group.signal(Signal::SIGINT);
@@ -226,7 +226,7 @@ impl<'a> Running<'a> {
         let gone = async {
             let ending = process.wait().await;
             while group.is_alive() {
-                sleep(LOOK).await;
+                sleep(GROUP_POLL).await;
             }
             ending
         };
@@ -251,7 +251,7 @@ impl<'a> Running<'a> {
                     given_up = Instant::now() + AFTER_SIGKILL;
                     group.signal(Signal::SIGKILL);
                 }
-                () = shutdown.insisted(), if !killed => {
+                () = shutdown.second_signal(), if !killed => {
                     killed = true;
                     given_up = Instant::now() + AFTER_SIGKILL;
                     group.signal(Signal::SIGKILL);
@@ -265,27 +265,11 @@ impl<'a> Running<'a> {
     }
 }
 
-/// A budget that leaves nothing after the upload's share still gives the group a moment to end by itself.
+/// A budget that leaves nothing after the upload's share still gives the group a moment to end by
+/// itself.
 fn kill_after(budget: Duration) -> Duration {
     let least = Duration::from_secs(1).min(budget / 2);
     budget.saturating_sub(UPLOAD).max(least)
-}
-
-fn ending(status: std::process::ExitStatus) -> Ending {
-    match (status.code(), status.signal()) {
-        (Some(code), _) => Ending::Code(u8::try_from(code).unwrap_or(u8::MAX)),
-        (None, Some(number)) => Ending::Signal(number),
-        (None, None) => Ending::Code(u8::MAX),
-    }
-}
-
-fn start_error(program: PathBuf, source: io::Error) -> Error {
-    // A script whose interpreter is missing is there and cannot be run.
-    if source.kind() == io::ErrorKind::NotFound && !program.exists() {
-        Error::NotFound { program, source }
-    } else {
-        Error::CannotRun { program, source }
-    }
 }
 
 #[cfg(test)]
@@ -294,9 +278,20 @@ mod tests {
 
     #[test]
     fn five_seconds_of_the_budget_are_kept_for_the_upload() {
-        for (budget, expected) in [(25_000, 20_000), (30_000, 25_000), (6_500, 1_500), (6_000, 1_000), (5_000, 1_000), (1_000, 500), (0, 0)]
-        {
-            assert_eq!(kill_after(Duration::from_millis(budget)), Duration::from_millis(expected), "{budget} ms");
+        for (budget, expected) in [
+            (25_000, 20_000),
+            (30_000, 25_000),
+            (6_500, 1_500),
+            (6_000, 1_000),
+            (5_000, 1_000),
+            (1_000, 500),
+            (0, 0),
+        ] {
+            assert_eq!(
+                kill_after(Duration::from_millis(budget)),
+                Duration::from_millis(expected),
+                "{budget} ms"
+            );
         }
     }
 }

@@ -1,7 +1,8 @@
-//! Owns the choice how steps are started: each as a dbt of its own, or forked from one that is imported once.
+//! Owns the choice how steps are started: each as a dbt of its own, or forked from one that is
+//! imported once.
 //!
-//! The second is faster and must never be different: whatever goes wrong with it, the steps that have not started are started in the
-//! first way.
+//! The second is faster and must never be different: whatever goes wrong with it, the steps that
+//! have not started are started in the first way.
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -10,14 +11,15 @@ use nix::sys::signal::Signal;
 use tokio::time::Instant;
 
 use super::Stage;
-use super::child::{Ended, Ending, Output, Running, StopCause};
-use super::saved_parse::{ParsedBy, Parsing};
-use super::session::{Installation, Session};
-use super::shutdown::{Event, Shutdown, at};
+use super::child::{Ended, Output, Running, StopCause};
+use super::shutdown::{Event, Shutdown, sleep_until_some};
 use crate::config::{self, Step, Variables};
+use crate::dbt::Installation;
 use crate::environment;
+use crate::process::Ending;
 use crate::redact::Redactor;
 use crate::secret::Secret;
+use crate::session::{ParsedBy, Parsing, Session};
 
 const PLACEHOLDER: &str = "placeholder-for-a-secret";
 
@@ -45,24 +47,52 @@ pub(super) enum Attempt<'a> {
 }
 
 impl Engine {
-    /// Starts to import dbt, if that is what is wanted and possible. `dbt`: its absolute path, as far as it is known; `adapter`: the
-    /// type of the project's database, as far as it is known; `variables`: those that the runner was started with.
-    pub(crate) fn begin(choice: config::Engine, dbt: Option<&Path>, adapter: Option<&str>, variables: &Variables, home: &Path) -> Self {
-        let mut engine =
-            Self { session: None, announced: false, demanded: choice == config::Engine::Session, parsing: None, parsed_by: None };
+    /// Starts to import dbt, if that is what is wanted and possible. `dbt`: its absolute path, as
+    /// far as it is known; `adapter`: the type of the project's database, as far as it is known;
+    /// `variables`: those that the runner was started with.
+    pub(crate) fn begin(
+        choice: config::Engine,
+        dbt: Option<&Path>,
+        adapter: Option<&str>,
+        variables: &Variables,
+        working_directory: &Path,
+    ) -> Self {
+        let mut engine = Self {
+            session: None,
+            announced: false,
+            demanded: choice == config::Engine::Session,
+            parsing: None,
+            parsed_by: None,
+        };
         let is_possible = match (choice, dbt) {
             (config::Engine::Process, _) => Err("it is set".to_owned()),
             // What fork leaves of Apple's libraries may end a child at any time.
-            (config::Engine::Auto, _) if cfg!(target_os = "macos") => Err("on macOS a session has to be asked for".to_owned()),
-            (_, _) if variables.keys().any(|name| name.as_bytes().starts_with(b"=")) => {
+            (config::Engine::Auto, _) if cfg!(target_os = "macos") => {
+                Err("on macOS a session has to be asked for".to_owned())
+            }
+            (_, _)
+                if variables
+                    .keys()
+                    .any(|name| name.as_bytes().starts_with(b"=")) =>
+            {
                 Err("Python cannot hand on a variable whose name begins with \"=\"".to_owned())
             }
             (_, None) => Err("dbt was not found".to_owned()),
-            (_, Some(dbt)) => Installation::of(dbt, variables, home),
+            (_, Some(dbt)) => Installation::of(dbt, variables, working_directory),
         };
         let session = is_possible.and_then(|installation| {
-            Session::begin(&installation, adapter, &without_secrets(variables, &environment::secrets(variables)), home)
-                .map_err(|error| format!("{} cannot be started ({error})", installation.python.display()))
+            Session::begin(
+                &installation,
+                adapter,
+                &without_secrets(variables, &environment::secrets(variables)),
+                working_directory,
+            )
+            .map_err(|error| {
+                format!(
+                    "{} cannot be started ({error})",
+                    installation.python.display()
+                )
+            })
         });
         match session {
             Ok(session) => engine.session = Some(session),
@@ -81,27 +111,57 @@ impl Engine {
         self.parsing = Some(parsing);
     }
 
-    /// What the parse belongs to that lies in the target directory now; `None` where nobody parsed, or nobody wants to know.
+    /// What the parse belongs to that lies in the target directory now; `None` where nobody parsed,
+    /// or nobody wants to know.
     pub(crate) fn parsed_by(&self) -> Option<&ParsedBy> {
-        self.parsed_by.as_ref().filter(|_| self.parsing.as_ref().is_some_and(Parsing::is_new))
+        self.parsed_by
+            .as_ref()
+            .filter(|_| self.parsing.as_ref().is_some_and(Parsing::is_new))
     }
 
     /// Starts a step in the session, if there is one.
-    pub(super) async fn start(&mut self, step: &Step, stage: &Stage, until: Option<Instant>, shutdown: &mut Shutdown) -> Attempt<'_> {
-        let Some(mut session) = self.session.take() else { return Attempt::Left };
+    pub(super) async fn start(
+        &mut self,
+        step: &Step,
+        stage: &Stage,
+        until: Option<Instant>,
+        shutdown: &mut Shutdown,
+    ) -> Attempt<'_> {
+        let Some(mut session) = self.session.take() else {
+            return Attempt::Left;
+        };
         let result = {
             let forked = async {
                 // The first step waits for the import.
                 if !self.announced {
                     let versions = session.imported().await?;
                     self.announced = true;
-                    tracing::info!("engine: session, since dbt-core {} can be imported once for all steps", versions.dbt);
-                    self.parsed_by = self.parsing.as_ref().and_then(|parsing| parsing.by(&versions));
-                    let restored = self.parsing.as_mut().and_then(|parsing| parsing.restore(self.parsed_by.as_ref()));
+                    tracing::info!(
+                        "engine: session, since dbt-core {} can be imported once for all steps",
+                        versions.dbt
+                    );
+                    self.parsed_by = self
+                        .parsing
+                        .as_ref()
+                        .and_then(|parsing| parsing.by(&versions));
+                    let restored = self
+                        .parsing
+                        .as_mut()
+                        .and_then(|parsing| parsing.restore(self.parsed_by.as_ref()));
                     let environment = &stage.environment;
-                    session.surround(&stage.directory, &without_secrets(&environment.variables, &environment.secrets), restored);
+                    session.set_parse_environment(
+                        &stage.directory,
+                        &without_secrets(&environment.variables, &environment.secrets),
+                        restored,
+                    );
                 }
-                session.start(&step.command, &stage.directory, &stage.environment.variables).await
+                session
+                    .start(
+                        &step.command,
+                        &stage.directory,
+                        &stage.environment.variables,
+                    )
+                    .await
             };
             tokio::pin!(forked);
             loop {
@@ -111,14 +171,15 @@ impl Engine {
                         Event::Stop(request) => break Err(StopCause::Run(request.cause)),
                         Event::PassOn(_) => {}
                     },
-                    () = at(until) => break Err(StopCause::StepTimeout),
+                    () = sleep_until_some(until) => break Err(StopCause::StepTimeout),
                     forked = &mut forked => break Ok(forked),
                 }
             }
         };
         match result {
             Ok(Ok(forked)) => {
-                let (running, output) = Running::forked(stage.dbt.clone(), forked, self.session.insert(session));
+                let (running, output) =
+                    Running::forked(stage.dbt.clone(), forked, self.session.insert(session));
                 Attempt::Started(running, output)
             }
             Ok(Err(why)) => {
@@ -131,7 +192,11 @@ impl Engine {
                 if cause == StopCause::StepTimeout {
                     self.leave("a step ran out of time before it began");
                 }
-                Attempt::Stopped(Ended { ending: Ending::Signal(Signal::SIGINT as i32), stopped: Some(cause), killed: false })
+                Attempt::Stopped(Ended {
+                    ending: Ending::Signal(Signal::SIGINT as i32),
+                    stopped: Some(cause),
+                    killed: false,
+                })
             }
         }
     }
@@ -149,19 +214,29 @@ impl Engine {
         match (self.announced, self.demanded) {
             (false, false) => tracing::info!("engine: process, since {why}"),
             (false, true) => tracing::warn!("engine: process instead of session, since {why}"),
-            (true, _) => tracing::warn!("engine: process from here on, since the session is lost: {why}"),
+            (true, _) => {
+                tracing::warn!("engine: process from here on, since the session is lost: {why}");
+            }
         }
         self.announced = true;
     }
 }
 
-/// A placeholder stands where a secret was, also where one is only a part of the value, as in an URL. It is always the same, so that a
-/// rotated password is no reason to parse a project anew.
+/// A placeholder stands where a secret was, also where one is only a part of the value, as in an
+/// URL. It is always the same, so that a rotated password is no reason to parse a project anew.
 fn without_secrets(variables: &Variables, secrets: &[(String, Secret)]) -> Variables {
     let redactor = Redactor::new(secrets.iter().map(|(_, secret)| secret));
     let cleared = variables.iter().map(|(name, value)| {
-        let is_secret = secrets.iter().any(|(secret, _)| name == secret.as_str()) || redactor.is_in(value.as_bytes());
-        (name.clone(), if is_secret { PLACEHOLDER.into() } else { value.clone() })
+        let is_secret = secrets.iter().any(|(secret, _)| name == secret.as_str())
+            || redactor.is_in(value.as_bytes());
+        (
+            name.clone(),
+            if is_secret {
+                PLACEHOLDER.into()
+            } else {
+                value.clone()
+            },
+        )
     });
     cleared.collect()
 }
@@ -176,14 +251,25 @@ mod tests {
             ("DBT_REDSHIFT_PASSWORD", "Sup3r/Secret@Pass", true),
             ("DBT_ENV_SECRET_TOKEN", "short", true),
             ("RAW", "postgres://u:Sup3r/Secret@Pass@h/db", true),
-            ("DATABASE_URL", "postgres://u:Sup3r%2FSecret%40Pass@h/db", true),
+            (
+                "DATABASE_URL",
+                "postgres://u:Sup3r%2FSecret%40Pass@h/db",
+                true,
+            ),
             ("DBT_REDSHIFT_USER", "short", false),
             ("EMPTY", "", false),
         ];
-        let variables: Variables = given.iter().map(|(name, value, _)| (name.into(), value.into())).collect();
+        let variables: Variables = given
+            .iter()
+            .map(|(name, value, _)| (name.into(), value.into()))
+            .collect();
         let cleared = without_secrets(&variables, &environment::secrets(&variables));
         for (name, value, is_secret) in given {
-            assert_eq!(cleared[std::ffi::OsStr::new(name)], if is_secret { PLACEHOLDER } else { value }, "{name}");
+            assert_eq!(
+                cleared[std::ffi::OsStr::new(name)],
+                if is_secret { PLACEHOLDER } else { value },
+                "{name}"
+            );
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Owns the way of a child's output: read, redact, write on at once, in bounded memory.
 //!
-//! One thread for each pipe, so that a reader of our stdout that is slow, or gone, never keeps a signal from being handled.
-//! Never waits for ever for a pipe that a stray grandchild keeps open.
+//! One thread for each pipe, so that a reader of our stdout that is slow, or gone, never keeps a
+//! signal from being handled. Never waits for ever for a pipe that a stray grandchild keeps open.
 
 use std::fs::File;
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
@@ -22,8 +22,8 @@ use lines::JsonLines;
 
 /// The size of a pipe on Linux; more is never in it at once.
 const CHUNK: usize = 64 * 1024;
-/// After the child's end a pipe may still hold what it wrote, at most what an unprivileged process can make a pipe hold. More than
-/// that is not from the child.
+/// After the child's end a pipe may still hold what it wrote, at most what an unprivileged process
+/// can make a pipe hold. More than that is not from the child.
 const REST: usize = 1024 * 1024;
 /// After the child's end, so long is listened to whoever else holds the pipe open, silent or not.
 const LINGER: Duration = Duration::from_millis(500);
@@ -38,9 +38,11 @@ pub(crate) enum Sink {
 /// What becomes of the bytes besides redaction.
 #[derive(Debug, Clone)]
 pub(crate) enum Framing {
-    /// As they are. When nobody reads our stream any more, the rest is read and dropped: no reason to stop dbt.
+    /// As they are. When nobody reads our stream any more, the rest is read and dropped: no reason
+    /// to stop dbt.
     Raw,
-    /// As they are, of a program that stands in our place: it hears that nobody reads any more, as it would without us.
+    /// As they are, of a program that stands in our place: it hears that nobody reads any more, as
+    /// it would without us.
     Program,
     /// Every line is JSON: what is not is wrapped, with the name of the step.
     Json { step: String },
@@ -56,26 +58,44 @@ pub(crate) struct Pump {
 
 impl Pump {
     /// Starts a thread that moves everything from the pipe to the sink.
-    pub(crate) fn start(pipe: impl Into<OwnedFd>, sink: Sink, framing: Framing, redactor: Arc<Redactor>) -> io::Result<Self> {
+    pub(crate) fn start(
+        pipe: impl Into<OwnedFd>,
+        sink: Sink,
+        framing: Framing,
+        redactor: Arc<Redactor>,
+    ) -> io::Result<Self> {
         let (child_gone, child_lives) = io::pipe()?;
         let (finished, done) = oneshot::channel();
         let pipe = File::from(pipe.into());
-        thread::Builder::new().name("pump".to_owned()).stack_size(256 * 1024).spawn(move || {
-            pump(pipe, &child_gone, sink, framing, &redactor);
-            // Nobody listens any more where the run could not wait.
-            let _ = finished.send(());
-        })?;
-        Ok(Self { child_lives: Some(child_lives), done })
+        thread::Builder::new()
+            .name("pump".to_owned())
+            .stack_size(256 * 1024)
+            .spawn(move || {
+                pump(pipe, &child_gone, sink, framing, &redactor);
+                // Nobody listens any more where the run could not wait.
+                let _ = finished.send(());
+            })?;
+        Ok(Self {
+            child_lives: Some(child_lives),
+            done,
+        })
     }
 
-    /// Says that the child is gone, and waits until what it wrote is written on. May be dropped: the pump then goes on by itself.
+    /// Says that the child is gone, and waits until what it wrote is written on. May be dropped:
+    /// the pump then goes on by itself.
     pub(crate) async fn finish(mut self) {
         drop(self.child_lives.take());
         let _ = self.done.await;
     }
 }
 
-fn pump(mut pipe: impl Read + AsFd, child_gone: &PipeReader, sink: Sink, framing: Framing, redactor: &Redactor) {
+fn pump(
+    mut pipe: impl Read + AsFd,
+    child_gone: &PipeReader,
+    sink: Sink,
+    framing: Framing,
+    redactor: &Redactor,
+) {
     let mut out = Outlet::new(redactor, framing, sink);
     let mut chunk = vec![0; CHUNK];
     let mut end = End::Unknown;
@@ -88,7 +108,11 @@ fn pump(mut pipe: impl Read + AsFd, child_gone: &PipeReader, sink: Sink, framing
                     break;
                 }
             }
-            Err(error) if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) => {}
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock
+                ) => {}
             Err(_) => break,
         }
     }
@@ -120,11 +144,15 @@ impl End {
     }
 }
 
-/// Waits for data, and says whether there is more to read. What the child wrote is read however long our own reader takes; after
-/// that, nobody can hold us up for longer than [`LINGER`] after the child's end.
+/// Waits for data, and says whether there is more to read. What the child wrote is read however
+/// long our own reader takes; after that, nobody can hold us up for longer than [`LINGER`] after
+/// the child's end.
 fn wait(pipe: BorrowedFd<'_>, child_gone: &PipeReader, end: &mut End) -> bool {
     loop {
-        let mut watched = [PollFd::new(pipe, PollFlags::POLLIN), PollFd::new(child_gone.as_fd(), PollFlags::POLLIN)];
+        let mut watched = [
+            PollFd::new(pipe, PollFlags::POLLIN),
+            PollFd::new(child_gone.as_fd(), PollFlags::POLLIN),
+        ];
         let (count, timeout) = match end {
             End::Unknown => (2, PollTimeout::NONE),
             End::Owed { .. } => (1, PollTimeout::ZERO),
@@ -141,7 +169,12 @@ fn wait(pipe: BorrowedFd<'_>, child_gone: &PipeReader, end: &mut End) -> bool {
         let has_data = watched[0].any() == Some(true);
         match end {
             End::Unknown if has_data => return true,
-            End::Unknown => *end = End::Owed { left: REST, until: Instant::now() + LINGER },
+            End::Unknown => {
+                *end = End::Owed {
+                    left: REST,
+                    until: Instant::now() + LINGER,
+                }
+            }
             _ if has_data => return true,
             End::Owed { until, .. } => *end = End::Lingering { until: *until },
             End::Lingering { .. } if ready == 0 => return false,
@@ -150,15 +183,16 @@ fn wait(pipe: BorrowedFd<'_>, child_gone: &PipeReader, end: &mut End) -> bool {
     }
 }
 
-/// Redaction, framing and the sink, in this order: redaction first, so that a secret which a wrapped line would cut is whole.
+/// Redaction, framing and the sink, in this order: redaction first, so that a secret which a
+/// wrapped line would cut is whole.
 struct Outlet<'a> {
     stream: Stream<'a>,
     lines: Option<JsonLines>,
     /// Ends with its reader.
     ends: bool,
     sink: Sink,
-    /// A descriptor of its own, without the lock of the standard library: the runner's last words must not wait for a reader that has
-    /// stopped reading. `None` where the stream is closed.
+    /// A descriptor of its own, without the lock of the standard library: the runner's last words
+    /// must not wait for a reader that has stopped reading. `None` where the stream is closed.
     stream_out: Option<File>,
     redacted: Vec<u8>,
 }
@@ -174,7 +208,14 @@ impl<'a> Outlet<'a> {
             Sink::Stdout => io::stdout().as_fd().try_clone_to_owned(),
             Sink::Stderr => io::stderr().as_fd().try_clone_to_owned(),
         };
-        Self { stream: redactor.stream(), lines, ends, sink, stream_out: descriptor.ok().map(File::from), redacted: Vec::new() }
+        Self {
+            stream: redactor.stream(),
+            lines,
+            ends,
+            sink,
+            stream_out: descriptor.ok().map(File::from),
+            redacted: Vec::new(),
+        }
     }
 
     /// Says whether to go on.
@@ -199,7 +240,10 @@ impl<'a> Outlet<'a> {
             }
             self.redacted = framed;
         }
-        let written = self.stream_out.as_mut().map(|stream| stream.write_all(&self.redacted));
+        let written = self
+            .stream_out
+            .as_mut()
+            .map(|stream| stream.write_all(&self.redacted));
         self.redacted.clear();
         // One long line must not keep its memory for the rest of the run.
         self.redacted.shrink_to(2 * CHUNK);

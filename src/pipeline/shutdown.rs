@@ -11,11 +11,17 @@ use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
 use tokio::signal::unix::{self, SignalKind};
 use tokio::time::{Instant, sleep_until};
 
-/// Two signals closer together than this are one request: Ctrl-C on a terminal and an orchestrator often send it twice.
+/// Two signals closer together than this are one request: Ctrl-C on a terminal and an orchestrator
+/// often send it twice.
 const INSISTENCE: Duration = Duration::from_secs(1);
 
 /// What means something to the program that runs and nothing to the run.
-const PASSED_ON: [Signal; 4] = [Signal::SIGQUIT, Signal::SIGUSR1, Signal::SIGUSR2, Signal::SIGWINCH];
+const PASSED_ON: [Signal; 4] = [
+    Signal::SIGQUIT,
+    Signal::SIGUSR1,
+    Signal::SIGUSR2,
+    Signal::SIGWINCH,
+];
 
 /// What comes from outside while a program runs.
 #[derive(Debug, Clone, Copy)]
@@ -53,17 +59,27 @@ pub(crate) struct Shutdown {
 
 impl Shutdown {
     /// Listens from now on, whatever mask and dispositions were inherited. Needs a running runtime.
-    pub(crate) fn listen() -> io::Result<Self> {
+    pub(crate) fn install() -> io::Result<Self> {
         let hang_up = unix::signal(SignalKind::hangup())?;
-        // Where SIGCHLD is ignored, as some parents hand it on, the kernel reaps our children and nobody learns how they ended. A
-        // handler, once installed, stays.
+        // Where SIGCHLD is ignored, as some parents hand it on, the kernel reaps our children and
+        // nobody learns how they ended. A handler, once installed, stays.
         drop(unix::signal(SignalKind::child())?);
-        let others = PASSED_ON.map(|signal| unix::signal(SignalKind::from_raw(signal as i32)).map(|stream| (signal, stream)));
+        let others = PASSED_ON.map(|signal| {
+            unix::signal(SignalKind::from_raw(signal as i32)).map(|stream| (signal, stream))
+        });
         let others = others.into_iter().collect::<io::Result<Vec<_>>>()?;
         let terminate = unix::signal(SignalKind::terminate())?;
         let interrupt = unix::signal(SignalKind::interrupt())?;
         sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)?;
-        Ok(Self { terminate, interrupt, hang_up, others, deadline: None, stop: None, signalled: None })
+        Ok(Self {
+            terminate,
+            interrupt,
+            hang_up,
+            others,
+            deadline: None,
+            stop: None,
+            signalled: None,
+        })
     }
 
     /// The whole run may take so long, counted from `start`.
@@ -77,8 +93,8 @@ impl Shutdown {
         self.stop
     }
 
-    /// Waits for the first request; returns at once when there has been one. Signals that only a program understands are lost, since
-    /// none runs. May be dropped and called again.
+    /// Waits for the first request; returns at once when there has been one. Signals that only a
+    /// program understands are lost, since none runs. May be dropped and called again.
     pub(crate) async fn stopped(&mut self) -> Stop {
         loop {
             if let Event::Stop(stop) = self.event().await {
@@ -87,7 +103,8 @@ impl Shutdown {
         }
     }
 
-    /// Waits for the first request, or for a signal that is to be passed on. May be dropped and called again.
+    /// Waits for the first request, or for a signal that is to be passed on. May be dropped and
+    /// called again.
     pub(crate) async fn event(&mut self) -> Event {
         if let Some(stop) = self.stop {
             return Event::Stop(stop);
@@ -98,9 +115,12 @@ impl Shutdown {
                 Signal::SIGTERM | Signal::SIGINT | Signal::SIGHUP => Cause::Signal(signal),
                 other => return Event::PassOn(other),
             },
-            () = at(deadline) => Cause::Deadline,
+            () = sleep_until_some(deadline) => Cause::Deadline,
         };
-        let stop = Stop { cause, at: Instant::now() };
+        let stop = Stop {
+            cause,
+            at: Instant::now(),
+        };
         if matches!(cause, Cause::Signal(_)) {
             self.signalled = Some(stop.at);
         }
@@ -108,8 +128,9 @@ impl Shutdown {
         Event::Stop(stop)
     }
 
-    /// Waits for a second signal, at least a second after the first. May be dropped and called again.
-    pub(crate) async fn insisted(&mut self) {
+    /// Waits for a second signal, at least a second after the first. May be dropped and called
+    /// again.
+    pub(crate) async fn second_signal(&mut self) {
         loop {
             let signal = self.signal().await;
             if PASSED_ON.contains(&signal) {
@@ -119,7 +140,8 @@ impl Shutdown {
             match self.signalled {
                 Some(first) if at.duration_since(first) >= INSISTENCE => return,
                 Some(_) => {}
-                // After a deadline or a step's timeout this is the first signal, not the second; it still stops the run.
+                // After a deadline or a step's timeout this is the first signal, not the second; it
+                // still stops the run.
                 None => {
                     self.signalled = Some(at);
                     self.stop.get_or_insert(Stop { cause, at });
@@ -131,7 +153,9 @@ impl Shutdown {
     async fn signal(&mut self) -> Signal {
         let others = &mut self.others;
         let other = poll_fn(|context| {
-            let ready = others.iter_mut().find_map(|(signal, stream)| stream.poll_recv(context).is_ready().then_some(*signal));
+            let ready = others.iter_mut().find_map(|(signal, stream)| {
+                stream.poll_recv(context).is_ready().then_some(*signal)
+            });
             ready.map_or(Poll::Pending, Poll::Ready)
         });
         tokio::select! {
@@ -144,7 +168,7 @@ impl Shutdown {
 }
 
 /// Waits until a moment, for ever if there is none.
-pub(crate) async fn at(moment: Option<Instant>) {
+pub(crate) async fn sleep_until_some(moment: Option<Instant>) {
     match moment {
         Some(moment) => sleep_until(moment).await,
         None => pending().await,

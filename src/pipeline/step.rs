@@ -1,16 +1,17 @@
 //! Owns what became of one step.
 //!
-//! Never reads what dbt wrote: whether a step was cancelled is known from what the runner did, not from dbt's exit code, which is
-//! 2 in one version and 1 in the next.
+//! Never reads what dbt wrote: whether a step was cancelled is known from what the runner did, not
+//! from dbt's exit code, which is 2 in one version and 1 in the next.
 
 use std::fmt;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
-use super::child::{Ended, Ending, Error, StopCause};
+use super::child::{Ended, StopCause};
 use super::shutdown::Cause;
 use crate::config::OnFailure;
+use crate::process::{Ending, Error};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Status {
@@ -57,17 +58,42 @@ pub(crate) struct Outcome {
 impl Outcome {
     /// A step that had nothing to do.
     pub(super) fn done(name: &str) -> Self {
-        Self { status: Status::Success, exit_code: Some(0), ..Self::skipped(name) }
+        Self {
+            status: Status::Success,
+            exit_code: Some(0),
+            ..Self::skipped(name)
+        }
     }
 
     /// A step that did not run.
     pub(crate) fn skipped(name: &str) -> Self {
-        Self { name: name.to_owned(), status: Status::Skipped, exit_code: None, seconds: 0.0, stopped: None, fault: None }
+        Self {
+            name: name.to_owned(),
+            status: Status::Skipped,
+            exit_code: None,
+            seconds: 0.0,
+            stopped: None,
+            fault: None,
+        }
     }
 
-    pub(super) fn of(name: &str, on_failure: OnFailure, time: Duration, ended: Result<Ended, Error>) -> Self {
-        let outcome = Self { seconds: time.as_secs_f64(), ..Self::skipped(name) };
-        let warned = |status| if on_failure == OnFailure::Warn { Status::Warned } else { status };
+    pub(super) fn of(
+        name: &str,
+        on_failure: OnFailure,
+        time: Duration,
+        ended: Result<Ended, Error>,
+    ) -> Self {
+        let outcome = Self {
+            seconds: time.as_secs_f64(),
+            ..Self::skipped(name)
+        };
+        let warned = |status| {
+            if on_failure == OnFailure::Warn {
+                Status::Warned
+            } else {
+                status
+            }
+        };
         match ended {
             Ok(ended) => {
                 let status = match (ended.stopped, ended.ending) {
@@ -75,16 +101,31 @@ impl Outcome {
                     (Some(StopCause::Run(_)), _) if ended.killed => Status::Killed,
                     (Some(StopCause::Run(Cause::Signal(_))), _) => Status::Cancelled,
                     (Some(StopCause::Run(Cause::Deadline)), _) => Status::TimedOut,
-                    (Some(StopCause::StepTimeout), _) => warned(if ended.killed { Status::Killed } else { Status::TimedOut }),
+                    (Some(StopCause::StepTimeout), _) => warned(if ended.killed {
+                        Status::Killed
+                    } else {
+                        Status::TimedOut
+                    }),
                     (None, Ending::Code(0)) => Status::Success,
                     (None, Ending::Code(_)) => warned(Status::Failed),
                     (None, Ending::Signal(_)) => warned(Status::Killed),
                 };
-                Self { status, exit_code: Some(ended.ending.code()), stopped: ended.stopped, ..outcome }
+                Self {
+                    status,
+                    exit_code: Some(ended.ending.code()),
+                    stopped: ended.stopped,
+                    ..outcome
+                }
             }
             Err(error) => {
-                let fault = std::error::Error::source(&error).map_or_else(|| error.to_string(), |source| format!("{error}: {source}"));
-                Self { status: warned(Status::Failed), exit_code: Some(error.code()), fault: Some(fault), ..outcome }
+                let fault = std::error::Error::source(&error)
+                    .map_or_else(|| error.to_string(), |source| format!("{error}: {source}"));
+                Self {
+                    status: warned(Status::Failed),
+                    exit_code: Some(error.code()),
+                    fault: Some(fault),
+                    ..outcome
+                }
             }
         }
     }
@@ -98,14 +139,21 @@ impl Outcome {
         }
     }
 
-    /// What an operator should know about an end that was no ordinary exit, with a separator before it.
+    /// What an operator should know about an end that was no ordinary exit, with a separator before
+    /// it.
     pub(crate) fn explanation(&self) -> String {
         match (self.status, self.stopped, self.exit_code) {
-            (Status::Killed, Some(_), _) => " (SIGKILL after SIGINT was not enough; its queries may go on in the warehouse)".to_owned(),
-            (Status::Killed, None, Some(137)) => " (killed by signal 9, probably out of memory)".to_owned(),
+            (Status::Killed, Some(_), _) => {
+                " (SIGKILL after SIGINT was not enough; its queries may go on in the warehouse)"
+                    .to_owned()
+            }
+            (Status::Killed, None, Some(137)) => {
+                " (killed by signal 9, probably out of memory)".to_owned()
+            }
             (Status::Killed, None, Some(code)) => {
                 let number = i32::from(code) - 128;
-                let name = Signal::try_from(number).map_or_else(|_| String::new(), |signal| format!(", {signal}"));
+                let name = Signal::try_from(number)
+                    .map_or_else(|_| String::new(), |signal| format!(", {signal}"));
                 format!(" (killed by signal {number}{name})")
             }
             (Status::Failed, _, Some(code)) => format!(" (exit code {code})"),
@@ -126,23 +174,89 @@ mod tests {
     #[test]
     fn what_the_runner_did_decides_and_not_the_code_of_dbt() {
         for (ending, stopped, killed, expected, as_warning) in [
-            (Ending::Code(0), None, false, Status::Success, Status::Success),
+            (
+                Ending::Code(0),
+                None,
+                false,
+                Status::Success,
+                Status::Success,
+            ),
             (Ending::Code(1), None, false, Status::Failed, Status::Warned),
             (Ending::Code(2), None, false, Status::Failed, Status::Warned),
-            (Ending::Signal(9), None, false, Status::Killed, Status::Warned),
-            (Ending::Code(0), SIGNAL, false, Status::Cancelled, Status::Cancelled),
-            (Ending::Code(2), SIGNAL, false, Status::Cancelled, Status::Cancelled),
-            (Ending::Signal(9), SIGNAL, true, Status::Killed, Status::Killed),
-            (Ending::Code(1), DEADLINE, false, Status::TimedOut, Status::TimedOut),
-            (Ending::Signal(9), DEADLINE, true, Status::Killed, Status::Killed),
-            (Ending::Code(2), TIMEOUT, false, Status::TimedOut, Status::Warned),
-            (Ending::Signal(9), TIMEOUT, true, Status::Killed, Status::Warned),
+            (
+                Ending::Signal(9),
+                None,
+                false,
+                Status::Killed,
+                Status::Warned,
+            ),
+            (
+                Ending::Code(0),
+                SIGNAL,
+                false,
+                Status::Cancelled,
+                Status::Cancelled,
+            ),
+            (
+                Ending::Code(2),
+                SIGNAL,
+                false,
+                Status::Cancelled,
+                Status::Cancelled,
+            ),
+            (
+                Ending::Signal(9),
+                SIGNAL,
+                true,
+                Status::Killed,
+                Status::Killed,
+            ),
+            (
+                Ending::Code(1),
+                DEADLINE,
+                false,
+                Status::TimedOut,
+                Status::TimedOut,
+            ),
+            (
+                Ending::Signal(9),
+                DEADLINE,
+                true,
+                Status::Killed,
+                Status::Killed,
+            ),
+            (
+                Ending::Code(2),
+                TIMEOUT,
+                false,
+                Status::TimedOut,
+                Status::Warned,
+            ),
+            (
+                Ending::Signal(9),
+                TIMEOUT,
+                true,
+                Status::Killed,
+                Status::Warned,
+            ),
         ] {
-            for (on_failure, expected) in [(OnFailure::Stop, expected), (OnFailure::Continue, expected), (OnFailure::Warn, as_warning)] {
-                let ended = Ended { ending, stopped, killed };
-                let outcome = Outcome::of("run", on_failure, Duration::from_millis(1500), Ok(ended));
+            for (on_failure, expected) in [
+                (OnFailure::Stop, expected),
+                (OnFailure::Continue, expected),
+                (OnFailure::Warn, as_warning),
+            ] {
+                let ended = Ended {
+                    ending,
+                    stopped,
+                    killed,
+                };
+                let outcome =
+                    Outcome::of("run", on_failure, Duration::from_millis(1500), Ok(ended));
                 assert_eq!(outcome.status, expected, "{ended:?} with {on_failure:?}");
-                assert_eq!((outcome.exit_code, outcome.stopped), (Some(ending.code()), stopped));
+                assert_eq!(
+                    (outcome.exit_code, outcome.stopped),
+                    (Some(ending.code()), stopped)
+                );
                 assert!((outcome.seconds - 1.5).abs() < 1e-9);
             }
         }
@@ -150,10 +264,19 @@ mod tests {
 
     #[test]
     fn a_step_that_could_not_be_run_says_why() {
-        let error = || Error::CannotRun { program: "/bin/dbt".into(), source: std::io::Error::other("no") };
+        let error = || Error::CannotRun {
+            program: "/bin/dbt".into(),
+            source: std::io::Error::other("no"),
+        };
         let outcome = Outcome::of("run", OnFailure::Stop, Duration::ZERO, Err(error()));
-        assert_eq!((outcome.status, outcome.exit_code), (Status::Failed, Some(126)));
+        assert_eq!(
+            (outcome.status, outcome.exit_code),
+            (Status::Failed, Some(126))
+        );
         assert_eq!(outcome.fault.as_deref(), Some("/bin/dbt cannot be run: no"));
-        assert_eq!(Outcome::of("run", OnFailure::Warn, Duration::ZERO, Err(error())).status, Status::Warned);
+        assert_eq!(
+            Outcome::of("run", OnFailure::Warn, Duration::ZERO, Err(error())).status,
+            Status::Warned
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! Owns the one Jinja expression that settings of dbt are full of: `{{ env_var('NAME', 'default') }}`.
+//! Owns the one Jinja expression that settings of dbt are full of: `{{ env_var('NAME', 'default')
+//! }}`.
 //!
 //! Pure. Anything else is left to dbt: it is reported as undecided and never guessed.
 
@@ -12,7 +13,10 @@ pub(super) enum EnvVar {
     /// Without a default: dbt stops where the variable is missing.
     Required(String),
     /// With a default.
-    Optional { name: String, default: Option<String> },
+    Optional {
+        name: String,
+        default: Option<String>,
+    },
     /// The name is an expression, or the call stands in a condition.
     Undecided,
 }
@@ -41,7 +45,10 @@ pub(super) fn env_vars(text: &str) -> Vec<EnvVar> {
 }
 
 fn calls_in(expression: &str, has_statements: bool, calls: &mut Vec<EnvVar>) {
-    let is_conditional = has_statements || expression.split_whitespace().any(|word| matches!(word, "if" | "or" | "and"));
+    let is_conditional = has_statements
+        || expression
+            .split_whitespace()
+            .any(|word| matches!(word, "if" | "or" | "and"));
     let mut rest = expression;
     while let Some(at) = rest.find("env_var") {
         let before = rest[..at].chars().next_back();
@@ -59,7 +66,8 @@ fn calls_in(expression: &str, has_statements: bool, calls: &mut Vec<EnvVar>) {
     }
 }
 
-/// The text with its `env_var` expressions replaced, or nothing where it holds other Jinja or a required variable is missing.
+/// The text with its `env_var` expressions replaced, or nothing where it holds other Jinja or a
+/// required variable is missing.
 pub(super) fn render(text: &str, variables: &Variables) -> Option<String> {
     let mut out = String::new();
     let mut rest = text;
@@ -74,16 +82,27 @@ pub(super) fn render(text: &str, variables: &Variables) -> Option<String> {
             rest = &rest[1..];
             continue;
         };
-        let arguments = inside.trim_start_matches('-').trim_start().strip_prefix("env_var")?.trim_start().strip_prefix('(')?;
+        let arguments = inside
+            .trim_start_matches('-')
+            .trim_start()
+            .strip_prefix("env_var")?
+            .trim_start()
+            .strip_prefix('(')?;
         let (call, after) = call(arguments)?;
         let (name, default) = match call {
             EnvVar::Required(name) => (name, None),
             EnvVar::Optional { name, default } => (name, default),
             EnvVar::Undecided => return None,
         };
-        let value = variables.get(OsStr::new(&name)).and_then(|value| value.to_str()).map(str::to_owned);
+        let value = variables
+            .get(OsStr::new(&name))
+            .and_then(|value| value.to_str())
+            .map(str::to_owned);
         out.push_str(&value.or(default)?);
-        rest = after.trim_start().trim_start_matches('-').strip_prefix("}}")?;
+        rest = after
+            .trim_start()
+            .trim_start_matches('-')
+            .strip_prefix("}}")?;
     }
     out.push_str(rest);
     Some(out)
@@ -98,16 +117,31 @@ fn call(arguments: &str) -> Option<(EnvVar, &str)> {
     }
     let rest = rest.strip_prefix(',')?;
     match string(rest).map(|(default, rest)| (default, rest.trim_start())) {
-        Some((default, rest)) if rest.starts_with(')') => Some((EnvVar::Optional { name, default: Some(default) }, &rest[1..])),
+        Some((default, rest)) if rest.starts_with(')') => Some((
+            EnvVar::Optional {
+                name,
+                default: Some(default),
+            },
+            &rest[1..],
+        )),
         // A default that is an expression is a default all the same.
-        _ => Some((EnvVar::Optional { name, default: None }, rest)),
+        _ => Some((
+            EnvVar::Optional {
+                name,
+                default: None,
+            },
+            rest,
+        )),
     }
 }
 
 /// A quoted string without escapes.
 fn string(text: &str) -> Option<(String, &str)> {
     let text = text.trim_start();
-    let quote = text.chars().next().filter(|first| matches!(first, '\'' | '"'))?;
+    let quote = text
+        .chars()
+        .next()
+        .filter(|first| matches!(first, '\'' | '"'))?;
     let (value, rest) = text[1..].split_once(quote)?;
     (!value.contains('\\')).then(|| (value.to_owned(), rest))
 }

@@ -1,7 +1,9 @@
-//! Owns the question whether `dbt deps` has anything to do: whether the installed packages are those of package-lock.yml.
+//! Owns the question whether `dbt deps` has anything to do: whether the installed packages are
+//! those of package-lock.yml.
 //!
-//! `dbt deps` deletes what is installed and fetches it again, whatever is there, which a container without a network cannot do.
-//! Never says yes unless it is certain: a wrong "installed" would run models on old macros, a wrong "not sure" only costs a fetch.
+//! `dbt deps` deletes what is installed and fetches it again, whatever is there, which a container
+//! without a network cannot do. Never says yes unless it is certain: a wrong "installed" would run
+//! models on old macros, a wrong "not sure" only costs a fetch.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -19,21 +21,35 @@ pub(crate) fn installed(project_dir: &Path) -> Option<String> {
         return None;
     }
     let project = ProjectFile::read(project_dir).ok()?;
-    let install_path = project.text("packages-install-path").unwrap_or_else(|| "dbt_packages".to_owned());
+    let install_path = project
+        .text("packages-install-path")
+        .unwrap_or_else(|| "dbt_packages".to_owned());
     if install_path.contains("{{") {
         return None;
     }
     let directory = project_dir.join(install_path);
     let locked = lock.get("packages")?.as_sequence()?;
-    let all = locked.iter().all(|entry| is_installed(entry, project_dir, &directory).unwrap_or(false));
-    all.then(|| format!("the packages of package-lock.yml ({}) are installed", locked.len()))
+    let all = locked
+        .iter()
+        .all(|entry| is_installed(entry, project_dir, &directory).unwrap_or(false));
+    all.then(|| {
+        format!(
+            "the packages of package-lock.yml ({}) are installed",
+            locked.len()
+        )
+    })
 }
 
 /// The packages of packages.yml or dependencies.yml. With both dbt stops, so neither is taken.
 fn declared(project_dir: &Path) -> Option<Vec<Value>> {
     let lists: Vec<Value> = ["packages.yml", "dependencies.yml"]
         .iter()
-        .filter_map(|name| read_yaml(&project_dir.join(name)).ok()?.get("packages").cloned())
+        .filter_map(|name| {
+            read_yaml(&project_dir.join(name))
+                .ok()?
+                .get("packages")
+                .cloned()
+        })
         .filter(|packages| !packages.is_null())
         .collect();
     match <[Value; 1]>::try_from(lists) {
@@ -42,10 +58,14 @@ fn declared(project_dir: &Path) -> Option<Vec<Value>> {
     }
 }
 
-/// What dbt writes as `sha1_hash` (`_create_sha1_hash` in dbt/task/deps.py, 1.7 and later): the hash of the declared packages as
-/// Python's `json.dumps` writes them, sorted. `None` where an entry is of a kind that is not known, or holds Jinja.
+/// What dbt writes as `sha1_hash` (`_create_sha1_hash` in dbt/task/deps.py, 1.7 and later): the
+/// hash of the declared packages as Python's `json.dumps` writes them, sorted. `None` where an
+/// entry is of a kind that is not known, or holds Jinja.
 fn sha1_hash(declared: &[Value]) -> Option<String> {
-    let mut lines = declared.iter().map(declaration).collect::<Option<Vec<String>>>()?;
+    let mut lines = declared
+        .iter()
+        .map(declaration)
+        .collect::<Option<Vec<String>>>()?;
     lines.sort_unstable();
     let mut hash = String::new();
     for byte in Sha1::digest(lines.join("\n")) {
@@ -54,7 +74,8 @@ fn sha1_hash(declared: &[Value]) -> Option<String> {
     Some(hash)
 }
 
-/// One entry as dbt's data class of its kind has it: its fields with their defaults, and the entry as it was written.
+/// One entry as dbt's data class of its kind has it: its fields with their defaults, and the entry
+/// as it was written.
 fn declaration(entry: &Value) -> Option<String> {
     let fields = entry.as_mapping()?;
     if python_json(entry)?.contains("{{") {
@@ -68,7 +89,11 @@ fn declaration(entry: &Value) -> Option<String> {
         }
         &[]
     } else if fields.contains_key("git") {
-        &[("revision", Value::Null), ("subdirectory", Value::Null), ("warn-unpinned", Value::Null)]
+        &[
+            ("revision", Value::Null),
+            ("subdirectory", Value::Null),
+            ("warn-unpinned", Value::Null),
+        ]
     } else if fields.contains_key("package") && fields.contains_key("version") {
         &[("install_prerelease", Value::Bool(false))]
     } else {
@@ -93,14 +118,24 @@ fn python_json(value: &Value) -> Option<String> {
         Value::Number(number) if number.is_f64() => format!("{:?}", number.as_f64()?),
         Value::Number(number) => number.to_string(),
         Value::String(text) => python_string(text),
-        Value::Sequence(items) => format!("[{}]", items.iter().map(python_json).collect::<Option<Vec<_>>>()?.join(", ")),
+        Value::Sequence(items) => format!(
+            "[{}]",
+            items
+                .iter()
+                .map(python_json)
+                .collect::<Option<Vec<_>>>()?
+                .join(", ")
+        ),
         Value::Mapping(fields) => {
             let mut pairs = Vec::new();
             for (name, field) in fields {
                 pairs.push((name.as_str()?, python_json(field)?));
             }
             pairs.sort_unstable();
-            let pairs: Vec<String> = pairs.into_iter().map(|(name, field)| format!("{}: {field}", python_string(name))).collect();
+            let pairs: Vec<String> = pairs
+                .into_iter()
+                .map(|(name, field)| format!("{}: {field}", python_string(name)))
+                .collect();
             format!("{{{}}}", pairs.join(", "))
         }
         Value::Tagged(_) => return None,
@@ -131,7 +166,9 @@ fn is_installed(entry: &Value, project_dir: &Path, directory: &Path) -> Option<b
         return Some(place.is_symlink() && real(&place)? == real(&project_dir.join(local))?);
     }
     if text("git").is_some() {
-        return Some(entry.get("subdirectory").is_none() && head(&place.join(".git"))? == text("revision")?);
+        return Some(
+            entry.get("subdirectory").is_none() && head(&place.join(".git"))? == text("revision")?,
+        );
     }
     // Neither a tarball nor a part of a repository says on disk which version it is.
     text("package")?;
@@ -145,12 +182,17 @@ fn real(path: &Path) -> Option<PathBuf> {
 /// The commit that a repository has checked out.
 fn head(git_dir: &Path) -> Option<String> {
     let head = std::fs::read_to_string(git_dir.join("HEAD")).ok()?;
-    let Some(name) = head.trim().strip_prefix("ref: ") else { return Some(head.trim().to_owned()) };
+    let Some(name) = head.trim().strip_prefix("ref: ") else {
+        return Some(head.trim().to_owned());
+    };
     if let Ok(commit) = std::fs::read_to_string(git_dir.join(name)) {
         return Some(commit.trim().to_owned());
     }
     let packed = std::fs::read_to_string(git_dir.join("packed-refs")).ok()?;
-    packed.lines().find_map(|line| line.strip_suffix(name)?.strip_suffix(' ')).map(str::to_owned)
+    packed
+        .lines()
+        .find_map(|line| line.strip_suffix(name)?.strip_suffix(' '))
+        .map(str::to_owned)
 }
 
 #[cfg(test)]
@@ -165,21 +207,40 @@ mod tests {
     /// Written by dbt-core 1.11.
     #[test]
     fn the_hash_is_the_one_that_dbt_writes() {
-        assert_eq!(hash("[{local: local_packages/tiny_utils}]"), "76a62db8b018ada6a4bea6d724fe06f5708505aa");
-        assert_eq!(hash(r#"[{package: dbt-labs/dbt_utils, version: "1.3.0"}]"#), "226ae69cdfbc9367e2aa2c472b01f99dbce11de0");
-        assert_eq!(hash(r#"[{package: dbt-labs/dbt_utils, version: [">=1.0.0", "<2.0.0"]}]"#), "dd1e1feb2d2bbce79e7a255cd309a60e6548df0b");
-        assert_eq!(hash("[{package: dbt-labs/dbt_utils, version: 1.3}]"), "dc8d269148195ba8e9cce5f3f816cd1ff21b8fc3");
-        assert_eq!(hash(r#"[{git: "https://x/y.git", revision: "1.0"}]"#), "d7ebf41a9457ed1e5d9806fb49eeac9c0762d38e");
+        assert_eq!(
+            hash("[{local: local_packages/tiny_utils}]"),
+            "76a62db8b018ada6a4bea6d724fe06f5708505aa"
+        );
+        assert_eq!(
+            hash(r#"[{package: dbt-labs/dbt_utils, version: "1.3.0"}]"#),
+            "226ae69cdfbc9367e2aa2c472b01f99dbce11de0"
+        );
+        assert_eq!(
+            hash(r#"[{package: dbt-labs/dbt_utils, version: [">=1.0.0", "<2.0.0"]}]"#),
+            "dd1e1feb2d2bbce79e7a255cd309a60e6548df0b"
+        );
+        assert_eq!(
+            hash("[{package: dbt-labs/dbt_utils, version: 1.3}]"),
+            "dc8d269148195ba8e9cce5f3f816cd1ff21b8fc3"
+        );
+        assert_eq!(
+            hash(r#"[{git: "https://x/y.git", revision: "1.0"}]"#),
+            "d7ebf41a9457ed1e5d9806fb49eeac9c0762d38e"
+        );
         assert_eq!(
             hash(r#"[{git: "https://x/y.git", warn-unpinned: false, subdirectory: sub}]"#),
             "d5223cdd7dedf471bf67e6b896ddf923ba34c5d5"
         );
-        assert_eq!(hash(r#"[{tarball: "https://x/y.tgz", name: y}]"#), "bcf9ababa827e84db409b03b560deb88e635fc25");
+        assert_eq!(
+            hash(r#"[{tarball: "https://x/y.tgz", name: y}]"#),
+            "bcf9ababa827e84db409b03b560deb88e635fc25"
+        );
     }
 
     #[test]
     fn an_entry_with_jinja_is_not_decided() {
-        let packages: Value = serde_yaml::from_str(r#"[{git: "https://{{ env_var('T') }}@x/y.git"}]"#).unwrap();
+        let packages: Value =
+            serde_yaml::from_str(r#"[{git: "https://{{ env_var('T') }}@x/y.git"}]"#).unwrap();
         assert_eq!(sha1_hash(packages.as_sequence().unwrap()), None);
     }
 
@@ -190,26 +251,41 @@ mod tests {
             std::fs::write(project.path().join(name), text).unwrap();
         };
         write("dbt_project.yml", "name: shop");
-        write("packages.yml", "packages:\n  - package: dbt-labs/dbt_utils\n    version: \"1.3.0\"\n");
+        write(
+            "packages.yml",
+            "packages:\n  - package: dbt-labs/dbt_utils\n    version: \"1.3.0\"\n",
+        );
         write(
             "package-lock.yml",
             "packages:\n  - {name: dbt_utils, package: dbt-labs/dbt_utils, version: 1.3.0}\nsha1_hash: 226ae69cdfbc9367e2aa2c472b01f99dbce11de0\n",
         );
-        write("dbt_packages/dbt_utils/dbt_project.yml", "name: dbt_utils\nversion: 1.3.0");
+        write(
+            "dbt_packages/dbt_utils/dbt_project.yml",
+            "name: dbt_utils\nversion: 1.3.0",
+        );
         project
     }
 
     #[test]
     fn installed_packages_are_recognised() {
-        assert_eq!(installed(project().path()).unwrap(), "the packages of package-lock.yml (1) are installed");
+        assert_eq!(
+            installed(project().path()).unwrap(),
+            "the packages of package-lock.yml (1) are installed"
+        );
     }
 
     #[test]
     fn another_version_a_missing_package_or_a_changed_declaration_is_not_installed() {
         for (name, text) in [
-            ("dbt_packages/dbt_utils/dbt_project.yml", "name: dbt_utils\nversion: 1.2.0"),
+            (
+                "dbt_packages/dbt_utils/dbt_project.yml",
+                "name: dbt_utils\nversion: 1.2.0",
+            ),
             ("dbt_packages/dbt_utils/dbt_project.yml", "name: dbt_utils"),
-            ("packages.yml", "packages:\n  - package: dbt-labs/dbt_utils\n    version: \"1.4.0\"\n"),
+            (
+                "packages.yml",
+                "packages:\n  - package: dbt-labs/dbt_utils\n    version: \"1.4.0\"\n",
+            ),
             ("dependencies.yml", "packages: []"),
         ] {
             let project = project();

@@ -1,4 +1,5 @@
-//! Owns the tests of what the runner knows of a project: its profile, its expressions, and where it runs.
+//! Owns the tests of what the runner knows of a project: its profile, its expressions, and where it
+//! runs.
 //!
 //! Never needs dbt.
 

@@ -1,4 +1,5 @@
-//! Owns the forms in which a secret turns up in output: as it is, inside a JSON string, inside a URL.
+//! Owns the forms in which a secret turns up in output: as it is, inside a JSON string, inside a
+//! URL.
 //!
 //! Never decides what a secret is.
 
@@ -7,13 +8,26 @@ use std::fmt::Write as _;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 
 /// What `urllib.parse.quote(value, safe="")` and RFC 3986 leave as it is.
-const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 /// `urllib.parse.quote` as it is called most often.
 const PATH: &AsciiSet = &UNRESERVED.remove(b'/');
 /// JavaScript's `encodeURIComponent`.
-const COMPONENT: &AsciiSet = &UNRESERVED.remove(b'!').remove(b'*').remove(b'\'').remove(b'(').remove(b')');
+const COMPONENT: &AsciiSet = &UNRESERVED
+    .remove(b'!')
+    .remove(b'*')
+    .remove(b'\'')
+    .remove(b'(')
+    .remove(b')');
 /// `application/x-www-form-urlencoded`, as browsers and Java write it.
-const FORM: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'*');
+const FORM: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'*');
 
 /// Every form of the value, some of them twice.
 pub(super) fn of(value: &[u8]) -> Vec<Vec<u8>> {
@@ -35,7 +49,8 @@ pub(super) fn of(value: &[u8]) -> Vec<Vec<u8>> {
     forms
 }
 
-/// The inside of a JSON string. With `ascii_only`, as Python's `json.dumps` writes it, bytes that are not UTF-8 as lone surrogates.
+/// The inside of a JSON string. With `ascii_only`, as Python's `json.dumps` writes it, bytes that
+/// are not UTF-8 as lone surrogates.
 fn json(value: &[u8], ascii_only: bool) -> Vec<u8> {
     let mut out = Vec::with_capacity(value.len());
     for chunk in value.utf8_chunks() {
@@ -51,8 +66,13 @@ fn json(value: &[u8], ascii_only: bool) -> Vec<u8> {
                 control if control < ' ' => escape(u32::from(control), &mut out),
                 // Python counts it among what is not ASCII.
                 '\u{7f}' if ascii_only => escape(0x7f, &mut out),
-                other if other.is_ascii() || !ascii_only => out.extend_from_slice(other.encode_utf8(&mut [0; 4]).as_bytes()),
-                other => other.encode_utf16(&mut [0; 2]).iter().for_each(|unit| escape(u32::from(*unit), &mut out)),
+                other if other.is_ascii() || !ascii_only => {
+                    out.extend_from_slice(other.encode_utf8(&mut [0; 4]).as_bytes());
+                }
+                other => other
+                    .encode_utf16(&mut [0; 2])
+                    .iter()
+                    .for_each(|unit| escape(u32::from(*unit), &mut out)),
             }
         }
         for byte in chunk.invalid() {

@@ -1,7 +1,9 @@
-//! Owns the fuzzing of the redactor: streams full of whole, broken and interlocked secrets, against a reference that sees it all at once.
+//! Owns the fuzzing of the redactor: streams full of whole, broken and interlocked secrets, against
+//! a reference that sees it all at once.
 //!
-//! `PROPTEST_CASES=1000000 cargo test --bin dbt-entrypoint fuzz` takes longer and looks closer; `PROPTEST_RNG_SEED` repeats a run.
-//! Never uses the automaton to judge the automaton: the reference compares bytes.
+//! `PROPTEST_CASES=1000000 cargo test --bin dbt-entrypoint fuzz` takes longer and looks closer;
+//! `PROPTEST_RNG_SEED` repeats a run. Never uses the automaton to judge the automaton: the
+//! reference compares bytes.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -13,8 +15,14 @@ use super::*;
 fn reference(forms: &[Vec<u8>], input: &[u8]) -> Vec<u8> {
     let mut found: Vec<(usize, usize)> = Vec::new();
     for start in 0..input.len() {
-        let longest = forms.iter().filter(|form| input[start..].starts_with(form)).map(Vec::len).max();
-        let Some(end) = longest.map(|length| start + length) else { continue };
+        let longest = forms
+            .iter()
+            .filter(|form| input[start..].starts_with(form))
+            .map(Vec::len)
+            .max();
+        let Some(end) = longest.map(|length| start + length) else {
+            continue;
+        };
         match found.last_mut() {
             Some(last) if start < last.1 => last.1 = last.1.max(end),
             _ => found.push((start, end)),
@@ -30,7 +38,8 @@ fn reference(forms: &[Vec<u8>], input: &[u8]) -> Vec<u8> {
     out
 }
 
-/// Secrets of few different bytes share beginnings and ends; those of any bytes have forms that differ.
+/// Secrets of few different bytes share beginnings and ends; those of any bytes have forms that
+/// differ.
 fn secret() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         3 => vec(prop_oneof![Just(b'a'), Just(b'b')], 1..14),
@@ -55,7 +64,11 @@ enum Piece {
 impl Piece {
     fn bytes(&self, forms: &[Vec<u8>]) -> Vec<u8> {
         if forms.is_empty() {
-            return if let Self::Noise(noise) = self { noise.clone() } else { Vec::new() };
+            return if let Self::Noise(noise) = self {
+                noise.clone()
+            } else {
+                Vec::new()
+            };
         }
         match self {
             Self::Whole(which) => which.get(forms).clone(),

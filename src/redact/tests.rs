@@ -7,13 +7,20 @@ use proptest::prelude::*;
 use super::*;
 
 fn redactor(secrets: &[&str]) -> Redactor {
-    Redactor::new(&secrets.iter().map(|secret| Secret::new(*secret)).collect::<Vec<_>>())
+    Redactor::new(
+        &secrets
+            .iter()
+            .map(|secret| Secret::new(*secret))
+            .collect::<Vec<_>>(),
+    )
 }
 
 /// The stream's output when the input arrives in pieces of the given size.
 fn streamed(redactor: &Redactor, input: &[u8], size: usize) -> Vec<u8> {
     let (mut stream, mut out) = (redactor.stream(), Vec::new());
-    input.chunks(size.max(1)).for_each(|chunk| stream.push(chunk, &mut out));
+    input
+        .chunks(size.max(1))
+        .for_each(|chunk| stream.push(chunk, &mut out));
     stream.finish(&mut out);
     out
 }
@@ -24,7 +31,11 @@ fn replaces_a_secret_wherever_the_chunk_ends() {
     let input = b"a correct-horse b battery/staple+1 correct-hors c battery%2Fstaple%2B1 correct-horsecorrect-horse";
     let expected = "a ***** b ***** correct-hors c ***** **********";
     for size in 1..=input.len() {
-        assert_eq!(String::from_utf8(streamed(&redactor, input, size)).unwrap(), expected, "chunks of {size}");
+        assert_eq!(
+            String::from_utf8(streamed(&redactor, input, size)).unwrap(),
+            expected,
+            "chunks of {size}"
+        );
     }
 }
 
@@ -32,8 +43,16 @@ fn replaces_a_secret_wherever_the_chunk_ends() {
 fn a_secret_that_begins_or_overlaps_another_leaves_nothing() {
     let redactor = redactor(&["password-one", "password-one-longer", "longer-and-on"]);
     for size in 1..40 {
-        let out = streamed(&redactor, b"x password-one y password-one-longer z password-one-longer-and-on.", size);
-        assert_eq!(String::from_utf8(out).unwrap(), "x ***** y ***** z *****.", "chunks of {size}");
+        let out = streamed(
+            &redactor,
+            b"x password-one y password-one-longer z password-one-longer-and-on.",
+            size,
+        );
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "x ***** y ***** z *****.",
+            "chunks of {size}"
+        );
     }
 }
 
@@ -41,8 +60,16 @@ fn a_secret_that_begins_or_overlaps_another_leaves_nothing() {
 fn a_secret_inside_of_another_does_not_let_its_beginning_out() {
     let redactor = redactor(&["secret-word", "https://ada:secret-word@git.example"]);
     for size in 1..60 {
-        let out = streamed(&redactor, b"x https://ada:secret-word@git.example y secret-word", size);
-        assert_eq!(String::from_utf8(out).unwrap(), "x ***** y *****", "chunks of {size}");
+        let out = streamed(
+            &redactor,
+            b"x https://ada:secret-word@git.example y secret-word",
+            size,
+        );
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "x ***** y *****",
+            "chunks of {size}"
+        );
     }
 }
 
@@ -50,7 +77,11 @@ fn a_secret_inside_of_another_does_not_let_its_beginning_out() {
 fn a_secret_of_one_repeated_letter_is_one_mask() {
     let redactor = redactor(&["aaaaaaaa"]);
     for size in 1..20 {
-        assert_eq!(streamed(&redactor, b"b aaaaaaaaaaaaa b", size), b"b ***** b", "chunks of {size}");
+        assert_eq!(
+            streamed(&redactor, b"b aaaaaaaaaaaaa b", size),
+            b"b ***** b",
+            "chunks of {size}"
+        );
     }
 }
 
@@ -68,21 +99,30 @@ fn knows_the_escaped_forms() {
     ];
     for form in forms {
         let text = redactor.text(&form).into_owned();
-        assert!(text.contains(MASK) && !text.contains("rd"), "{form} became {text}");
+        assert!(
+            text.contains(MASK) && !text.contains("rd"),
+            "{form} became {text}"
+        );
     }
 }
 
 #[test]
 fn knows_how_python_writes_a_delete_character() {
     let redactor = redactor(&["pass\u{7f}word"]);
-    assert_eq!(redactor.text(r#"{"password": "pass\u007fword"}"#), r#"{"password": "*****"}"#);
+    assert_eq!(
+        redactor.text(r#"{"password": "pass\u007fword"}"#),
+        r#"{"password": "*****"}"#
+    );
 }
 
 #[test]
 fn leaves_short_values_and_other_bytes_alone() {
     let redactor = redactor(&["short", "long-enough"]);
     let input = b"short \xff\xfe long-enough\xf0 short";
-    assert_eq!(streamed(&redactor, input, 3), b"short \xff\xfe *****\xf0 short");
+    assert_eq!(
+        streamed(&redactor, input, 3),
+        b"short \xff\xfe *****\xf0 short"
+    );
     assert_eq!(streamed(&Redactor::default(), input, 3), input);
 }
 
@@ -100,7 +140,11 @@ fn keeps_no_more_than_the_longest_secret() {
     let (mut stream, mut out) = (redactor.stream(), Vec::new());
     for _ in 0..1000 {
         stream.push(b"secret-wo", &mut out);
-        assert!(stream.held.len() < 33, "{} bytes are held", stream.held.len());
+        assert!(
+            stream.held.len() < 33,
+            "{} bytes are held",
+            stream.held.len()
+        );
     }
 }
 

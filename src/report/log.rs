@@ -11,34 +11,49 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
-use super::voice::Voice;
+use super::stderr::Stderr;
 use crate::config::LogFormat;
 use crate::redact::Redactor;
 
 type Shared = Arc<OnceLock<Arc<Redactor>>>;
 
 /// Takes a filter that is known to be valid.
-pub(super) fn start(format: LogFormat, filter: &str, coloured: bool, redactor: &Shared, voice: &Arc<Voice>) {
-    let filter = EnvFilter::builder().parse_lossy(filter).and(filter_fn(is_safe));
+pub(super) fn start(
+    format: LogFormat,
+    filter: &str,
+    coloured: bool,
+    redactor: &Shared,
+    stderr: &Arc<Stderr>,
+) {
+    let filter = EnvFilter::builder()
+        .parse_lossy(filter)
+        .and(filter_fn(is_safe));
     let layer = tracing_subscriber::fmt::layer()
         .with_target(false)
         .with_ansi(coloured)
-        .with_writer(Redacting(Arc::clone(redactor), Arc::clone(voice)));
+        .with_writer(Redacting(Arc::clone(redactor), Arc::clone(stderr)));
     let layer = match format {
         LogFormat::Text => layer.with_filter(filter).boxed(),
-        LogFormat::Json => layer.json().flatten_event(true).with_current_span(false).with_span_list(false).with_filter(filter).boxed(),
+        LogFormat::Json => layer
+            .json()
+            .flatten_event(true)
+            .with_current_span(false)
+            .with_span_list(false)
+            .with_filter(filter)
+            .boxed(),
     };
     // There is no other subscriber to be in the way.
     let _ = tracing_subscriber::registry().with(layer).try_init();
 }
 
-/// The SDK and its HTTP client print whole requests and answers, and even as warnings the inside of their errors. An answer that holds
-/// the password arrives before the redactor knows it, so no filter can ask for more than their errors.
+/// The SDK and its HTTP client print whole requests and answers, and even as warnings the inside of
+/// their errors. An answer that holds the password arrives before the redactor knows it, so no
+/// filter can ask for more than their errors.
 fn is_safe(metadata: &Metadata<'_>) -> bool {
     metadata.target().starts_with("dbt_entrypoint") || *metadata.level() == Level::ERROR
 }
 
-struct Redacting(Shared, Arc<Voice>);
+struct Redacting(Shared, Arc<Stderr>);
 
 impl<'a> MakeWriter<'a> for Redacting {
     type Writer = RedactingWriter<'a>;
@@ -49,7 +64,7 @@ impl<'a> MakeWriter<'a> for Redacting {
 }
 
 /// Gets one whole event at a time.
-struct RedactingWriter<'a>(Option<&'a Arc<Redactor>>, &'a Voice);
+struct RedactingWriter<'a>(Option<&'a Arc<Redactor>>, &'a Stderr);
 
 impl Write for RedactingWriter<'_> {
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
@@ -62,7 +77,7 @@ impl Write for RedactingWriter<'_> {
             }
             None => out.extend_from_slice(event),
         }
-        self.1.say(&out);
+        self.1.write_or_drop(&out);
         Ok(event.len())
     }
 

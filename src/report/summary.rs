@@ -84,11 +84,17 @@ impl Summary {
             change(&mut node.node);
             change(&mut node.message);
         }
-        let settings = [&mut self.env, &mut self.project, &mut self.destination, &mut self.error];
+        let settings = [
+            &mut self.env,
+            &mut self.project,
+            &mut self.destination,
+            &mut self.error,
+        ];
         settings.into_iter().flatten().for_each(&mut change);
     }
 
-    /// One line of JSON under 16 KiB: messages are cut first, then failed nodes and at last the counts left out.
+    /// One line of JSON under 16 KiB: messages are cut first, then failed nodes and at last the
+    /// counts left out.
     pub(crate) fn line(&self) -> String {
         let mut summary = self.clone();
         summary.failed.truncate(MOST_FAILED);
@@ -97,8 +103,16 @@ impl Summary {
                 shorten(&mut node.message, message);
                 shorten(&mut node.node, other);
             }
-            let settings = [&mut summary.env, &mut summary.project, &mut summary.destination, &mut summary.error];
-            settings.into_iter().flatten().for_each(|text| shorten(text, other));
+            let settings = [
+                &mut summary.env,
+                &mut summary.project,
+                &mut summary.destination,
+                &mut summary.error,
+            ];
+            settings
+                .into_iter()
+                .flatten()
+                .for_each(|text| shorten(text, other));
             let line = serde_json::to_string(&summary).unwrap_or_default();
             if line.len() < LIMIT {
                 return line;
@@ -129,7 +143,11 @@ fn failed_nodes<S: Serializer>(nodes: &[FailedNode], serializer: S) -> Result<S:
         node: &'a str,
         message: &'a str,
     }
-    serializer.collect_seq(nodes.iter().map(|node| Line { step: &node.step, node: &node.node, message: &node.message }))
+    serializer.collect_seq(nodes.iter().map(|node| Line {
+        step: &node.step,
+        node: &node.node,
+        message: &node.message,
+    }))
 }
 
 #[cfg(test)]
@@ -148,9 +166,18 @@ mod tests {
                 status: Status::Failed,
                 exit_code: Some(1),
                 seconds: 12.3,
-                nodes: Some(Nodes { success: 29, error: 1, warn: 0, skipped: 0 }),
+                nodes: Some(Nodes {
+                    success: 29,
+                    error: 1,
+                    warn: 0,
+                    skipped: 0,
+                }),
             }],
-            failed: vec![FailedNode { step: "run".to_owned(), node: "model.shop.orders".to_owned(), message: "no".to_owned() }],
+            failed: vec![FailedNode {
+                step: "run".to_owned(),
+                node: "model.shop.orders".to_owned(),
+                message: "no".to_owned(),
+            }],
             destination: Some("s3://bucket/shop".to_owned()),
             published: 8,
             error: None,
@@ -171,11 +198,25 @@ mod tests {
     #[test]
     fn the_line_stays_short_whatever_is_in_it() {
         let mut summary = summary();
-        let node = FailedNode { step: "run".to_owned(), node: "n".repeat(30_000), message: "\u{1}😀".repeat(30_000) };
+        let node = FailedNode {
+            step: "run".to_owned(),
+            node: "n".repeat(30_000),
+            message: "\u{1}😀".repeat(30_000),
+        };
         summary.failed = vec![node; 500];
         summary.error = Some("e".repeat(100_000));
-        let nodes = Nodes { success: 12345, error: 12345, warn: 12345, skipped: 12345 };
-        let step = StepLine { name: "s".repeat(40), seconds: 12345.678, nodes: Some(nodes), ..summary.steps[0].clone() };
+        let nodes = Nodes {
+            success: 12345,
+            error: 12345,
+            warn: 12345,
+            skipped: 12345,
+        };
+        let step = StepLine {
+            name: "s".repeat(40),
+            seconds: 12345.678,
+            nodes: Some(nodes),
+            ..summary.steps[0].clone()
+        };
         summary.steps = vec![step; 99];
         let line = summary.line();
         assert!(line.len() < LIMIT, "{} bytes", line.len());

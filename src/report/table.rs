@@ -20,20 +20,43 @@ pub(super) fn render(summary: &Summary) -> String {
     if summary.steps.is_empty() {
         return String::new();
     }
-    let width = summary.steps.iter().map(|step| step.name.len()).max().unwrap_or_default().max("step".len());
-    let mut out =
-        format!("\n{:width$}  {:<9}  {:>9}  {:>7}  {:>5}  {:>4}  {:>7}\n", "step", "result", "time", "success", "error", "warn", "skipped");
+    let width = summary
+        .steps
+        .iter()
+        .map(|step| step.name.len())
+        .max()
+        .unwrap_or_default()
+        .max("step".len());
+    let mut out = format!(
+        "\n{:width$}  {:<9}  {:>9}  {:>7}  {:>5}  {:>4}  {:>7}\n",
+        "step", "result", "time", "success", "error", "warn", "skipped"
+    );
     for step in &summary.steps {
-        let time = if step.exit_code.is_some() { format!("{:.1} s", step.seconds) } else { String::new() };
+        let time = if step.exit_code.is_some() {
+            format!("{:.1} s", step.seconds)
+        } else {
+            String::new()
+        };
         let _ = write!(out, "{:width$}  {:<9}  {time:>9}", step.name, step.status);
         if let Some(nodes) = step.nodes {
-            let _ = write!(out, "  {:>7}  {:>5}  {:>4}  {:>7}", nodes.success, nodes.error, nodes.warn, nodes.skipped);
+            let _ = write!(
+                out,
+                "  {:>7}  {:>5}  {:>4}  {:>7}",
+                nodes.success, nodes.error, nodes.warn, nodes.skipped
+            );
         }
         out.truncate(out.trim_end().len());
         out.push('\n');
     }
     for node in summary.failed.iter().take(MOST_FAILED) {
-        let message: String = node.message.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(LONGEST).collect();
+        let message: String = node
+            .message
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ")
+            .chars()
+            .take(LONGEST)
+            .collect();
         let _ = writeln!(out, "{}: {}: {message}", node.step, node.node);
     }
     if summary.failed.len() > MOST_FAILED {
@@ -43,14 +66,25 @@ pub(super) fn render(summary: &Summary) -> String {
 }
 
 /// Name, masked value, origin.
-pub(super) fn injected<'a>(format: LogFormat, variables: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+pub(super) fn injected<'a>(
+    format: LogFormat,
+    variables: impl Iterator<Item = (&'a str, &'a str)>,
+) -> String {
     let variables: Vec<_> = variables.collect();
-    let width = variables.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
+    let width = variables
+        .iter()
+        .map(|(name, _)| name.len())
+        .max()
+        .unwrap_or_default();
     let mut out = String::new();
     for (name, origin) in variables {
         let _ = match format {
             LogFormat::Text => writeln!(out, "{name:width$}  {MASK}  {origin}"),
-            LogFormat::Json => writeln!(out, "{}", json!({ "name": name, "value": MASK, "origin": origin })),
+            LogFormat::Json => writeln!(
+                out,
+                "{}",
+                json!({ "name": name, "value": MASK, "origin": origin })
+            ),
         };
     }
     out

@@ -19,7 +19,7 @@ use crate::report::{self, Console, RunStatus, StepLine, Summary};
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// A run of which nothing is known but that it began.
-pub(super) fn blank() -> Summary {
+pub(super) fn blank_summary() -> Summary {
     Summary {
         status: RunStatus::Error,
         exit_code: ExitCode::Internal.number(),
@@ -34,26 +34,31 @@ pub(super) fn blank() -> Summary {
     }
 }
 
-/// The closing line of a run of which nothing is known: a command line that could not be understood, a fault in the runner.
-pub(super) fn reject(code: ExitCode, what: &str) {
-    let mut summary = blank();
+/// The closing line of a run of which nothing is known: a command line that could not be
+/// understood, a fault in the runner.
+pub(super) fn print_rejection(code: ExitCode, what: &str) {
+    let mut summary = blank_summary();
     summary.exit_code = code.number();
     summary.error = Some(what.to_owned());
     report::print(&format!("{}\n", summary.line()));
 }
 
 /// What the settings say; every step counts as skipped until it has run.
-pub(super) fn announce(summary: &mut Summary, config: &Config, plan: &Pipeline) {
+pub(super) fn describe_plan(summary: &mut Summary, config: &Config, plan: &Pipeline) {
     summary.env = Some(config.env.clone());
     summary.project.clone_from(&config.project_name);
-    summary.steps = plan.steps.iter().map(|step| StepLine::new(&Outcome::skipped(&step.name), None)).collect();
+    summary.steps = plan
+        .steps
+        .iter()
+        .map(|step| StepLine::new(&Outcome::skipped(&step.name), None))
+        .collect();
     if let Publish::To { location, .. } = &plan.publish {
         summary.destination = Some(location.to_string());
     }
 }
 
 /// The run cannot start.
-pub(super) fn refused(error: &Error, summary: &mut Summary, console: &Console) -> ExitCode {
+pub(super) fn record_error(error: &Error, summary: &mut Summary, console: &Console) -> ExitCode {
     console.error(error, error.hint().as_deref());
     summary.status = RunStatus::Error;
     summary.error = Some(report::chain(error));
@@ -62,7 +67,7 @@ pub(super) fn refused(error: &Error, summary: &mut Summary, console: &Console) -
 }
 
 /// The run was stopped while no step ran.
-pub(super) fn stopped(stop: Stop, summary: &mut Summary) -> ExitCode {
+pub(super) fn record_stop(stop: Stop, summary: &mut Summary) -> ExitCode {
     summary.status = match stop.cause {
         Cause::Signal(_) => RunStatus::Cancelled,
         Cause::Deadline => RunStatus::TimedOut,
@@ -71,8 +76,15 @@ pub(super) fn stopped(stop: Stop, summary: &mut Summary) -> ExitCode {
 }
 
 /// What became of a step.
-pub(super) fn tell(summary: &mut Summary, index: usize, outcome: &Outcome, results: Option<Results>) {
-    let (nodes, failed) = results.map_or((None, Vec::new()), |results| (Some(results.nodes), results.failed));
+pub(super) fn record_step(
+    summary: &mut Summary,
+    index: usize,
+    outcome: &Outcome,
+    results: Option<Results>,
+) {
+    let (nodes, failed) = results.map_or((None, Vec::new()), |results| {
+        (Some(results.nodes), results.failed)
+    });
     if let Some(line) = summary.steps.get_mut(index) {
         *line = StepLine::new(outcome, nodes);
     }
@@ -86,7 +98,11 @@ pub(super) fn tell(summary: &mut Summary, index: usize, outcome: &Outcome, resul
 }
 
 /// What the steps together mean.
-pub(super) fn judged(code: ExitCode, outcomes: &[Outcome], summary: &mut Summary) -> ExitCode {
+pub(super) fn set_final_status(
+    code: ExitCode,
+    outcomes: &[Outcome],
+    summary: &mut Summary,
+) -> ExitCode {
     summary.status = match code {
         ExitCode::Success => RunStatus::Success,
         ExitCode::Signal(_) => RunStatus::Cancelled,
@@ -97,8 +113,14 @@ pub(super) fn judged(code: ExitCode, outcomes: &[Outcome], summary: &mut Summary
     code
 }
 
-/// Prints the table and the line. A reader of stdout that has stopped reading does not hold up a run that should stop.
-pub(super) async fn close(mut summary: Summary, console: &Console, budget: Duration, shutdown: &mut Shutdown) {
+/// Prints the table and the line. A reader of stdout that has stopped reading does not hold up a
+/// run that should stop.
+pub(super) async fn close(
+    mut summary: Summary,
+    console: &Console,
+    budget: Duration,
+    shutdown: &mut Shutdown,
+) {
     let line = console.line(&mut summary);
     let (printed, done) = oneshot::channel();
     let console = console.clone();
@@ -119,9 +141,12 @@ pub(super) async fn close(mut summary: Summary, console: &Console, budget: Durat
 
 /// The time in UTC and eight random hex digits, as `20261122T061442Z-0a1b2c3d`.
 fn run_id() -> String {
-    let time = humantime::format_rfc3339_seconds(SystemTime::now()).to_string().replace(['-', ':'], "");
+    let time = humantime::format_rfc3339_seconds(SystemTime::now())
+        .to_string()
+        .replace(['-', ':'], "");
     let mut random = [0; 4];
     // Without randomness the process id still tells runs of one second apart.
-    let number = getrandom::fill(&mut random).map_or_else(|_| std::process::id(), |()| u32::from_be_bytes(random));
+    let number = getrandom::fill(&mut random)
+        .map_or_else(|_| std::process::id(), |()| u32::from_be_bytes(random));
     format!("{time}-{number:08x}")
 }

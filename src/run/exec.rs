@@ -1,4 +1,5 @@
-//! Owns the stories of `exec`, `dbt` and `env`: the same credentials and rules as a run, for one program or for none.
+//! Owns the stories of `exec`, `dbt` and `env`: the same credentials and rules as a run, for one
+//! program or for none.
 //!
 //! Never publishes, and writes nothing to stdout beside the program.
 
@@ -12,28 +13,49 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::prepare::{self, Error, Prepared};
-use super::{Surroundings, adopt, say_where};
+use super::{Surroundings, adopt, log_where_it_writes};
 use crate::cli::CommonArgs;
 use crate::config::{self, Config};
 use crate::exit_code::ExitCode;
-use crate::pipeline::{self, Ended, Ending, Framing, Program, Shutdown, Stop, StopCause};
+use crate::pipeline::{self, Ended, Framing, Program, Shutdown, Stop, StopCause};
+use crate::process::{self, Ending};
 use crate::project::Workspace;
 use crate::report;
 
 /// Runs one program and ends as it ends.
-pub(super) async fn run(args: &CommonArgs, command: &[OsString], surroundings: &Surroundings, shutdown: &mut Shutdown) -> ExitCode {
-    finish(surroundings, one(args, command, surroundings, shutdown).await)
+pub(super) async fn run(
+    args: &CommonArgs,
+    command: &[OsString],
+    surroundings: &Surroundings,
+    shutdown: &mut Shutdown,
+) -> ExitCode {
+    finish(
+        surroundings,
+        run_program(args, command, surroundings, shutdown).await,
+    )
 }
 
 /// Prints what would be injected.
-pub(super) async fn list(args: &CommonArgs, surroundings: &Surroundings, shutdown: &mut Shutdown) -> ExitCode {
-    let listed = ready(args, false, surroundings, shutdown).await.map(|ready| match ready {
-        Ok(Ready { prepared, .. }) => {
-            surroundings.console.injected(prepared.environment.injected.iter().map(|variable| (variable.name, variable.origin.as_str())));
-            ExitCode::Success
-        }
-        Err(stop) => stop.cause.into(),
-    });
+pub(super) async fn print_injected(
+    args: &CommonArgs,
+    surroundings: &Surroundings,
+    shutdown: &mut Shutdown,
+) -> ExitCode {
+    let listed = prepare(args, false, surroundings, shutdown)
+        .await
+        .map(|ready| match ready {
+            Ok(Ready { prepared, .. }) => {
+                surroundings.console.injected(
+                    prepared
+                        .environment
+                        .injected
+                        .iter()
+                        .map(|variable| (variable.name, variable.origin.as_str())),
+                );
+                ExitCode::Success
+            }
+            Err(stop) => stop.cause.into(),
+        });
     finish(surroundings, listed)
 }
 
@@ -53,21 +75,30 @@ struct Ready {
 }
 
 /// Fetches and composes; a signal ends that at once.
-async fn ready(
+async fn prepare(
     args: &CommonArgs,
     writes: bool,
     surroundings: &Surroundings,
     shutdown: &mut Shutdown,
 ) -> Result<Result<Ready, Stop>, Error> {
     let start = Instant::now();
-    let mut config = config::resolve(args, &surroundings.files, &surroundings.variables, &surroundings.home)?;
+    let mut config = config::resolve(
+        args,
+        &surroundings.files,
+        &surroundings.variables,
+        &surroundings.working_directory,
+    )?;
     adopt::aws_variables(args, &config).map_err(Error::Restart)?;
-    say_where(&config);
+    log_where_it_writes(&config);
     shutdown.set_deadline(start, config.deadline);
     let fetched = async {
-        let aws = prepare::aws(&config, None).await?;
-        let connection = prepare::login(&config, aws.as_ref()).await?;
-        let workspace = if writes { workspace(&mut config).await } else { None };
+        let aws = prepare::load_aws(&config, None).await?;
+        let connection = prepare::fetch_login(&config, aws.as_ref()).await?;
+        let workspace = if writes {
+            workspace(&mut config).await
+        } else {
+            None
+        };
         Ok::<_, Error>((aws, connection, workspace))
     };
     let (aws, connection, workspace) = tokio::select! {
@@ -75,35 +106,68 @@ async fn ready(
         stop = shutdown.stopped() => return Ok(Err(stop)),
         fetched = fetched => fetched?,
     };
-    let prepared = prepare::child(&config, &connection, aws.as_ref(), &surroundings.console)?;
-    Ok(Ok(Ready { config, prepared, _workspace: workspace }))
+    let prepared =
+        prepare::compose_environment(&config, &connection, aws.as_ref(), &surroundings.console)?;
+    Ok(Ok(Ready {
+        config,
+        prepared,
+        _workspace: workspace,
+    }))
 }
 
-/// A program need not be dbt and need not write into the project, so a copy that cannot be made is no reason not to start it.
+/// A program need not be dbt and need not write into the project, so a copy that cannot be made is
+/// no reason not to start it.
 async fn workspace(config: &mut Config) -> Option<Workspace> {
-    Workspace::prepare(config).await.inspect_err(|error| tracing::warn!("{}", report::chain(error))).ok()
+    Workspace::prepare(config)
+        .await
+        .inspect_err(|error| tracing::warn!("{}", report::chain(error)))
+        .ok()
 }
 
-async fn one(args: &CommonArgs, command: &[OsString], surroundings: &Surroundings, shutdown: &mut Shutdown) -> Result<ExitCode, Error> {
-    let ready = match ready(args, true, surroundings, shutdown).await? {
+async fn run_program(
+    args: &CommonArgs,
+    command: &[OsString],
+    surroundings: &Surroundings,
+    shutdown: &mut Shutdown,
+) -> Result<ExitCode, Error> {
+    let ready = match prepare(args, true, surroundings, shutdown).await? {
         Ok(ready) => ready,
         Err(stop) => return Ok(stop.cause.into()),
     };
-    let (name, arguments) = command.split_first().map_or((Path::new("dbt"), &[][..]), |(name, arguments)| (Path::new(name), arguments));
+    let (name, arguments) = command
+        .split_first()
+        .map_or((Path::new("dbt"), &[][..]), |(name, arguments)| {
+            (Path::new(name), arguments)
+        });
     // `dbt` is the dbt of the settings.
-    let name = if name == Path::new("dbt") { &ready.config.dbt } else { name };
+    let name = if name == Path::new("dbt") {
+        &ready.config.dbt
+    } else {
+        name
+    };
     let variables = &ready.prepared.environment.variables;
-    let path = pipeline::find_program(name, variables, &surroundings.home)?;
+    let path = process::find(name, variables, &surroundings.working_directory)?;
     let stdin = io::stdin();
     let program = Program {
         path,
         arguments: arguments.to_vec(),
         variables,
         directory: None,
-        stdin: stdin.as_fd().try_clone_to_owned().map_or_else(|_| Stdio::null(), Stdio::from),
+        stdin: stdin
+            .as_fd()
+            .try_clone_to_owned()
+            .map_or_else(|_| Stdio::null(), Stdio::from),
     };
     let redactor = Arc::clone(&ready.prepared.redactor);
-    let ended = pipeline::run_program(program, &Framing::Program, &redactor, None, ready.config.stop_timeout, shutdown).await?;
+    let ended = pipeline::run_program(
+        program,
+        &Framing::Program,
+        &redactor,
+        None,
+        ready.config.stop_timeout,
+        shutdown,
+    )
+    .await?;
     Ok(code(ended))
 }
 
@@ -111,7 +175,9 @@ fn code(ended: Ended) -> ExitCode {
     match (ended.stopped, ended.ending) {
         (Some(StopCause::Run(cause)), _) => {
             if ended.killed {
-                tracing::warn!("the program was killed: SIGINT was not enough, and its queries may go on in the warehouse");
+                tracing::warn!(
+                    "the program was killed: SIGINT was not enough, and its queries may go on in the warehouse"
+                );
             }
             cause.into()
         }

@@ -8,7 +8,7 @@ use super::prepare::Error;
 use crate::artifacts::DestinationError;
 use crate::config::{Config, Variables};
 use crate::exit_code::ExitCode;
-use crate::pipeline;
+use crate::process;
 use crate::project::profile;
 use crate::report;
 
@@ -19,34 +19,68 @@ struct Fault {
     hint: Option<String>,
 }
 
-/// Gives back the path of dbt. `target`: the flag. `unusable`: what the destination said. Of several faults the first one decides the
-/// exit code.
+/// Gives back the path of dbt. `target`: the flag. `unusable`: what the destination said. Of
+/// several faults the first one decides the exit code.
 pub(super) fn check(
     config: &Config,
     variables: &Variables,
     target: Option<&str>,
     unusable: Option<&DestinationError>,
-    home: &Path,
+    working_directory: &Path,
 ) -> Result<PathBuf, Error> {
     let mut faults = Vec::new();
-    let dbt = pipeline::find_program(&config.dbt, variables, home).unwrap_or_else(|error| {
+    let dbt = process::find(&config.dbt, variables, working_directory).unwrap_or_else(|error| {
         let hint = Some("install dbt, or set PATH, --dbt or DBT_ENTRYPOINT_DBT".to_owned());
-        faults.push(Fault { code: (&error).into(), text: report::chain(&error), hint });
+        faults.push(Fault {
+            code: (&error).into(),
+            text: report::chain(&error),
+            hint,
+        });
         PathBuf::new()
     });
     if !config.project_dir.join("dbt_project.yml").is_file() {
-        let text = format!("no dbt project in {}: dbt_project.yml is not there", config.project_dir.display());
-        faults.push(Fault { code: ExitCode::Usage, text, hint: Some("set --project-dir or DBT_PROJECT_DIR".to_owned()) });
+        let text = format!(
+            "no dbt project in {}: dbt_project.yml is not there",
+            config.project_dir.display()
+        );
+        faults.push(Fault {
+            code: ExitCode::Usage,
+            text,
+            hint: Some("set --project-dir or DBT_PROJECT_DIR".to_owned()),
+        });
     }
-    let findings = profile::check(&config.project_dir, config.profiles_dir.as_deref(), target, variables);
-    findings.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-    faults.extend(findings.faults.into_iter().map(|text| Fault { code: ExitCode::Usage, text, hint: None }));
-    faults.extend(unusable.map(|error| Fault { code: ExitCode::Publish, text: report::chain(error), hint: error.hint() }));
+    let findings = profile::check(
+        &config.project_dir,
+        config.profiles_dir.as_deref(),
+        target,
+        variables,
+    );
+    findings
+        .warnings
+        .iter()
+        .for_each(|warning| tracing::warn!("{warning}"));
+    faults.extend(findings.faults.into_iter().map(|text| Fault {
+        code: ExitCode::Usage,
+        text,
+        hint: None,
+    }));
+    faults.extend(unusable.map(|error| Fault {
+        code: ExitCode::Publish,
+        text: report::chain(error),
+        hint: error.hint(),
+    }));
     match faults.first().map(|fault| fault.code) {
         None => Ok(dbt),
         Some(code) => {
-            let hints = faults.iter().filter_map(|fault| fault.hint.clone()).collect();
-            Err(Error::Faults { code, faults: faults.into_iter().map(|fault| fault.text).collect(), hints })
+            let hints = faults
+                .iter()
+                .filter_map(|fault| fault.hint.clone())
+                .collect();
+            Err(Error::Faults {
+                code,
+                faults: faults.into_iter().map(|fault| fault.text).collect(),
+                hints,
+            })
         }
     }
 }

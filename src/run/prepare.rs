@@ -1,4 +1,5 @@
-//! Owns the way from settings to an environment in which a child can start: AWS, the login, the workspace, the secrets to hide.
+//! Owns the way from settings to an environment in which a child can start: AWS, the login, the
+//! workspace, the secrets to hide.
 //!
 //! Never starts a child and never publishes.
 
@@ -15,13 +16,13 @@ use crate::config::{self, Config, Location, Publish, variable};
 use crate::credentials::{self, Connection};
 use crate::environment::{self, Environment};
 use crate::exit_code::ExitCode;
-use crate::pipeline;
+use crate::process;
 use crate::project;
 use crate::redact::{Redactor, SHORTEST};
 use crate::report::Console;
 
-/// Every attempt has limits of its own; this one is for an answer that comes drop by drop, and leaves a person time for a second
-/// factor.
+/// Every attempt has limits of its own; this one is for an answer that comes drop by drop, and
+/// leaves a person time for a second factor.
 const FETCH: Duration = Duration::from_mins(2);
 
 /// Why nothing could be started. Each variant is one module's own error.
@@ -38,13 +39,17 @@ pub(super) enum Error {
     #[error(transparent)]
     Project(#[from] project::Error),
     #[error(transparent)]
-    Program(#[from] pipeline::Error),
+    Program(#[from] process::Error),
     #[error("{origin} was not answered completely within {} s", FETCH.as_secs())]
-    Dripping { origin: String },
+    FetchTimeout { origin: String },
     #[error("cannot start again with the variables of the --env-file")]
     Restart(#[source] io::Error),
     #[error("{}", .faults.join("\n       "))]
-    Faults { code: ExitCode, faults: Vec<String>, hints: Vec<String> },
+    Faults {
+        code: ExitCode,
+        faults: Vec<String>,
+        hints: Vec<String>,
+    },
 }
 
 impl Error {
@@ -55,7 +60,7 @@ impl Error {
             Self::Credentials(error) => error.into(),
             Self::Environment(error) => error.into(),
             Self::Program(error) => error.into(),
-            Self::Dripping { .. } => ExitCode::Unavailable,
+            Self::FetchTimeout { .. } => ExitCode::Unavailable,
             Self::Project(_) => ExitCode::Internal,
             Self::Faults { code, .. } => *code,
         }
@@ -67,20 +72,36 @@ impl Error {
             Self::Environment(error) => error.hint(),
             Self::Project(error) => Some(error.hint()),
             Self::Faults { hints, .. } => (!hints.is_empty()).then(|| hints.join("\nhint: ")),
-            Self::Program(pipeline::Error::NotFound { .. }) => Some("install it, or set PATH, --dbt or DBT_ENTRYPOINT_DBT".to_owned()),
-            Self::Settings(_) | Self::Aws(_) | Self::Program(_) | Self::Restart(_) | Self::Dripping { .. } => None,
+            Self::Program(process::Error::NotFound { .. }) => {
+                Some("install it, or set PATH, --dbt or DBT_ENTRYPOINT_DBT".to_owned())
+            }
+            Self::Settings(_)
+            | Self::Aws(_)
+            | Self::Program(_)
+            | Self::Restart(_)
+            | Self::FetchTimeout { .. } => None,
         }
     }
 }
 
 /// AWS as the variables say, if anything needs it.
-pub(super) async fn aws(config: &Config, publish: Option<&Publish>) -> Result<Option<Aws>, Error> {
-    let to_s3 = matches!(publish, Some(Publish::To { location: Location::S3 { .. }, .. }));
+pub(super) async fn load_aws(
+    config: &Config,
+    publish: Option<&Publish>,
+) -> Result<Option<Aws>, Error> {
+    let to_s3 = matches!(
+        publish,
+        Some(Publish::To {
+            location: Location::S3 { .. },
+            ..
+        })
+    );
     if !config.credentials.is_remote() && !to_s3 {
         return Ok(None);
     }
     refuse_control_characters(config)?;
-    let text = |name| variable(&config.variables, name).map(|value| value.to_string_lossy().into_owned());
+    let text =
+        |name| variable(&config.variables, name).map(|value| value.to_string_lossy().into_owned());
     let settings = aws::Settings {
         ca_bundle: variable(&config.variables, "AWS_CA_BUNDLE").map(PathBuf::from),
         retry_mode: text("AWS_RETRY_MODE"),
@@ -91,29 +112,50 @@ pub(super) async fn aws(config: &Config, publish: Option<&Publish>) -> Result<Op
 
 /// The SDK makes HTTP headers of these, and panics on a line end that came along from a file.
 fn refuse_control_characters(config: &Config) -> Result<(), Error> {
-    let names = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_DEFAULT_REGION"];
-    let is_bad =
-        |name: &&str| variable(&config.variables, name).is_some_and(|value| value.as_encoded_bytes().iter().any(u8::is_ascii_control));
+    let names = [
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+        "AWS_REGION",
+        "AWS_DEFAULT_REGION",
+    ];
+    let is_bad = |name: &&str| {
+        variable(&config.variables, name)
+            .is_some_and(|value| value.as_encoded_bytes().iter().any(u8::is_ascii_control))
+    };
     let faults: Vec<String> = names
         .iter()
         .filter(|name| is_bad(name))
         .map(|name| format!("variable {name}: holds a control character, such as a line end"))
         .collect();
-    if faults.is_empty() { Ok(()) } else { Err(Error::Faults { code: ExitCode::Usage, faults, hints: Vec::new() }) }
+    if faults.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::Faults {
+            code: ExitCode::Usage,
+            faults,
+            hints: Vec::new(),
+        })
+    }
 }
 
 /// The place of the artifacts, if there is one.
-pub(super) fn destination(publish: &Publish, aws: Option<&Aws>) -> Option<Destination> {
-    let Publish::To { location, .. } = publish else { return None };
+pub(super) fn open_destination(publish: &Publish, aws: Option<&Aws>) -> Option<Destination> {
+    let Publish::To { location, .. } = publish else {
+        return None;
+    };
     Destination::new(location, aws.map(|aws| &aws.config))
 }
 
 /// The login as far as the source knows it.
-pub(super) async fn login(config: &Config, aws: Option<&Aws>) -> Result<Connection, Error> {
+pub(super) async fn fetch_login(config: &Config, aws: Option<&Aws>) -> Result<Connection, Error> {
     match aws {
         Some(aws) if config.credentials.is_remote() => {
-            let fetched = timeout(FETCH, credentials::fetch(&config.credentials, &aws.config)).await;
-            let connection = fetched.map_err(|_| Error::Dripping { origin: config.credentials.to_string() })??;
+            let fetched =
+                timeout(FETCH, credentials::fetch(&config.credentials, &aws.config)).await;
+            let connection = fetched.map_err(|_| Error::FetchTimeout {
+                origin: config.credentials.to_string(),
+            })??;
             tracing::info!("fetched the login from {}", config.credentials);
             Ok(connection)
         }
@@ -129,10 +171,19 @@ pub(super) struct Prepared {
 }
 
 /// Composes the environment, says what won over what, and hides the secrets from here on.
-pub(super) fn child(config: &Config, connection: &Connection, aws: Option<&Aws>, console: &Console) -> Result<Prepared, Error> {
+pub(super) fn compose_environment(
+    config: &Config,
+    connection: &Connection,
+    aws: Option<&Aws>,
+    console: &Console,
+) -> Result<Prepared, Error> {
     let environment = environment::compose(config, connection, io::stdout().is_terminal())?;
     let mut secrets = environment.secrets.clone();
-    secrets.extend(aws.into_iter().flat_map(|aws| aws.issued.secrets()).map(|secret| ("the AWS credentials".to_owned(), secret)));
+    secrets.extend(
+        aws.into_iter()
+            .flat_map(|aws| aws.issued.secrets())
+            .map(|secret| ("the AWS credentials".to_owned(), secret)),
+    );
     let redactor = Arc::new(Redactor::new(secrets.iter().map(|(_, secret)| secret)));
     console.hide(&redactor);
     if !environment.overridden.is_empty() {
@@ -147,5 +198,8 @@ pub(super) fn child(config: &Config, connection: &Connection, aws: Option<&Aws>,
             "the value of {name} is shorter than {SHORTEST} bytes, so it is neither masked in the output nor looked for in artifacts"
         );
     }
-    Ok(Prepared { environment, redactor })
+    Ok(Prepared {
+        environment,
+        redactor,
+    })
 }

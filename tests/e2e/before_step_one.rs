@@ -1,4 +1,5 @@
-//! What is checked before the first step: every fault in one message, and a loud word where a run may be a mistake.
+//! What is checked before the first step: every fault in one message, and a loud word where a run
+//! may be a mistake.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -20,7 +21,10 @@ fn a_dbt_that_is_not_there_is_127() {
 fn a_dbt_that_cannot_be_run_is_126() {
     let scene = Scene::healthy();
     scene.project.write("bin/dbt", "#!/bin/sh\n");
-    let run = scene.runner().env("DBT_ENTRYPOINT_DBT", scene.project.path().join("bin/dbt")).run();
+    let run = scene
+        .runner()
+        .env("DBT_ENTRYPOINT_DBT", scene.project.path().join("bin/dbt"))
+        .run();
     run.assert_code(126).assert_err_has(&["bin/dbt"]);
 }
 
@@ -30,7 +34,12 @@ fn dbt_is_looked_for_on_the_path() {
     let bin = tempfile::TempDir::new().unwrap();
     std::os::unix::fs::symlink(crate::support::repo::fake_dbt(), bin.path().join("dbt")).unwrap();
     let path = format!("{}:/usr/bin:/bin", bin.path().display());
-    scene.runner().env_remove("DBT_ENTRYPOINT_DBT").env("PATH", path).run().assert_code(0);
+    scene
+        .runner()
+        .env_remove("DBT_ENTRYPOINT_DBT")
+        .env("PATH", path)
+        .run()
+        .assert_code(0);
     assert_eq!(scene.fake.steps().len(), 6);
 }
 
@@ -52,21 +61,31 @@ fn variables_that_the_selected_target_needs_are_all_named() {
     let scene = Scene::healthy();
     scene.project.write("profiles.yml", &profile);
     let run = scene.runner().run();
-    run.assert_code(64).assert_err_has(&["TEAM_KEEPALIVE", "TEAM_QUERY_GROUP"]);
-    assert!(!run.err().contains("ONLY_FOR_LIVE") && !run.err().contains("OF_ANOTHER_PROFILE"), "{run}");
+    run.assert_code(64)
+        .assert_err_has(&["TEAM_KEEPALIVE", "TEAM_QUERY_GROUP"]);
+    assert!(
+        !run.err().contains("ONLY_FOR_LIVE") && !run.err().contains("OF_ANOTHER_PROFILE"),
+        "{run}"
+    );
     assert!(scene.fake.steps().is_empty());
     // The other target.
     let run = scene.runner().args(["--target", "live"]).run();
     run.assert_code(64).assert_err_has(&["ONLY_FOR_LIVE"]);
     assert!(!run.err().contains("TEAM_KEEPALIVE"), "{run}");
     // With a value all is well; an empty string is a value to dbt.
-    scene.runner().env("TEAM_KEEPALIVE", "1").env("TEAM_QUERY_GROUP", "x").run().assert_code(0);
+    scene
+        .runner()
+        .env("TEAM_KEEPALIVE", "1")
+        .env("TEAM_QUERY_GROUP", "x")
+        .run()
+        .assert_code(0);
 }
 
 #[test]
 fn a_default_is_enough() {
     let scene = Scene::healthy();
-    let profile = REDSHIFT_PROFILE.to_owned() + "      query_group: \"{{ env_var('TEAM_QUERY_GROUP', 'none') }}\"\n";
+    let profile = REDSHIFT_PROFILE.to_owned()
+        + "      query_group: \"{{ env_var('TEAM_QUERY_GROUP', 'none') }}\"\n";
     scene.project.write("profiles.yml", profile);
     scene.runner().run().assert_code(0);
 }
@@ -74,7 +93,10 @@ fn a_default_is_enough() {
 #[test]
 fn what_cannot_be_decided_is_a_warning() {
     let scene = Scene::healthy();
-    let profile = REDSHIFT_PROFILE.replace("target: dev", "target: \"{{ env_var('WHICH', 'd' ~ 'ev') }}\"");
+    let profile = REDSHIFT_PROFILE.replace(
+        "target: dev",
+        "target: \"{{ env_var('WHICH', 'd' ~ 'ev') }}\"",
+    );
     scene.project.write("profiles.yml", &profile);
     let run = scene.runner().run();
     run.assert_code(0);
@@ -83,22 +105,35 @@ fn what_cannot_be_decided_is_a_warning() {
 #[test]
 fn all_faults_come_in_one_message() {
     let lab = Deployment::healthy();
-    let profile = REDSHIFT_PROFILE.to_owned() + "      query_group: \"{{ env_var('TEAM_QUERY_GROUP') }}\"\n";
+    let profile =
+        REDSHIFT_PROFILE.to_owned() + "      query_group: \"{{ env_var('TEAM_QUERY_GROUP') }}\"\n";
     lab.scene.project.write("profiles.yml", profile);
     let runner = lab.runner().env("DBT_ENTRYPOINT_DBT", "/nowhere/dbt");
-    let run = runner.args(["--destination", "s3://no-such-bucket-of-these-tests/x"]).run();
+    let run = runner
+        .args(["--destination", "s3://no-such-bucket-of-these-tests/x"])
+        .run();
     assert_ne!(run.code, Some(0));
-    run.assert_err_has(&["/nowhere/dbt", "TEAM_QUERY_GROUP", "no-such-bucket-of-these-tests"]);
+    run.assert_err_has(&[
+        "/nowhere/dbt",
+        "TEAM_QUERY_GROUP",
+        "no-such-bucket-of-these-tests",
+    ]);
     assert!(lab.scene.fake.steps().is_empty());
 }
 
 #[test]
 fn a_deployment_outside_ecs_is_announced() {
     let lab = Deployment::healthy();
-    let run = lab.runner().env_remove("ECS_CONTAINER_METADATA_URI_V4").run();
+    let run = lab
+        .runner()
+        .env_remove("ECS_CONTAINER_METADATA_URI_V4")
+        .run();
     run.assert_code(0);
     let err = run.err().to_lowercase();
-    assert!(err.contains("warn") && err.contains("deployment") && err.contains(&lab.env), "{run}");
+    assert!(
+        err.contains("warn") && err.contains("deployment") && err.contains(&lab.env),
+        "{run}"
+    );
     let quiet = lab.run();
     quiet.assert_code(0);
     assert!(!quiet.err().to_lowercase().contains("warn"), "{quiet}");
@@ -107,46 +142,76 @@ fn a_deployment_outside_ecs_is_announced() {
 #[test]
 fn a_task_whose_environment_is_no_deployment_is_announced() {
     let scene = Scene::healthy();
-    let run = scene.runner().env("ECS_CONTAINER_METADATA_URI_V4", "http://169.254.170.2/v4/0").env("ENV", "staging").run();
+    let run = scene
+        .runner()
+        .env("ECS_CONTAINER_METADATA_URI_V4", "http://169.254.170.2/v4/0")
+        .env("ENV", "staging")
+        .run();
     run.assert_code(0);
     let err = run.err().to_lowercase();
-    assert!(err.contains("warn") && err.contains("staging") && err.contains("sandbox"), "{run}");
+    assert!(
+        err.contains("warn") && err.contains("staging") && err.contains("sandbox"),
+        "{run}"
+    );
 }
 
 #[test]
 fn installed_packages_that_match_the_lock_need_no_deps() {
     let scene = Scene::healthy();
     // Files and hash as dbt itself wrote them.
-    scene.project.write("packages.yml", "packages:\n  - local: local_packages/tiny_utils\n");
-    let lock =
-        "packages:\n  - local: local_packages/tiny_utils\n    name: tiny_utils\nsha1_hash: 76a62db8b018ada6a4bea6d724fe06f5708505aa\n";
+    scene.project.write(
+        "packages.yml",
+        "packages:\n  - local: local_packages/tiny_utils\n",
+    );
+    let lock = "packages:\n  - local: local_packages/tiny_utils\n    name: tiny_utils\nsha1_hash: 76a62db8b018ada6a4bea6d724fe06f5708505aa\n";
     scene.project.write("package-lock.yml", lock);
     let package = "name: tiny_utils\nversion: '1.0.0'\n";
-    scene.project.write("local_packages/tiny_utils/dbt_project.yml", package);
+    scene
+        .project
+        .write("local_packages/tiny_utils/dbt_project.yml", package);
     scene.runner().run().assert_code(0);
-    assert!(scene.fake.steps().contains(&"deps".to_owned()), "nothing is installed yet");
+    assert!(
+        scene.fake.steps().contains(&"deps".to_owned()),
+        "nothing is installed yet"
+    );
 
     // dbt links a local package.
     fs::create_dir(scene.project.path().join("dbt_packages")).unwrap();
     let link = scene.project.path().join("dbt_packages/tiny_utils");
     std::os::unix::fs::symlink("../local_packages/tiny_utils", link).unwrap();
-    let scene = Scene { fake: crate::support::fake::Fake::new(), ..scene };
+    let scene = Scene {
+        fake: crate::support::fake::Fake::new(),
+        ..scene
+    };
     let run = scene.runner().run();
     run.assert_code(0);
     assert_eq!(run.step("deps")["status"], "success");
     assert!(!scene.fake.steps().contains(&"deps".to_owned()), "{run}");
-    assert!(run.err().contains("package-lock.yml"), "the reason is in the log: {run}");
+    assert!(
+        run.err().contains("package-lock.yml"),
+        "the reason is in the log: {run}"
+    );
 
-    scene.project.write("packages.yml", "packages:\n  - local: local_packages/tiny_utils\n  - local: local_packages/other\n");
+    scene.project.write(
+        "packages.yml",
+        "packages:\n  - local: local_packages/tiny_utils\n  - local: local_packages/other\n",
+    );
     scene.runner().run().assert_code(0);
-    assert!(scene.fake.steps().contains(&"deps".to_owned()), "the lock is not that of packages.yml any more");
+    assert!(
+        scene.fake.steps().contains(&"deps".to_owned()),
+        "the lock is not that of packages.yml any more"
+    );
 }
 
 #[test]
 fn a_profile_on_another_database_needs_no_login() {
     let scene = Scene::healthy();
     scene.project.write("profiles.yml", DUCKDB_PROFILE);
-    scene.bare_runner().env("DBT_ENTRYPOINT_CREDENTIALS", "none").run().assert_code(0);
+    scene
+        .bare_runner()
+        .env("DBT_ENTRYPOINT_CREDENTIALS", "none")
+        .run()
+        .assert_code(0);
 }
 
 #[test]
@@ -157,17 +222,43 @@ fn a_project_that_cannot_be_written_to_runs_from_a_copy() {
     lab.scene.project.write("models/orders.sql", "select 1");
     let temporary = tempfile::TempDir::new().unwrap();
     // Root may write anywhere but on a read-only mount.
-    let script = "mount --bind \"$0\" \"$0\" && mount -o remount,bind,ro \"$0\" && cd \"$0\" && exec \"$@\"";
-    let wrapper =
-        ["/usr/bin/unshare", "--user", "--map-root-user", "--mount", "/bin/sh", "-c", script, lab.scene.project.path().to_str().unwrap()];
-    let run = lab.runner().env("TMPDIR", temporary.path()).under(wrapper).run();
+    let script =
+        "mount --bind \"$0\" \"$0\" && mount -o remount,bind,ro \"$0\" && cd \"$0\" && exec \"$@\"";
+    let wrapper = [
+        "/usr/bin/unshare",
+        "--user",
+        "--map-root-user",
+        "--mount",
+        "/bin/sh",
+        "-c",
+        script,
+        lab.scene.project.path().to_str().unwrap(),
+    ];
+    let run = lab
+        .runner()
+        .env("TMPDIR", temporary.path())
+        .under(wrapper)
+        .run();
     run.assert_code(0);
-    let expected = ["shop/catalog.json", "shop/index.html", "shop/manifest.json", "shop/run_results.json", "shop/sources.json"];
+    let expected = [
+        "shop/catalog.json",
+        "shop/index.html",
+        "shop/manifest.json",
+        "shop/run_results.json",
+        "shop/sources.json",
+    ];
     assert_eq!(lab.docs(), expected, "target/ was not copied");
     let there = lab.scene.fake.variable("run", "DBT_PROJECT_DIR").unwrap();
-    assert!(std::path::Path::new(&there).starts_with(temporary.path()), "{there}");
+    assert!(
+        std::path::Path::new(&there).starts_with(temporary.path()),
+        "{there}"
+    );
     assert!(!lab.scene.project.path().join("target/index.html").exists());
-    assert_eq!(fs::read_dir(temporary.path()).unwrap().count(), 0, "the copy is removed at the end");
+    assert_eq!(
+        fs::read_dir(temporary.path()).unwrap().count(),
+        0,
+        "the copy is removed at the end"
+    );
 }
 
 #[test]
@@ -178,8 +269,19 @@ fn an_arbitrary_uid_runs_from_a_copy_too() {
     }
     let temporary = tempfile::TempDir::new().unwrap();
     fs::set_permissions(temporary.path(), fs::Permissions::from_mode(0o777)).unwrap();
-    let wrapper = ["/usr/bin/setpriv", "--reuid=54321", "--regid=54321", "--clear-groups", "--"];
-    let run = scene.runner().env("TMPDIR", temporary.path()).env("HOME", "/").under(wrapper).run();
+    let wrapper = [
+        "/usr/bin/setpriv",
+        "--reuid=54321",
+        "--regid=54321",
+        "--clear-groups",
+        "--",
+    ];
+    let run = scene
+        .runner()
+        .env("TMPDIR", temporary.path())
+        .env("HOME", "/")
+        .under(wrapper)
+        .run();
     run.assert_code(0);
     assert!(!scene.project.path().join("target").exists());
     assert_eq!(scene.fake.steps().len(), 6);
@@ -189,6 +291,10 @@ fn an_arbitrary_uid_runs_from_a_copy_too() {
 fn a_missing_project_and_a_missing_dbt_are_told_together() {
     let scene = Scene::healthy();
     fs::remove_file(scene.project.path().join("dbt_project.yml")).unwrap();
-    let run = scene.runner().env("DBT_ENTRYPOINT_DBT", "/nonexistent/dbt").run();
-    run.assert_code(127).assert_err_has(&["/nonexistent/dbt was not found", "no dbt project in"]);
+    let run = scene
+        .runner()
+        .env("DBT_ENTRYPOINT_DBT", "/nonexistent/dbt")
+        .run();
+    run.assert_code(127)
+        .assert_err_has(&["/nonexistent/dbt was not found", "no dbt project in"]);
 }

@@ -8,19 +8,30 @@ use crate::support::project::{PASSWORD, Scene};
 #[test]
 fn nodes_are_counted_by_what_their_status_means() {
     let body = json!({"results": nodes_of_every_status()});
-    let fake = Fake::new().on("run", "write", format!("run_results.json {body}")).on("run", "exit", "1");
-    let run = Scene::new(fake).runner().args(["--steps", "deps,run"]).run();
+    let fake = Fake::new()
+        .on("run", "write", format!("run_results.json {body}"))
+        .on("run", "exit", "1");
+    let run = Scene::new(fake)
+        .runner()
+        .args(["--steps", "deps,run"])
+        .run();
     run.assert_code(1);
     let counts = &run.step("run")["nodes"];
-    assert_eq!((&counts["error"], &counts["warn"], &counts["skipped"]), (&json!(3), &json!(1), &json!(1)), "{run}");
-    assert_eq!(counts["success"], 4, "pass and no-op count as success: {run}");
+    assert_eq!(
+        (&counts["error"], &counts["warn"], &counts["skipped"]),
+        (&json!(3), &json!(1), &json!(1)),
+        "{run}"
+    );
+    assert_eq!(
+        counts["success"], 4,
+        "pass and no-op count as success: {run}"
+    );
     assert_eq!(run.step("deps")["nodes"], json!(null));
 }
 
 /// A status of two words cannot come through `results`, which splits at blanks.
 fn nodes_of_every_status() -> serde_json::Value {
-    let node =
-        |name: &str, status: &str| json!({"unique_id": format!("model.shop.{name}"), "status": status, "message": "m", "failures": null});
+    let node = |name: &str, status: &str| json!({"unique_id": format!("model.shop.{name}"), "status": status, "message": "m", "failures": null});
     json!([
         node("a", "success"),
         node("b", "success"),
@@ -38,49 +49,82 @@ fn nodes_of_every_status() -> serde_json::Value {
 fn freshness_counts_its_sources() {
     let body = json!({"results": [{"unique_id": "source.shop.raw.orders", "status": "error"}, {"unique_id": "source.shop.raw.b", "status": "warn"},
         {"unique_id": "source.shop.raw.c", "status": "pass"}, {"unique_id": "source.shop.raw.d", "status": "runtime error", "error": "no column"}]});
-    let fake = Fake::new().on("source", "write", format!("sources.json {body}")).on("source", "exit", "1");
-    let run = Scene::new(fake).runner().args(["--steps", "freshness"]).run();
+    let fake = Fake::new()
+        .on("source", "write", format!("sources.json {body}"))
+        .on("source", "exit", "1");
+    let run = Scene::new(fake)
+        .runner()
+        .args(["--steps", "freshness"])
+        .run();
     run.assert_code(1);
-    assert_eq!(run.step("freshness")["nodes"], json!({"success": 1, "error": 2, "warn": 1, "skipped": 0}));
+    assert_eq!(
+        run.step("freshness")["nodes"],
+        json!({"success": 1, "error": 2, "warn": 1, "skipped": 0})
+    );
     let closing = run.closing();
-    let nodes: Vec<_> = closing["failed"].as_array().unwrap().iter().map(|failed| failed["node"].clone()).collect();
+    let nodes: Vec<_> = closing["failed"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|failed| failed["node"].clone())
+        .collect();
     assert!(nodes.contains(&json!("source.shop.raw.orders")), "{run}");
 }
 
 #[test]
 fn failed_nodes_are_named_with_step_and_message_in_the_line_and_above_it() {
-    let fake =
-        Fake::new().on("run", "results", "model.shop.ok=success model.shop.orders=error:relation+does+not+exist").on("run", "exit", "1");
+    let fake = Fake::new()
+        .on(
+            "run",
+            "results",
+            "model.shop.ok=success model.shop.orders=error:relation+does+not+exist",
+        )
+        .on("run", "exit", "1");
     let run = Scene::new(fake).runner().run();
     run.assert_code(1);
     let closing = run.closing();
-    let expected = json!([{"step": "run", "node": "model.shop.orders", "message": "relation does not exist"}]);
+    let expected =
+        json!([{"step": "run", "node": "model.shop.orders", "message": "relation does not exist"}]);
     assert_eq!(closing["failed"], expected);
     let out = run.out();
     let above = &out[..out.trim_end().rfind('\n').unwrap()];
-    assert!(above.contains("model.shop.orders") && above.contains("relation does not exist"), "{run}");
+    assert!(
+        above.contains("model.shop.orders") && above.contains("relation does not exist"),
+        "{run}"
+    );
 }
 
 #[test]
 fn five_hundred_failed_nodes_fit_into_16_kib() {
     let message = "long+message+é\"\\".repeat(300);
-    let nodes: Vec<_> = (0..500).map(|index| format!("model.shop.m{index:03}=error:{message}")).collect();
-    let fake = Fake::new().on("run", "results", nodes.join(" ")).on("run", "exit", "1");
+    let nodes: Vec<_> = (0..500)
+        .map(|index| format!("model.shop.m{index:03}=error:{message}"))
+        .collect();
+    let fake = Fake::new()
+        .on("run", "results", nodes.join(" "))
+        .on("run", "exit", "1");
     let run = Scene::new(fake).runner().run();
     run.assert_code(1);
     let closing = run.closing();
     assert_eq!(closing["failed"].as_array().unwrap().len(), 10);
     assert_eq!(run.step("run")["nodes"]["error"], 500);
     for failed in closing["failed"].as_array().unwrap() {
-        assert!(!failed["message"].as_str().unwrap().is_empty(), "a message may be cut, not lost");
+        assert!(
+            !failed["message"].as_str().unwrap().is_empty(),
+            "a message may be cut, not lost"
+        );
     }
 }
 
 #[test]
 fn long_names_of_nodes_and_steps_fit_too() {
     let name = "n".repeat(3000);
-    let nodes: Vec<_> = (0..20).map(|index| format!("model.shop.{name}{index}=error:x")).collect();
-    let fake = Fake::new().on("run", "results", nodes.join(" ")).on("run", "exit", "1");
+    let nodes: Vec<_> = (0..20)
+        .map(|index| format!("model.shop.{name}{index}=error:x"))
+        .collect();
+    let fake = Fake::new()
+        .on("run", "results", nodes.join(" "))
+        .on("run", "exit", "1");
     let run = Scene::new(fake).runner().run();
     run.assert_code(1);
     run.closing();
@@ -89,7 +133,13 @@ fn long_names_of_nodes_and_steps_fit_too() {
 #[test]
 fn a_secret_in_a_message_is_replaced_in_the_closing_line() {
     let leak = PASSWORD.replace(' ', "+");
-    let fake = Fake::new().on("run", "results", format!("model.shop.orders=error:failed+for+{leak}+there")).on("run", "exit", "1");
+    let fake = Fake::new()
+        .on(
+            "run",
+            "results",
+            format!("model.shop.orders=error:failed+for+{leak}+there"),
+        )
+        .on("run", "exit", "1");
     let run = Scene::new(fake).runner().run();
     run.assert_code(1).assert_lacks(PASSWORD.as_bytes());
     assert!(run.out().contains("failed for ***** there"), "{run}");
@@ -97,12 +147,20 @@ fn a_secret_in_a_message_is_replaced_in_the_closing_line() {
 
 #[test]
 fn the_table_says_step_result_time_and_counts() {
-    let fake = Fake::new().on("test", "results", "test.shop.a=pass test.shop.b=fail:Got+3").on("test", "exit", "1");
+    let fake = Fake::new()
+        .on("test", "results", "test.shop.a=pass test.shop.b=fail:Got+3")
+        .on("test", "exit", "1");
     let run = Scene::new(fake).runner().run();
     run.assert_code(1);
     let out = run.out();
     let table: Vec<_> = out.lines().rev().skip(1).take(20).collect();
-    let row = |step: &str| table.iter().find(|line| line.split_whitespace().any(|word| word == step)).copied().unwrap_or_default();
+    let row = |step: &str| {
+        table
+            .iter()
+            .find(|line| line.split_whitespace().any(|word| word == step))
+            .copied()
+            .unwrap_or_default()
+    };
     assert!(row("run").contains("success"), "{run}");
     assert!(row("test").contains("failed"), "{run}");
     assert!(row("docs").contains("skipped"), "{run}");
@@ -120,8 +178,16 @@ fn seconds_are_those_of_the_step() {
 
 #[test]
 fn run_results_that_are_not_what_they_should_be_do_not_end_the_run() {
-    for body in ["not json at all", "{\"results\": 7}", "{\"results\": [{\"status\": 3}]}", "", "[]"] {
-        let fake = Fake::new().on("run", "write", format!("run_results.json {body}")).on("run", "exit", "1");
+    for body in [
+        "not json at all",
+        "{\"results\": 7}",
+        "{\"results\": [{\"status\": 3}]}",
+        "",
+        "[]",
+    ] {
+        let fake = Fake::new()
+            .on("run", "write", format!("run_results.json {body}"))
+            .on("run", "exit", "1");
         let run = Scene::new(fake).runner().args(["--steps", "run"]).run();
         run.assert_code(1);
         assert_eq!(run.closing()["status"], "failed", "{body:?}");
@@ -145,14 +211,28 @@ fn merged(runner: crate::support::runner::Runner) -> crate::support::runner::Run
 
 #[test]
 fn nothing_follows_it_on_either_stream() {
-    let noisy = || Fake::new().on("run", "stderr", "the last words on stderr").on("run", "stdout", "and on stdout").on("run", "exit", "1");
+    let noisy = || {
+        Fake::new()
+            .on("run", "stderr", "the last words on stderr")
+            .on("run", "stdout", "and on stdout")
+            .on("run", "exit", "1")
+    };
     let (healthy, failing) = (Scene::healthy(), Scene::new(noisy()));
     merged(healthy.runner()).run().assert_code(0).closing();
     merged(failing.runner()).run().assert_code(1).closing();
     // The runner's own errors, before and after the steps.
-    merged(healthy.bare_runner()).run().assert_code(64).closing();
-    merged(healthy.runner()).arg("--no-such-flag").run().assert_code(64);
-    merged(healthy.publishing_runner(std::path::Path::new("/dev/null/site"))).run().assert_code(74).closing();
+    merged(healthy.bare_runner())
+        .run()
+        .assert_code(64)
+        .closing();
+    merged(healthy.runner())
+        .arg("--no-such-flag")
+        .run()
+        .assert_code(64);
+    merged(healthy.publishing_runner(std::path::Path::new("/dev/null/site")))
+        .run()
+        .assert_code(74)
+        .closing();
 }
 
 #[test]
@@ -167,7 +247,15 @@ fn nothing_follows_it_after_a_signal_either() {
 #[test]
 fn a_reader_that_goes_away_breaks_nothing() {
     let scene = Scene::new(Fake::new().on("run", "flood", "2"));
-    let run = scene.runner().args(["--steps", "run,test"]).under(["/bin/sh", "-c", "\"$0\" \"$@\" | true"]).run();
+    let run = scene
+        .runner()
+        .args(["--steps", "run,test"])
+        .under(["/bin/sh", "-c", "\"$0\" \"$@\" | true"])
+        .run();
     assert!(!run.err().contains("panicked"), "{run}");
-    assert_eq!(scene.fake.steps(), ["run", "test"], "the work goes on: {run}");
+    assert_eq!(
+        scene.fake.steps(),
+        ["run", "test"],
+        "the work goes on: {run}"
+    );
 }

@@ -11,19 +11,25 @@ use crate::support::runner::Runner;
 use crate::support::sentinel;
 use crate::support::standin::Standin;
 
-/// The sample project on DuckDB, in a deployment environment, with a login that nobody uses but everybody must keep quiet about.
+/// The sample project on DuckDB, in a deployment environment, with a login that nobody uses but
+/// everybody must keep quiet about.
 fn deployed() -> (Deployment, Project, Runner) {
     let lab = Deployment::new(Fake::new());
     let project = sample_project();
     let name = unique("connection");
     let url = "jdbc:redshift://warehouse.example.com/dev?currentSchema=analytics";
-    Aws::shared().connection(&name, &json!({"JDBC_CONNECTION_URL": url, "USERNAME": "dbt", "PASSWORD": PASSWORD}), &json!({}));
+    Aws::shared().connection(
+        &name,
+        &json!({"JDBC_CONNECTION_URL": url, "USERNAME": "dbt", "PASSWORD": PASSWORD}),
+        &json!({}),
+    );
     let runner = Runner::new(project.path())
         .env("ENV", &lab.env)
         .env("DBT_ENTRYPOINT_DEPLOYMENTS", &lab.env)
         .env("ECS_CONTAINER_METADATA_URI_V4", "http://169.254.170.2/v4/0")
         .env("DBT_ENTRYPOINT_CREDENTIALS", format!("glue:{name}"));
-    let runner = Aws::attach_at(with_real_dbt(runner), &lab.proxy.endpoint()).args(["--target", "duckdb"]);
+    let runner =
+        Aws::attach_at(with_real_dbt(runner), &lab.proxy.endpoint()).args(["--target", "duckdb"]);
     (lab, project, runner)
 }
 
@@ -37,26 +43,67 @@ fn the_sample_project_on_duckdb_is_built_tested_and_published() {
     assert_eq!(steps.len(), 6);
     let closing = run.closing();
     assert_eq!(closing["project"], "shop");
-    assert!(run.step("run")["nodes"]["success"].as_u64().unwrap() >= 5, "{run}");
-    assert!(run.step("test")["nodes"]["success"].as_u64().unwrap() >= 10, "{run}");
-    assert!(run.step("freshness")["nodes"]["success"].as_u64().unwrap() >= 1, "{run}");
+    assert!(
+        run.step("run")["nodes"]["success"].as_u64().unwrap() >= 5,
+        "{run}"
+    );
+    assert!(
+        run.step("test")["nodes"]["success"].as_u64().unwrap() >= 10,
+        "{run}"
+    );
+    assert!(
+        run.step("freshness")["nodes"]["success"].as_u64().unwrap() >= 1,
+        "{run}"
+    );
 
     let keys = lab.docs();
-    for name in ["catalog.json", "index.html", "manifest.json", "run_results.json", "sources.json"] {
-        assert!(keys.contains(&format!("shop/{name}")), "{name} is missing of {keys:?}");
+    for name in [
+        "catalog.json",
+        "index.html",
+        "manifest.json",
+        "run_results.json",
+        "sources.json",
+    ] {
+        assert!(
+            keys.contains(&format!("shop/{name}")),
+            "{name} is missing of {keys:?}"
+        );
     }
-    for name in ["catalog.json", "index.html", "manifest.json", "sources.json"] {
+    for name in [
+        "catalog.json",
+        "index.html",
+        "manifest.json",
+        "sources.json",
+    ] {
         let here = std::fs::read(project.path().join("target").join(name)).unwrap();
-        assert_eq!(lab.bucket.object(&format!("shop/{name}")).body, here, "{name}");
+        assert_eq!(
+            lab.bucket.object(&format!("shop/{name}")).body,
+            here,
+            "{name}"
+        );
     }
     assert_eq!(closing["published"].as_u64().unwrap(), keys.len() as u64);
     assert_eq!(lab.json("shop/run_results.json")["args"]["which"], "test");
-    assert!(lab.json("shop/catalog.json")["nodes"].as_object().unwrap().len() >= 5);
+    assert!(
+        lab.json("shop/catalog.json")["nodes"]
+            .as_object()
+            .unwrap()
+            .len()
+            >= 5
+    );
 
     let id = run_id(&run);
     let ledger = lab.ledger(&id);
-    for name in ["03-run/run_results.json", "04-test/run_results.json", "05-freshness/sources.json", "summary.json"] {
-        assert!(ledger.contains(&name.to_owned()), "{name} is missing of {ledger:?}");
+    for name in [
+        "03-run/run_results.json",
+        "04-test/run_results.json",
+        "05-freshness/sources.json",
+        "summary.json",
+    ] {
+        assert!(
+            ledger.contains(&name.to_owned()),
+            "{name} is missing of {ledger:?}"
+        );
     }
     assert_eq!(lab.json(&format!("shop/runs/{id}/summary.json")), closing);
 
@@ -71,12 +118,25 @@ fn the_sample_project_on_duckdb_is_built_tested_and_published() {
 #[test]
 fn with_json_logs_every_line_of_real_dbt_is_json() {
     let (_lab, _project, runner) = deployed();
-    let run = runner.args(["--log-format", "json", "--steps", "deps,debug,run"]).run();
+    let run = runner
+        .args(["--log-format", "json", "--steps", "deps,debug,run"])
+        .run();
     run.assert_code(0);
-    for line in run.out().lines().chain(run.err().lines()).filter(|line| !line.is_empty()) {
-        assert!(serde_json::from_str::<serde_json::Value>(line).is_ok(), "{line:?} is not JSON: {run}");
+    for line in run
+        .out()
+        .lines()
+        .chain(run.err().lines())
+        .filter(|line| !line.is_empty())
+    {
+        assert!(
+            serde_json::from_str::<serde_json::Value>(line).is_ok(),
+            "{line:?} is not JSON: {run}"
+        );
     }
-    assert!(run.out().contains("\"invocation_id\""), "dbt logs JSON by itself: {run}");
+    assert!(
+        run.out().contains("\"invocation_id\""),
+        "dbt logs JSON by itself: {run}"
+    );
 }
 
 #[test]
@@ -84,14 +144,32 @@ fn the_sample_project_on_redshift_does_all_six_steps() {
     let standin = Standin::database();
     let project = sample_project();
     let folder = tempfile::TempDir::new().unwrap();
-    let runner = standin.attach(with_real_dbt(Runner::new(project.path()))).env("DBT_REDSHIFT_SSLMODE", "disable");
-    let run = runner.env("DBT_ENTRYPOINT_DESTINATION", format!("file://{}", folder.path().display())).run();
-    run.assert_code(0).assert_lacks(standin.password().as_bytes());
-    assert!(run.steps().iter().all(|(_, status)| status == "success"), "{run}");
-    // A local run builds in a sandbox, never in the deployed schema; only the raw tables lie beside it.
+    let runner = standin
+        .attach(with_real_dbt(Runner::new(project.path())))
+        .env("DBT_REDSHIFT_SSLMODE", "disable");
+    let run = runner
+        .env(
+            "DBT_ENTRYPOINT_DESTINATION",
+            format!("file://{}", folder.path().display()),
+        )
+        .run();
+    run.assert_code(0)
+        .assert_lacks(standin.password().as_bytes());
+    assert!(
+        run.steps().iter().all(|(_, status)| status == "success"),
+        "{run}"
+    );
+    // A local run builds in a sandbox, never in the deployed schema; only the raw tables lie beside
+    // it.
     let schemas = standin.sql("select string_agg(distinct schemaname, ' ') from pg_tables where schemaname like 'analytics%'");
-    let built: Vec<_> = schemas.split(' ').filter(|schema| *schema != "analytics_raw").collect();
-    assert!(!built.is_empty() && built.iter().all(|schema| schema.contains("sandbox")), "{schemas}");
+    let built: Vec<_> = schemas
+        .split(' ')
+        .filter(|schema| *schema != "analytics_raw")
+        .collect();
+    assert!(
+        !built.is_empty() && built.iter().all(|schema| schema.contains("sandbox")),
+        "{schemas}"
+    );
     assert!(folder.path().join("index.html").exists());
     sentinel::assert_folder_lacks(&project.path().join("logs"), standin.password().as_bytes());
     sentinel::assert_folder_lacks(folder.path(), standin.password().as_bytes());

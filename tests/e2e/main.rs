@@ -1,12 +1,19 @@
 //! End-to-end tests of the built program against its contract, on real parts.
 //!
-//! One binary, one module for each subject. Nothing here knows the program's source: only its arguments, streams, exit codes,
-//! processes and requests.
+//! One binary, one module for each subject. Nothing here knows the program's source: only its
+//! arguments, streams, exit codes, processes and requests.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken set-up should stop at the place that broke")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a broken set-up should stop at the place that broke"
+)]
 #![allow(unreachable_pub, reason = "modules of a test binary have no outside")]
 #![allow(clippy::naive_bytecount, reason = "speed is not what is tested here")]
-#![allow(clippy::case_sensitive_file_extension_comparisons, reason = "the files are the tests' own")]
+#![allow(
+    clippy::case_sensitive_file_extension_comparisons,
+    reason = "the files are the tests' own"
+)]
 
 mod support;
 

@@ -1,6 +1,8 @@
-//! As PID 1, the way a container starts it: signals are forwarded, zombies reaped, the worker's code is the exit code.
+//! As PID 1, the way a container starts it: signals are forwarded, zombies reaped, the worker's
+//! code is the exit code.
 //!
-//! `unshare` makes the namespace. Where the kernel allows none, these tests fail: nothing else could stand for them.
+//! `unshare` makes the namespace. Where the kernel allows none, these tests fail: nothing else
+//! could stand for them.
 
 use nix::sys::signal::Signal;
 
@@ -9,19 +11,37 @@ use crate::support::project::Scene;
 use crate::support::repo;
 use crate::support::runner::{Runner, Running};
 
-const UNSHARE: [&str; 6] = ["/usr/bin/unshare", "--user", "--map-root-user", "--pid", "--fork", "--mount-proc"];
+const UNSHARE: [&str; 6] = [
+    "/usr/bin/unshare",
+    "--user",
+    "--map-root-user",
+    "--pid",
+    "--fork",
+    "--mount-proc",
+];
 
-/// The process that is PID 1 in there, as seen from here: `unshare` itself stays outside and does not pass signals on.
+/// The process that is PID 1 in there, as seen from here: `unshare` itself stays outside and does
+/// not pass signals on.
 fn inner_pid(running: &Running) -> Option<i32> {
     let path = format!("/proc/{0}/task/{0}/children", running.pid());
-    std::fs::read_to_string(path).ok()?.split_whitespace().next()?.parse().ok()
+    std::fs::read_to_string(path)
+        .ok()?
+        .split_whitespace()
+        .next()?
+        .parse()
+        .ok()
 }
 
 /// The child of that process which does the work. It came first; an orphan could only come later.
 fn worker(running: &Running) -> i32 {
     let init = inner_pid(running).expect("PID 1 of the namespace");
     let children = std::fs::read_to_string(format!("/proc/{init}/task/{init}/children")).unwrap();
-    children.split_whitespace().next().expect("a worker").parse().unwrap()
+    children
+        .split_whitespace()
+        .next()
+        .expect("a worker")
+        .parse()
+        .unwrap()
 }
 
 fn signal_inside(running: &Running, signal: Signal) {
@@ -55,7 +75,11 @@ fn a_step_that_dies_by_a_signal_is_128_and_its_number_there_too() {
 
 #[test]
 fn each_signal_is_forwarded_and_dbt_gets_one_sigint() {
-    for (signal, code) in [(Signal::SIGTERM, 143), (Signal::SIGINT, 130), (Signal::SIGHUP, 129)] {
+    for (signal, code) in [
+        (Signal::SIGTERM, 143),
+        (Signal::SIGINT, 130),
+        (Signal::SIGHUP, 129),
+    ] {
         let scene = Scene::new(Fake::new().on("run", "until-sigint", "2 2000"));
         let mut running = scene.runner().under(UNSHARE).spawn();
         running.until("dbt to be ready", |_| scene.fake.is_ready("run"));
@@ -63,38 +87,64 @@ fn each_signal_is_forwarded_and_dbt_gets_one_sigint() {
         let run = running.wait();
         run.assert_code(code).assert_nothing_left();
         assert_eq!(run.closing()["status"], "cancelled");
-        let signals: Vec<_> = scene.fake.signals("run").into_iter().map(|(name, _)| name).collect();
+        let signals: Vec<_> = scene
+            .fake
+            .signals("run")
+            .into_iter()
+            .map(|(name, _)| name)
+            .collect();
         assert_eq!(signals, ["SIGINT"], "after {signal}");
     }
 }
 
 #[test]
 fn a_signal_to_the_whole_group_of_pid_1_reaches_dbt_once() {
-    // Ctrl-C on a terminal goes to the foreground group, in which a worker without a group of its own would get it a second time.
+    // Ctrl-C on a terminal goes to the foreground group, in which a worker without a group of its
+    // own would get it a second time.
     let scene = Scene::new(Fake::new().on("run", "until-sigint", "2 2500"));
     let mut running = scene.runner().under(UNSHARE).spawn();
     running.until("dbt to be ready", |_| scene.fake.is_ready("run"));
     let group_of = |pid| nix::unistd::getpgid(Some(nix::unistd::Pid::from_raw(pid))).unwrap();
     let group = group_of(running.pid());
-    assert_eq!(group_of(inner_pid(&running).unwrap()), group, "PID 1 is what the terminal signals");
-    assert_ne!(group_of(worker(&running)), group, "the worker is signalled by PID 1 alone");
+    assert_eq!(
+        group_of(inner_pid(&running).unwrap()),
+        group,
+        "PID 1 is what the terminal signals"
+    );
+    assert_ne!(
+        group_of(worker(&running)),
+        group,
+        "the worker is signalled by PID 1 alone"
+    );
     nix::sys::signal::killpg(group, Signal::SIGINT).unwrap();
-    // `unshare` is in that group and dies of it or not, depending on its version: what counts is what dbt saw.
+    // `unshare` is in that group and dies of it or not, depending on its version: what counts is
+    // what dbt saw.
     crate::support::eventually("dbt's end", || scene.fake.signals("run").len() == 1);
     let marker = running.marker().to_owned();
-    crate::support::eventually("the end of the run", || crate::support::processes::with_marker(&marker).is_empty());
+    crate::support::eventually("the end of the run", || {
+        crate::support::processes::with_marker(&marker).is_empty()
+    });
     assert_eq!(scene.fake.signals("run").len(), 1);
 }
 
 /// Leaves twenty orphans in one step, and counts in the next how many of them are still zombies.
 fn orphaning() -> Scene {
-    Scene::new(Fake::new().on("run", "orphans", "20").on("test", "count-zombies", ""))
+    Scene::new(
+        Fake::new()
+            .on("run", "orphans", "20")
+            .on("test", "count-zombies", ""),
+    )
 }
 
 #[test]
 fn orphans_are_reaped() {
     let scene = orphaning();
-    scene.runner().args(["--steps", "run,test"]).under(UNSHARE).run().assert_code(0);
+    scene
+        .runner()
+        .args(["--steps", "run,test"])
+        .under(UNSHARE)
+        .run()
+        .assert_code(0);
     assert_eq!(scene.fake.zombies(), 0);
 }
 
@@ -102,7 +152,11 @@ fn orphans_are_reaped() {
 fn the_zombie_test_fails_under_an_init_that_does_not_reap() {
     let scene = orphaning();
     let script = "\"$DBT_ENTRYPOINT_DBT\" run && exec \"$DBT_ENTRYPOINT_DBT\" test";
-    let control: Runner = scene.runner().program(repo::fake_dbt()).args(["--as-init", "/bin/sh", "-c", script]);
+    let control: Runner =
+        scene
+            .runner()
+            .program(repo::fake_dbt())
+            .args(["--as-init", "/bin/sh", "-c", script]);
     control.under(UNSHARE).run().assert_code(0);
     assert_eq!(scene.fake.zombies(), 20);
 }
@@ -110,7 +164,16 @@ fn the_zombie_test_fails_under_an_init_that_does_not_reap() {
 #[test]
 fn exec_runs_a_program_as_pid_1_with_its_code() {
     let scene = Scene::healthy();
-    let runner = scene.runner().args(["exec", "--", "/bin/sh", "-c", "echo out; echo err >&2; exit 7"]).under(UNSHARE);
+    let runner = scene
+        .runner()
+        .args([
+            "exec",
+            "--",
+            "/bin/sh",
+            "-c",
+            "echo out; echo err >&2; exit 7",
+        ])
+        .under(UNSHARE);
     let run = runner.run();
     run.assert_code(7);
     assert_eq!(run.out(), "out\n");

@@ -63,7 +63,11 @@ fn any_exit_code_of_a_step_is_the_runs_own() {
         let scene = Scene::new(Fake::new().on("run", "exit", code.to_string()));
         let run = scene.runner().run();
         run.assert_code(code);
-        assert_eq!(run.closing()["status"], "failed", "dbt said so, not the runner: {run}");
+        assert_eq!(
+            run.closing()["status"],
+            "failed",
+            "dbt said so, not the runner: {run}"
+        );
     }
 }
 
@@ -89,7 +93,10 @@ fn continue_lets_later_steps_run_and_the_run_still_fails_with_the_first_code() {
     assert_eq!(scene.fake.steps(), ["run", "test", "source", "docs"]);
     let names: Vec<_> = run.steps().into_iter().map(|(name, _)| name).collect();
     assert_eq!(names, ["run", "checks", "freshness", "docs"]);
-    assert_eq!(statuses(&run.steps()), ["success", "failed", "success", "failed"]);
+    assert_eq!(
+        statuses(&run.steps()),
+        ["success", "failed", "success", "failed"]
+    );
 }
 
 #[test]
@@ -112,18 +119,30 @@ fn on_failure_stop_can_be_spelled_out() {
     run.assert_code(1);
     assert_eq!(statuses(&run.steps()), ["failed", "skipped"]);
     let arguments = scene.fake.arguments("test");
-    assert!(arguments.windows(2).any(|pair| pair == ["--select", "tag:nightly"]), "{arguments:?}");
+    assert!(
+        arguments
+            .windows(2)
+            .any(|pair| pair == ["--select", "tag:nightly"]),
+        "{arguments:?}"
+    );
 }
 
 #[test]
 fn a_step_past_its_timeout_is_stopped_with_124() {
     let scene = Scene::new(Fake::new().on("run", "until-sigint", "2"));
-    scene.project.write("dbt-entrypoint.yml", "steps:\n  - {name: nightly, command: [run], timeout: 1s}\n  - docs\n");
+    scene.project.write(
+        "dbt-entrypoint.yml",
+        "steps:\n  - {name: nightly, command: [run], timeout: 1s}\n  - docs\n",
+    );
     let run = scene.runner().run();
     run.assert_code(124);
     assert_eq!(statuses(&run.steps()), ["timed_out", "skipped"]);
     assert_eq!(run.closing()["status"], "timed_out");
-    assert_eq!(scene.fake.signals("run").len(), 1, "one SIGINT, as for any other stop");
+    assert_eq!(
+        scene.fake.signals("run").len(),
+        1,
+        "one SIGINT, as for any other stop"
+    );
 }
 
 #[test]
@@ -139,14 +158,21 @@ fn the_deadline_stops_the_whole_run_with_124() {
 #[test]
 fn a_deadline_that_does_not_pass_changes_nothing() {
     let scene = Scene::healthy();
-    scene.runner().args(["--deadline", "50s"]).run().assert_code(0);
+    scene
+        .runner()
+        .args(["--deadline", "50s"])
+        .run()
+        .assert_code(0);
     assert_eq!(scene.fake.steps(), ALL);
 }
 
 #[test]
 fn a_step_that_ignores_its_timeout_is_killed_and_still_124() {
     let scene = Scene::new(Fake::new().on("run", "ignore-signals", ""));
-    scene.project.write("dbt-entrypoint.yml", "stop_timeout: 7s\nsteps:\n  - {name: nightly, command: [run], timeout: 1s}\n  - docs\n");
+    scene.project.write(
+        "dbt-entrypoint.yml",
+        "stop_timeout: 7s\nsteps:\n  - {name: nightly, command: [run], timeout: 1s}\n  - docs\n",
+    );
     let run = scene.runner().run();
     run.assert_code(124).assert_nothing_left();
     assert_eq!(run.step("docs")["status"], "skipped");
@@ -156,7 +182,10 @@ fn a_step_that_ignores_its_timeout_is_killed_and_still_124() {
 #[test]
 fn the_deadline_kills_what_ignores_it() {
     let scene = Scene::new(Fake::new().on("run", "ignore-signals", ""));
-    let run = scene.runner().args(["--deadline", "1s", "--stop-timeout", "7s"]).run();
+    let run = scene
+        .runner()
+        .args(["--deadline", "1s", "--stop-timeout", "7s"])
+        .run();
     run.assert_code(124).assert_nothing_left();
     assert!(run.elapsed < std::time::Duration::from_secs(10), "{run}");
 }

@@ -1,4 +1,5 @@
-//! Publishing that fails: what is tried again, what is final, and the code that says so without hiding dbt's own.
+//! Publishing that fails: what is tried again, what is final, and the code that says so without
+//! hiding dbt's own.
 
 use crate::support::aws::SECRET_KEY;
 use crate::support::deployment::{Deployment, run_id};
@@ -9,13 +10,26 @@ use crate::support::result::Finished;
 
 /// Answers that hit uploads of the docs: `shop/index.html` and nothing else, unless a test says so.
 fn failing(count: usize, fault: &Fault) -> Deployment {
-    Deployment::with_faults(Fake::new(), |proxy, bucket| proxy.first(count, &format!("PUT /{bucket}/shop/index.html"), fault.clone()))
+    Deployment::with_faults(Fake::new(), |proxy, bucket| {
+        proxy.first(
+            count,
+            &format!("PUT /{bucket}/shop/index.html"),
+            fault.clone(),
+        )
+    })
 }
 
 #[track_caller]
 fn assert_dbt_was_well(run: &Finished) {
     let closing = run.closing();
-    assert!(closing["steps"].as_array().unwrap().iter().all(|step| step["status"] == "success"), "dbt's part: {run}");
+    assert!(
+        closing["steps"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|step| step["status"] == "success"),
+        "dbt's part: {run}"
+    );
     assert_eq!(closing["status"], "error");
     assert!(closing["error"].is_string(), "{run}");
 }
@@ -23,7 +37,11 @@ fn assert_dbt_was_well(run: &Finished) {
 #[test]
 fn what_passes_by_itself_is_survived() {
     for fault in [
-        Fault::s3(500, "InternalError", "We encountered an internal error. Please try again."),
+        Fault::s3(
+            500,
+            "InternalError",
+            "We encountered an internal error. Please try again.",
+        ),
         Fault::s3(503, "SlowDown", "Please reduce your request rate."),
         Fault::Reset,
     ] {
@@ -37,7 +55,11 @@ fn what_passes_by_itself_is_survived() {
 #[test]
 fn what_does_not_pass_is_74_and_dbts_result_is_reported() {
     for fault in [
-        Fault::s3(500, "InternalError", "We encountered an internal error. Please try again."),
+        Fault::s3(
+            500,
+            "InternalError",
+            "We encountered an internal error. Please try again.",
+        ),
         Fault::s3(503, "SlowDown", "Please reduce your request rate."),
         Fault::Reset,
     ] {
@@ -46,9 +68,16 @@ fn what_does_not_pass_is_74_and_dbts_result_is_reported() {
         run.assert_code(74);
         assert_dbt_was_well(&run);
         run.assert_err_has(&["index.html"]);
-        assert!(lab.proxy.count("/shop/index.html") >= 3, "tried {} times", lab.proxy.count("/shop/index.html"));
+        assert!(
+            lab.proxy.count("/shop/index.html") >= 3,
+            "tried {} times",
+            lab.proxy.count("/shop/index.html")
+        );
         // The ledger does not depend on the docs.
-        assert!(lab.ledger(&run_id(&run)).contains(&"summary.json".to_owned()));
+        assert!(
+            lab.ledger(&run_id(&run))
+                .contains(&"summary.json".to_owned())
+        );
     }
 }
 
@@ -61,7 +90,8 @@ fn a_denied_upload_is_74_at_once_with_a_hint() {
     );
     let lab = failing(usize::MAX, &denied);
     let run = lab.run();
-    run.assert_code(74).assert_err_has(&["hint: allow s3:PutObject on ", &lab.bucket.name]);
+    run.assert_code(74)
+        .assert_err_has(&["hint: allow s3:PutObject on ", &lab.bucket.name]);
     assert_dbt_was_well(&run);
     assert_eq!(lab.proxy.count("/shop/index.html"), 1, "a denial is final");
 }
@@ -77,7 +107,12 @@ fn a_silent_s3_is_74_in_bounded_time() {
 #[test]
 fn a_failure_of_dbt_is_not_masked_by_a_failure_to_publish() {
     let fake = Fake::new().on("test", "exit", "1");
-    let lab = Deployment::with_faults(fake, |proxy, bucket| proxy.on(&format!("PUT /{bucket}/"), Fault::s3(500, "InternalError", "no")));
+    let lab = Deployment::with_faults(fake, |proxy, bucket| {
+        proxy.on(
+            &format!("PUT /{bucket}/"),
+            Fault::s3(500, "InternalError", "no"),
+        )
+    });
     let run = lab.runner().args(["--publish", "always"]).run();
     run.assert_code(1);
     assert_eq!(run.step("test")["status"], "failed");
@@ -87,7 +122,10 @@ fn a_failure_of_dbt_is_not_masked_by_a_failure_to_publish() {
 #[test]
 fn a_ledger_that_cannot_be_kept_is_74_too() {
     let lab = Deployment::with_faults(Fake::new(), |proxy, bucket| {
-        proxy.on(&format!("PUT /{bucket}/shop/runs/"), Fault::s3(403, "AccessDenied", "Access Denied"))
+        proxy.on(
+            &format!("PUT /{bucket}/shop/runs/"),
+            Fault::s3(403, "AccessDenied", "Access Denied"),
+        )
     });
     let run = lab.run();
     run.assert_code(74);
@@ -97,18 +135,29 @@ fn a_ledger_that_cannot_be_kept_is_74_too() {
 #[test]
 fn a_missing_bucket_is_found_before_the_first_step() {
     let lab = Deployment::healthy();
-    let run = lab.runner().args(["--destination", "s3://no-such-bucket-of-these-tests/docs"]).run();
-    run.assert_code(74).assert_err_has(&["no-such-bucket-of-these-tests"]);
+    let run = lab
+        .runner()
+        .args(["--destination", "s3://no-such-bucket-of-these-tests/docs"])
+        .run();
+    run.assert_code(74)
+        .assert_err_has(&["no-such-bucket-of-these-tests"]);
     assert!(lab.scene.fake.steps().is_empty(), "{run}");
 }
 
 #[test]
 fn a_bucket_in_another_region_is_found_before_the_first_step() {
-    let body =
-        Fault::s3(301, "PermanentRedirect", "The bucket you are attempting to access must be addressed using the specified endpoint.");
-    let Fault::Answer(answer) = body else { unreachable!() };
+    let body = Fault::s3(
+        301,
+        "PermanentRedirect",
+        "The bucket you are attempting to access must be addressed using the specified endpoint.",
+    );
+    let Fault::Answer(answer) = body else {
+        unreachable!()
+    };
     let answer = answer.header("x-amz-bucket-region", "us-west-2");
-    let lab = Deployment::with_faults(Fake::new(), |proxy, bucket| proxy.on(&format!(" /{bucket}"), Fault::Answer(answer)));
+    let lab = Deployment::with_faults(Fake::new(), |proxy, bucket| {
+        proxy.on(&format!(" /{bucket}"), Fault::Answer(answer))
+    });
     let run = lab.run();
     run.assert_code(74);
     assert!(lab.scene.fake.steps().is_empty(), "{run}");
@@ -120,8 +169,14 @@ fn a_bucket_that_may_only_be_written_to_is_no_reason_to_stop() {
     // A role with s3:PutObject alone: looking at the bucket is denied, which decides nothing.
     let lab = Deployment::with_faults(Fake::new(), |proxy, bucket| {
         proxy
-            .on(&format!("HEAD /{bucket}"), Fault::s3(403, "AccessDenied", "Access Denied"))
-            .on(&format!("GET /{bucket}"), Fault::s3(403, "AccessDenied", "Access Denied"))
+            .on(
+                &format!("HEAD /{bucket}"),
+                Fault::s3(403, "AccessDenied", "Access Denied"),
+            )
+            .on(
+                &format!("GET /{bucket}"),
+                Fault::s3(403, "AccessDenied", "Access Denied"),
+            )
     });
     lab.run().assert_code(0);
     assert!(lab.docs().contains(&"shop/index.html".to_owned()));
@@ -130,12 +185,25 @@ fn a_bucket_that_may_only_be_written_to_is_no_reason_to_stop() {
 #[test]
 fn a_file_that_holds_a_secret_is_not_published_and_named() {
     for secret in [PASSWORD, SECRET_KEY, "token-of-the-git-host"] {
-        let fake = Fake::new().on("docs", "healthy", "").on("docs", "write", format!("compiled/leak.json {{\"p\": \"{secret}\"}}"));
+        let fake = Fake::new().on("docs", "healthy", "").on(
+            "docs",
+            "write",
+            format!("compiled/leak.json {{\"p\": \"{secret}\"}}"),
+        );
         let lab = Deployment::new(fake);
-        let run = lab.runner().env("DBT_ENV_SECRET_GIT", "token-of-the-git-host").run();
-        run.assert_code(74).assert_err_has(&["leak.json"]).assert_lacks(secret.as_bytes());
+        let run = lab
+            .runner()
+            .env("DBT_ENV_SECRET_GIT", "token-of-the-git-host")
+            .run();
+        run.assert_code(74)
+            .assert_err_has(&["leak.json"])
+            .assert_lacks(secret.as_bytes());
         assert_dbt_was_well(&run);
-        assert!(!lab.keys().iter().any(|key| key.contains("leak")), "{:?}", lab.keys());
+        assert!(
+            !lab.keys().iter().any(|key| key.contains("leak")),
+            "{:?}",
+            lab.keys()
+        );
         lab.bucket.assert_lacks(secret.as_bytes());
     }
 }
@@ -144,7 +212,11 @@ fn a_file_that_holds_a_secret_is_not_published_and_named() {
 fn an_escaped_secret_is_found_and_one_in_a_large_file_too() {
     let json = serde_json::to_string(PASSWORD).unwrap();
     let late = format!("big.json {}{json}", " ".repeat(3 << 20));
-    let lab = Deployment::new(Fake::new().on("docs", "healthy", "").on("docs", "write", late));
+    let lab = Deployment::new(
+        Fake::new()
+            .on("docs", "healthy", "")
+            .on("docs", "write", late),
+    );
     let run = lab.run();
     run.assert_code(74).assert_err_has(&["big.json"]);
     assert!(!lab.keys().iter().any(|key| key.contains("big")));
@@ -153,18 +225,28 @@ fn an_escaped_secret_is_found_and_one_in_a_large_file_too() {
 #[test]
 fn a_leak_in_the_ledger_is_refused_as_well() {
     let leak = format!("model.shop.orders=error:{}", PASSWORD.replace(' ', "+"));
-    let fake = Fake::new().on("run", "results", leak).on("run", "exit", "1");
+    let fake = Fake::new()
+        .on("run", "results", leak)
+        .on("run", "exit", "1");
     let lab = Deployment::new(fake);
     let run = lab.run();
-    run.assert_code(1).assert_lacks(PASSWORD.as_bytes()).assert_err_has(&["run_results.json"]);
+    run.assert_code(1)
+        .assert_lacks(PASSWORD.as_bytes())
+        .assert_err_has(&["run_results.json"]);
     lab.bucket.assert_lacks(PASSWORD.as_bytes());
 }
 
 #[test]
 fn a_short_value_is_not_scanned_for() {
-    let fake = Fake::new().on("docs", "healthy", "").on("docs", "write", "page.json {\"order\": 1}");
+    let fake =
+        Fake::new()
+            .on("docs", "healthy", "")
+            .on("docs", "write", "page.json {\"order\": 1}");
     let lab = Deployment::new(fake);
-    lab.runner().env("DBT_ENV_SECRET_TINY", "order").run().assert_code(0);
+    lab.runner()
+        .env("DBT_ENV_SECRET_TINY", "order")
+        .run()
+        .assert_code(0);
     assert!(lab.docs().contains(&"shop/page.json".to_owned()));
 }
 
@@ -172,6 +254,8 @@ fn a_short_value_is_not_scanned_for() {
 fn a_folder_that_cannot_be_written_to_is_74() {
     let scene = Scene::healthy();
     scene.project.write("a_file", "");
-    let run = scene.publishing_runner(&scene.project.path().join("a_file/site")).run();
+    let run = scene
+        .publishing_runner(&scene.project.path().join("a_file/site"))
+        .run();
     run.assert_code(74);
 }

@@ -1,4 +1,5 @@
-//! The docs in the bucket: which files, byte for byte, under which names and headers, in which order, and when at all.
+//! The docs in the bucket: which files, byte for byte, under which names and headers, in which
+//! order, and when at all.
 
 use std::fs;
 
@@ -8,7 +9,13 @@ use crate::support::deployment::Deployment;
 use crate::support::fake::Fake;
 use crate::support::project::Scene;
 
-const SITE: [&str; 5] = ["shop/catalog.json", "shop/index.html", "shop/manifest.json", "shop/run_results.json", "shop/sources.json"];
+const SITE: [&str; 5] = [
+    "shop/catalog.json",
+    "shop/index.html",
+    "shop/manifest.json",
+    "shop/run_results.json",
+    "shop/sources.json",
+];
 
 #[test]
 fn a_run_in_a_deployment_environment_publishes_to_the_bucket_that_the_names_say() {
@@ -17,7 +24,10 @@ fn a_run_in_a_deployment_environment_publishes_to_the_bucket_that_the_names_say(
     run.assert_code(0);
     assert_eq!(lab.docs(), SITE);
     let closing = run.closing();
-    assert_eq!(closing["destination"], format!("s3://dbt-documentation-{}/shop", lab.env));
+    assert_eq!(
+        closing["destination"],
+        format!("s3://dbt-documentation-{}/shop", lab.env)
+    );
     assert_eq!(closing["published"], SITE.len());
     assert_eq!(closing["env"], lab.env);
 }
@@ -25,28 +35,62 @@ fn a_run_in_a_deployment_environment_publishes_to_the_bucket_that_the_names_say(
 #[test]
 fn files_arrive_byte_for_byte() {
     let odd = b"{\"bytes\": \"\xff\xfe \x00 caf\xc3\xa9\"}\r\n\n";
-    let fake = Fake::new().on("docs", "healthy", "").on("docs", "write", [b"semantic_manifest.json ".as_slice(), odd].concat());
-    let lab = Deployment::new(fake.on("docs", "write", "compiled/deep/er/page.html <html>").on("docs", "write", "empty.json "));
+    let fake = Fake::new().on("docs", "healthy", "").on(
+        "docs",
+        "write",
+        [b"semantic_manifest.json ".as_slice(), odd].concat(),
+    );
+    let lab = Deployment::new(
+        fake.on("docs", "write", "compiled/deep/er/page.html <html>")
+            .on("docs", "write", "empty.json "),
+    );
     lab.run().assert_code(0);
     assert_eq!(lab.bucket.object("shop/semantic_manifest.json").body, odd);
-    assert_eq!(lab.bucket.object("shop/compiled/deep/er/page.html").body, b"<html>");
+    assert_eq!(
+        lab.bucket.object("shop/compiled/deep/er/page.html").body,
+        b"<html>"
+    );
     assert_eq!(lab.bucket.object("shop/empty.json").body, b"");
-    for name in ["catalog.json", "manifest.json", "index.html", "sources.json"] {
+    for name in [
+        "catalog.json",
+        "manifest.json",
+        "index.html",
+        "sources.json",
+    ] {
         let here = fs::read(lab.scene.project.path().join("target").join(name)).unwrap();
-        assert_eq!(lab.bucket.object(&format!("shop/{name}")).body, here, "{name}");
+        assert_eq!(
+            lab.bucket.object(&format!("shop/{name}")).body,
+            here,
+            "{name}"
+        );
     }
 }
 
 #[test]
 fn only_json_and_html_of_this_run_are_published() {
-    let fake = Fake::new().on("docs", "healthy", "").on("docs", "write", "compiled/orders.sql select 1");
-    let lab = Deployment::new(fake.on("docs", "write", "partial_parse.msgpack x").on("docs", "write", "graph.gpickle x"));
-    lab.scene.project.write("target/left_over.json", "{\"from\": \"an earlier run\"}");
-    lab.scene.project.write("target/compiled/old.html", "<html>");
+    let fake =
+        Fake::new()
+            .on("docs", "healthy", "")
+            .on("docs", "write", "compiled/orders.sql select 1");
+    let lab = Deployment::new(fake.on("docs", "write", "partial_parse.msgpack x").on(
+        "docs",
+        "write",
+        "graph.gpickle x",
+    ));
+    lab.scene
+        .project
+        .write("target/left_over.json", "{\"from\": \"an earlier run\"}");
+    lab.scene
+        .project
+        .write("target/compiled/old.html", "<html>");
     // Old by its time stamp too: a file system keeps no more than that of when a file was written.
     for name in ["target/left_over.json", "target/compiled/old.html"] {
-        let file = fs::File::options().write(true).open(lab.scene.project.path().join(name)).unwrap();
-        file.set_modified(std::time::SystemTime::now() - std::time::Duration::from_hours(1)).unwrap();
+        let file = fs::File::options()
+            .write(true)
+            .open(lab.scene.project.path().join(name))
+            .unwrap();
+        file.set_modified(std::time::SystemTime::now() - std::time::Duration::from_hours(1))
+            .unwrap();
     }
     lab.run().assert_code(0);
     assert_eq!(lab.docs(), SITE);
@@ -57,14 +101,23 @@ fn the_published_run_results_are_those_of_the_last_step_that_ran_nodes() {
     let lab = Deployment::healthy();
     lab.run().assert_code(0);
     let published = lab.json("shop/run_results.json");
-    assert_eq!(published["args"]["which"], "test", "docs generate overwrites the file, and that one must not win");
-    assert_eq!(published["results"][0]["unique_id"], "test.shop.not_null_orders_id");
+    assert_eq!(
+        published["args"]["which"], "test",
+        "docs generate overwrites the file, and that one must not win"
+    );
+    assert_eq!(
+        published["results"][0]["unique_id"],
+        "test.shop.not_null_orders_id"
+    );
 }
 
 #[test]
 fn without_a_test_step_the_run_results_of_run_are_published() {
     let lab = Deployment::healthy();
-    lab.runner().args(["--steps", "run,docs"]).run().assert_code(0);
+    lab.runner()
+        .args(["--steps", "run,docs"])
+        .run()
+        .assert_code(0);
     assert_eq!(lab.json("shop/run_results.json")["args"]["which"], "run");
 }
 
@@ -75,7 +128,11 @@ fn headers_say_what_the_files_are_and_that_they_change() {
     for key in SITE {
         let object = lab.bucket.object(key);
         let kind = object.get("content-type").unwrap_or_default();
-        let expected = if key.ends_with(".html") { "text/html" } else { "application/json" };
+        let expected = if key.ends_with(".html") {
+            "text/html"
+        } else {
+            "application/json"
+        };
         assert!(kind.starts_with(expected), "{key} is {kind}");
         assert_eq!(object.get("cache-control"), Some("no-cache"), "{key}");
     }
@@ -85,11 +142,23 @@ fn headers_say_what_the_files_are_and_that_they_change() {
 fn every_upload_carries_a_checksum() {
     let lab = Deployment::healthy();
     lab.run().assert_code(0);
-    let puts: Vec<_> = lab.proxy.log().into_iter().filter(|seen| seen.line.starts_with("PUT ")).collect();
+    let puts: Vec<_> = lab
+        .proxy
+        .log()
+        .into_iter()
+        .filter(|seen| seen.line.starts_with("PUT "))
+        .collect();
     assert!(puts.len() > SITE.len());
     for seen in puts {
-        let names: Vec<_> = seen.request.headers.iter().map(|(name, _)| name.to_lowercase()).collect();
-        let checked = names.iter().any(|name| name.starts_with("x-amz-checksum-") || name == "x-amz-trailer");
+        let names: Vec<_> = seen
+            .request
+            .headers
+            .iter()
+            .map(|(name, _)| name.to_lowercase())
+            .collect();
+        let checked = names
+            .iter()
+            .any(|name| name.starts_with("x-amz-checksum-") || name == "x-amz-trailer");
         assert!(checked, "{} has {names:?}", seen.line);
     }
 }
@@ -98,18 +167,37 @@ fn every_upload_carries_a_checksum() {
 fn catalog_manifest_and_index_go_last_and_back_to_back() {
     let mut fake = Fake::new().on("docs", "healthy", "");
     for index in 0..30 {
-        fake = fake.on("docs", "write", format!("extra/page{index:02}.html <html>{index}"));
+        fake = fake.on(
+            "docs",
+            "write",
+            format!("extra/page{index:02}.html <html>{index}"),
+        );
     }
     let lab = Deployment::new(fake);
     lab.run().assert_code(0);
-    let uploads: Vec<_> = lab.uploads().into_iter().filter(|key| !key.starts_with("shop/runs/")).collect();
+    let uploads: Vec<_> = lab
+        .uploads()
+        .into_iter()
+        .filter(|key| !key.starts_with("shop/runs/"))
+        .collect();
     assert_eq!(uploads.len(), 35);
-    assert_eq!(uploads[32..], ["shop/catalog.json", "shop/manifest.json", "shop/index.html"]);
-    // Not even begun before everything else was there, or a reader could see a new site with old pages.
+    assert_eq!(
+        uploads[32..],
+        ["shop/catalog.json", "shop/manifest.json", "shop/index.html"]
+    );
+    // Not even begun before everything else was there, or a reader could see a new site with old
+    // pages.
     let log = lab.proxy.log();
-    let of =
-        |key: &str| log.iter().find(|seen| seen.line.contains(&format!("/{key} ")) || seen.line.contains(&format!("/{key}?"))).unwrap();
-    let others = log.iter().filter(|seen| seen.line.starts_with("PUT") && seen.line.contains("/shop/extra/"));
+    let of = |key: &str| {
+        log.iter()
+            .find(|seen| {
+                seen.line.contains(&format!("/{key} ")) || seen.line.contains(&format!("/{key}?"))
+            })
+            .unwrap()
+    };
+    let others = log
+        .iter()
+        .filter(|seen| seen.line.starts_with("PUT") && seen.line.contains("/shop/extra/"));
     let last_of_others = others.map(|seen| seen.ended.unwrap()).max().unwrap();
     assert!(of("shop/catalog.json").began >= last_of_others);
 }
@@ -121,23 +209,42 @@ fn a_local_run_publishes_nothing() {
     run.assert_code(0);
     assert!(lab.keys().is_empty());
     assert_eq!(run.closing()["published"], 0);
-    assert!(lab.proxy.log().is_empty(), "a local run asks nothing of S3: {:?}", lab.proxy.log().len());
+    assert!(
+        lab.proxy.log().is_empty(),
+        "a local run asks nothing of S3: {:?}",
+        lab.proxy.log().len()
+    );
 }
 
 #[test]
 fn a_local_run_with_a_destination_publishes_there() {
     let lab = Deployment::healthy();
     let destination = format!("s3://{}/some/prefix/", lab.bucket.name);
-    let run = lab.runner().env("ENV", "local").args(["--destination", &destination]).run();
+    let run = lab
+        .runner()
+        .env("ENV", "local")
+        .args(["--destination", &destination])
+        .run();
     run.assert_code(0);
     let keys = lab.keys();
-    assert!(keys.contains(&"some/prefix/index.html".to_owned()), "{keys:?}");
-    assert!(keys.iter().all(|key| key.starts_with("some/prefix/") && !key.contains("//")), "{keys:?}");
+    assert!(
+        keys.contains(&"some/prefix/index.html".to_owned()),
+        "{keys:?}"
+    );
+    assert!(
+        keys.iter()
+            .all(|key| key.starts_with("some/prefix/") && !key.contains("//")),
+        "{keys:?}"
+    );
 }
 
 #[test]
 fn on_success_publishes_no_docs_after_a_failure() {
-    let lab = Deployment::new(Fake::new().on("test", "results", "test.shop.a=fail:Got+1+result").on("test", "exit", "1"));
+    let lab = Deployment::new(
+        Fake::new()
+            .on("test", "results", "test.shop.a=fail:Got+1+result")
+            .on("test", "exit", "1"),
+    );
     let run = lab.run();
     run.assert_code(1);
     assert_eq!(lab.docs(), Vec::<String>::new());
@@ -146,7 +253,11 @@ fn on_success_publishes_no_docs_after_a_failure() {
 
 #[test]
 fn always_publishes_what_there_is_after_a_failure() {
-    let lab = Deployment::new(Fake::new().on("test", "results", "test.shop.a=fail:Got+1+result").on("test", "exit", "1"));
+    let lab = Deployment::new(
+        Fake::new()
+            .on("test", "results", "test.shop.a=fail:Got+1+result")
+            .on("test", "exit", "1"),
+    );
     let run = lab.runner().args(["--publish", "always"]).run();
     run.assert_code(1);
     assert_eq!(lab.docs(), ["shop/manifest.json", "shop/run_results.json"]);
@@ -169,20 +280,52 @@ fn old_objects_stay_and_published_ones_are_replaced() {
     lab.bucket.put("shop/of_an_earlier_run.json", b"old");
     lab.bucket.put("shop/index.html", b"old");
     lab.run().assert_code(0);
-    assert_eq!(lab.bucket.object("shop/of_an_earlier_run.json").body, b"old");
+    assert_eq!(
+        lab.bucket.object("shop/of_an_earlier_run.json").body,
+        b"old"
+    );
     assert_ne!(lab.bucket.object("shop/index.html").body, b"old");
 }
 
 #[test]
 fn bucket_owner_and_encryption_are_sent_with_every_upload() {
     let lab = Deployment::healthy();
-    lab.runner().args(["--bucket-owner", "123456789012", "--sse", "aws:kms:alias/docs"]).run().assert_code(0);
-    let puts: Vec<_> = lab.proxy.log().into_iter().filter(|seen| seen.line.starts_with("PUT ")).collect();
+    lab.runner()
+        .args([
+            "--bucket-owner",
+            "123456789012",
+            "--sse",
+            "aws:kms:alias/docs",
+        ])
+        .run()
+        .assert_code(0);
+    let puts: Vec<_> = lab
+        .proxy
+        .log()
+        .into_iter()
+        .filter(|seen| seen.line.starts_with("PUT "))
+        .collect();
     assert!(!puts.is_empty());
     for seen in puts {
-        assert_eq!(seen.request.get("x-amz-expected-bucket-owner"), Some("123456789012"), "{}", seen.line);
-        assert_eq!(seen.request.get("x-amz-server-side-encryption"), Some("aws:kms"), "{}", seen.line);
-        assert_eq!(seen.request.get("x-amz-server-side-encryption-aws-kms-key-id"), Some("alias/docs"), "{}", seen.line);
+        assert_eq!(
+            seen.request.get("x-amz-expected-bucket-owner"),
+            Some("123456789012"),
+            "{}",
+            seen.line
+        );
+        assert_eq!(
+            seen.request.get("x-amz-server-side-encryption"),
+            Some("aws:kms"),
+            "{}",
+            seen.line
+        );
+        assert_eq!(
+            seen.request
+                .get("x-amz-server-side-encryption-aws-kms-key-id"),
+            Some("alias/docs"),
+            "{}",
+            seen.line
+        );
     }
 }
 
@@ -194,9 +337,18 @@ fn a_project_with_another_target_path_is_published_too() {
     lab.run().assert_code(0);
     assert_eq!(lab.docs(), SITE);
     let lab = Deployment::healthy();
-    lab.runner().env("DBT_TARGET_PATH", "elsewhere").run().assert_code(0);
+    lab.runner()
+        .env("DBT_TARGET_PATH", "elsewhere")
+        .run()
+        .assert_code(0);
     assert_eq!(lab.docs(), SITE);
-    assert!(lab.scene.project.path().join("elsewhere/index.html").exists());
+    assert!(
+        lab.scene
+            .project
+            .path()
+            .join("elsewhere/index.html")
+            .exists()
+    );
 }
 
 #[test]
@@ -205,18 +357,35 @@ fn a_folder_can_be_the_destination() {
     let site = folder.path().join("new/site");
     let run = scene.publishing_runner(&site).run();
     run.assert_code(0);
-    for name in ["catalog.json", "manifest.json", "index.html", "sources.json"] {
+    for name in [
+        "catalog.json",
+        "manifest.json",
+        "index.html",
+        "sources.json",
+    ] {
         let there = fs::read(site.join(name)).unwrap();
-        assert_eq!(there, fs::read(scene.project.path().join("target").join(name)).unwrap(), "{name}");
+        assert_eq!(
+            there,
+            fs::read(scene.project.path().join("target").join(name)).unwrap(),
+            "{name}"
+        );
     }
     let id = crate::support::deployment::run_id(&run);
-    let summary: serde_json::Value = serde_json::from_slice(&fs::read(site.join(format!("runs/{id}/summary.json"))).unwrap()).unwrap();
+    let summary: serde_json::Value =
+        serde_json::from_slice(&fs::read(site.join(format!("runs/{id}/summary.json"))).unwrap())
+            .unwrap();
     assert_eq!(summary["status"], json!("success"));
 }
 
 #[test]
 fn names_with_odd_characters_stay_what_they_are() {
-    let names = ["100%.html", "plus+and&.json", "hash#mark.html", "ünï/cödé.json", "question?.html"];
+    let names = [
+        "100%.html",
+        "plus+and&.json",
+        "hash#mark.html",
+        "ünï/cödé.json",
+        "question?.html",
+    ];
     let mut fake = Fake::new().on("docs", "healthy", "");
     for name in names {
         fake = fake.on("docs", "write", format!("{name} body of {name}"));
@@ -224,7 +393,13 @@ fn names_with_odd_characters_stay_what_they_are() {
     let lab = Deployment::new(fake);
     lab.run().assert_code(0);
     for name in names {
-        let encoded: String = percent_encoding::utf8_percent_encode(name, percent_encoding::NON_ALPHANUMERIC).to_string();
-        assert_eq!(lab.bucket.object(&format!("shop/{encoded}")).text(), format!("body of {name}"), "{name}");
+        let encoded: String =
+            percent_encoding::utf8_percent_encode(name, percent_encoding::NON_ALPHANUMERIC)
+                .to_string();
+        assert_eq!(
+            lab.bucket.object(&format!("shop/{encoded}")).text(),
+            format!("body of {name}"),
+            "{name}"
+        );
     }
 }

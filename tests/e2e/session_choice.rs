@@ -14,7 +14,10 @@ use crate::support::runner::Runner;
 /// A fake that can be imported, whatever the engine of the suite is.
 fn importable() -> Scene {
     let fake = Fake::new();
-    let dbt = install(&fake.path().join("importable"), &[("cli/main.py", &becomes(&repo::fake_dbt()))]);
+    let dbt = install(
+        &fake.path().join("importable"),
+        &[("cli/main.py", &becomes(&repo::fake_dbt()))],
+    );
     Scene::new(fake.by(dbt))
 }
 
@@ -29,15 +32,26 @@ fn script(scene: &Scene, text: &str) -> PathBuf {
 #[track_caller]
 fn line(run: &Finished) -> String {
     let err = run.err();
-    let lines: Vec<_> = err.lines().filter(|line| line.contains("engine: ")).collect();
+    let lines: Vec<_> = err
+        .lines()
+        .filter(|line| line.contains("engine: "))
+        .collect();
     assert_eq!(lines.len(), 1, "{run}");
     lines[0].to_owned()
 }
 
 /// Whether all steps had the same parent, which was not the runner.
 fn forked_by_one(scene: &Scene, runner: i64) -> bool {
-    let parents: Vec<_> = scene.fake.calls().iter().map(|call| call["process"]["ppid"].as_i64().unwrap()).collect();
-    assert!(parents.iter().all(|parent| *parent == parents[0]), "{parents:?}");
+    let parents: Vec<_> = scene
+        .fake
+        .calls()
+        .iter()
+        .map(|call| call["process"]["ppid"].as_i64().unwrap())
+        .collect();
+    assert!(
+        parents.iter().all(|parent| *parent == parents[0]),
+        "{parents:?}"
+    );
     parents[0] != runner
 }
 
@@ -46,7 +60,10 @@ fn run(scene: &Scene, runner: Runner) -> (Finished, bool) {
     let pid = running.pid();
     let run = running.wait();
     run.assert_code(0).assert_nothing_left();
-    assert_eq!(scene.fake.steps(), ["deps", "debug", "run", "test", "source", "docs"]);
+    assert_eq!(
+        scene.fake.steps(),
+        ["deps", "debug", "run", "test", "source", "docs"]
+    );
     let forked = forked_by_one(scene, pid.into());
     (run, forked)
 }
@@ -62,7 +79,12 @@ fn auto_is_the_default_and_takes_the_session_where_dbt_can_be_imported() {
         let (run, forked) = run(&scene, runner);
         assert!(forked, "{choice:?}: {run}");
         let line = line(&run);
-        assert!(line.contains("engine: session, since") && line.contains(VERSION) && line.contains("INFO"), "{line}");
+        assert!(
+            line.contains("engine: session, since")
+                && line.contains(VERSION)
+                && line.contains("INFO"),
+            "{line}"
+        );
     }
 }
 
@@ -72,7 +94,10 @@ fn process_is_taken_at_its_word() {
     let (run, forked) = run(&scene, scene.runner().args(["--engine", "process"]));
     assert!(!forked, "{run}");
     let line = line(&run);
-    assert!(line.contains("engine: process, since it is set") && line.contains("INFO"), "{line}");
+    assert!(
+        line.contains("engine: process, since it is set") && line.contains("INFO"),
+        "{line}"
+    );
 }
 
 #[test]
@@ -84,21 +109,39 @@ fn a_dbt_that_is_more_than_dbt_cores_own_script_is_run_as_it_is() {
     let texts = [
         None,
         Some(format!("#!/bin/sh\nexec '{}' \"$@\"\n", real.display())),
-        Some(format!("#!{python}\nimport os, sys\nos.environ['TEAM'] = 'x'\nos.execv({:?}, ['dbt', *sys.argv[1:]])\n", native.display())),
-        Some(format!("#!{}\nimport os\nos.environ['TEAM'] = 'x'\n{COMMAND}", real.with_file_name("python3").display())),
+        Some(format!(
+            "#!{python}\nimport os, sys\nos.environ['TEAM'] = 'x'\nos.execv({:?}, ['dbt', *sys.argv[1:]])\n",
+            native.display()
+        )),
+        Some(format!(
+            "#!{}\nimport os\nos.environ['TEAM'] = 'x'\n{COMMAND}",
+            real.with_file_name("python3").display()
+        )),
     ];
     for text in texts {
         let scene = Scene::healthy();
         let dbt = text.map_or_else(repo::fake_dbt, |text| script(&scene, &text));
-        for (engine, level, words) in
-            [("auto", "INFO", "engine: process, since"), ("session", "WARN", "engine: process instead of session, since")]
-        {
+        for (engine, level, words) in [
+            ("auto", "INFO", "engine: process, since"),
+            (
+                "session",
+                "WARN",
+                "engine: process instead of session, since",
+            ),
+        ] {
             let fresh = Scene::healthy();
-            let run = fresh.runner().env("DBT_ENTRYPOINT_DBT", &dbt).args(["--engine", engine]).run();
+            let run = fresh
+                .runner()
+                .env("DBT_ENTRYPOINT_DBT", &dbt)
+                .args(["--engine", engine])
+                .run();
             run.assert_code(0).assert_nothing_left();
             assert_eq!(fresh.fake.steps().len(), 6, "{run}");
             let line = line(&run);
-            let reason = format!("{words} {} is not the script that comes with dbt-core", dbt.display());
+            let reason = format!(
+                "{words} {} is not the script that comes with dbt-core",
+                dbt.display()
+            );
             assert!(line.contains(&reason) && line.contains(level), "{line}");
         }
     }
@@ -108,8 +151,14 @@ fn a_dbt_that_is_more_than_dbt_cores_own_script_is_run_as_it_is() {
 fn a_dbt_that_is_not_there_ends_the_run_as_ever() {
     for engine in ["process", "auto", "session"] {
         let scene = importable();
-        let run = scene.runner().env("DBT_ENTRYPOINT_DBT", "/nowhere/dbt").args(["--engine", engine]).run();
-        run.assert_code(127).assert_err_has(&["/nowhere/dbt was not found"]).assert_nothing_left();
+        let run = scene
+            .runner()
+            .env("DBT_ENTRYPOINT_DBT", "/nowhere/dbt")
+            .args(["--engine", engine])
+            .run();
+        run.assert_code(127)
+            .assert_err_has(&["/nowhere/dbt was not found"])
+            .assert_nothing_left();
     }
 }
 
@@ -129,7 +178,10 @@ fn a_dbt_whose_interpreter_is_gone_ends_the_run_as_ever() {
 #[test]
 fn with_json_logs_the_line_about_the_engine_is_json_too() {
     let scene = importable();
-    let run = scene.runner().args(["--engine", "auto", "--log-format", "json"]).run();
+    let run = scene
+        .runner()
+        .args(["--engine", "auto", "--log-format", "json"])
+        .run();
     run.assert_code(0);
     let value: serde_json::Value = serde_json::from_str(&line(&run)).unwrap();
     assert!(value.to_string().contains(VERSION), "{value}");
@@ -138,7 +190,10 @@ fn with_json_logs_the_line_about_the_engine_is_json_too() {
 #[test]
 fn one_program_needs_no_session() {
     let scene = importable();
-    let runner = scene.runner().env("DBT_ENTRYPOINT_ENGINE", "session").args(["dbt", "run"]);
+    let runner = scene
+        .runner()
+        .env("DBT_ENTRYPOINT_ENGINE", "session")
+        .args(["dbt", "run"]);
     let running = runner.spawn();
     let pid = running.pid();
     let run = running.wait();
@@ -149,16 +204,27 @@ fn one_program_needs_no_session() {
 
 #[test]
 fn a_step_inherits_nothing_that_is_the_sessions_own() {
-    // The socket, pipes and captured output of the host are none of a step's business, and would keep pipes open that should close.
+    // The socket, pipes and captured output of the host are none of a step's business, and would
+    // keep pipes open that should close.
     let descriptors = ["process", "session"].map(|engine| {
         let fake = Fake::new();
         let lists = "import os\n\n\ndef cli():\n    os.execv('/bin/ls', ['ls', '/proc/self/fd'])\n";
         let dbt = install(&fake.path().join("importable"), &[("cli/main.py", lists)]);
         let scene = Scene::new(fake.by(dbt));
-        let run = scene.runner().args(["--engine", engine, "--steps", "run"]).run();
+        let run = scene
+            .runner()
+            .args(["--engine", engine, "--steps", "run"])
+            .run();
         run.assert_code(0);
-        run.out().lines().filter(|line| line.parse::<u32>().is_ok()).map(str::to_owned).collect::<Vec<_>>()
+        run.out()
+            .lines()
+            .filter(|line| line.parse::<u32>().is_ok())
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
     });
-    assert!(descriptors[0].len() > 3, "`ls` shows its own, and the folder that it reads: {descriptors:?}");
+    assert!(
+        descriptors[0].len() > 3,
+        "`ls` shows its own, and the folder that it reads: {descriptors:?}"
+    );
     assert_eq!(descriptors[0], descriptors[1]);
 }

@@ -1,4 +1,5 @@
-//! A dbt that cannot be imported: the run ends as it would without a session, and one line says what happened.
+//! A dbt that cannot be imported: the run ends as it would without a session, and one line says
+//! what happened.
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -15,13 +16,25 @@ const HANGS: &str = "import os, time\nopen(os.environ['FAKE_DBT_DIR'] + '/ready-
 #[test]
 fn a_dbt_that_cannot_be_imported_is_run_as_it_is() {
     for (fault, why) in [
-        ("raise ImportError('there is no agate')", "dbt cannot be imported (ImportError: there is no agate)"),
+        (
+            "raise ImportError('there is no agate')",
+            "dbt cannot be imported (ImportError: there is no agate)",
+        ),
         ("sys.exit(3)", "dbt cannot be imported (SystemExit: 3)"),
-        ("raise KeyboardInterrupt", "dbt cannot be imported (KeyboardInterrupt"),
+        (
+            "raise KeyboardInterrupt",
+            "dbt cannot be imported (KeyboardInterrupt",
+        ),
         ("import os; os._exit(3)", "its host ended (exit status: 3)"),
-        ("import os; os.kill(os.getpid(), 9)", "its host ended (signal: 9"),
+        (
+            "import os; os.kill(os.getpid(), 9)",
+            "its host ended (signal: 9",
+        ),
         ("import os; os.close(0); os.closerange(3, 100)", "its host "),
-        ("import os, time; os.close(0); os.closerange(3, 100); time.sleep(3600)", "its host has hung up"),
+        (
+            "import os, time; os.close(0); os.closerange(3, 100); time.sleep(3600)",
+            "its host has hung up",
+        ),
     ] {
         let scene = faulty(Fake::new(), fault);
         let run = scene.runner().args(["--engine", "auto"]).run();
@@ -32,9 +45,14 @@ fn a_dbt_that_cannot_be_imported_is_run_as_it_is() {
 #[test]
 fn a_dbt_that_nobody_can_import_fails_as_it_does_by_itself() {
     let ended = ["process", "auto"].map(|engine| {
-        let scene = with_modules(Fake::new(), &[("cli/main.py", "raise ImportError('there is no agate')\n")]);
+        let scene = with_modules(
+            Fake::new(),
+            &[("cli/main.py", "raise ImportError('there is no agate')\n")],
+        );
         let run = scene.runner().args(["--engine", engine]).run();
-        run.assert_code(1).assert_err_has(&["ImportError: there is no agate"]).assert_nothing_left();
+        run.assert_code(1)
+            .assert_err_has(&["ImportError: there is no agate"])
+            .assert_nothing_left();
         run.steps()
     });
     assert_eq!(ended[0], ended[1]);
@@ -43,11 +61,19 @@ fn a_dbt_that_nobody_can_import_fails_as_it_does_by_itself() {
 
 #[test]
 fn a_dbt_that_is_too_old_is_run_as_it_is() {
-    for (version, why) in
-        [("'1.4.9'", "dbt-core 1.4.9 is older than 1.5"), ("'unknown'", "dbt cannot be imported"), ("None", "dbt cannot be imported")]
-    {
+    for (version, why) in [
+        ("'1.4.9'", "dbt-core 1.4.9 is older than 1.5"),
+        ("'unknown'", "dbt cannot be imported"),
+        ("None", "dbt cannot be imported"),
+    ] {
         let main = becomes(&repo::fake_dbt());
-        let scene = with_modules(Fake::new(), &[("cli/main.py", &main), ("version.py", &format!("__version__ = {version}\n"))]);
+        let scene = with_modules(
+            Fake::new(),
+            &[
+                ("cli/main.py", &main),
+                ("version.py", &format!("__version__ = {version}\n")),
+            ],
+        );
         let run = scene.runner().args(["--engine", "auto"]).run();
         assert_process(&scene, &run, why);
     }
@@ -58,31 +84,50 @@ fn a_host_that_is_killed_while_it_imports_is_not_missed() {
     let scene = faulty(Fake::new(), HANGS);
     let mut running = scene.runner().args(["--engine", "auto"]).spawn();
     running.until("the import", |_| scene.fake.is_ready("import"));
-    kill(Pid::from_raw(processes::host(running.pid(), running.marker()).expect("a host")), Signal::SIGKILL).unwrap();
+    kill(
+        Pid::from_raw(processes::host(running.pid(), running.marker()).expect("a host")),
+        Signal::SIGKILL,
+    )
+    .unwrap();
     assert_process(&scene, &running.wait(), "its host ended (signal: 9");
 }
 
 #[test]
 fn a_host_that_hangs_is_ended_by_the_deadline() {
     let scene = faulty(Fake::new(), HANGS);
-    let run = scene.runner().args(["--engine", "auto", "--deadline", "3s"]).run();
+    let run = scene
+        .runner()
+        .args(["--engine", "auto", "--deadline", "3s"])
+        .run();
     run.assert_code(124).assert_nothing_left();
     assert_eq!(run.closing()["status"], "timed_out");
-    assert!(scene.fake.is_ready("import"), "the deadline came before the import: {run}");
+    assert!(
+        scene.fake.is_ready("import"),
+        "the deadline came before the import: {run}"
+    );
     assert!(scene.fake.steps().is_empty());
 }
 
 #[test]
 fn a_host_that_hangs_is_ended_by_a_signal() {
-    for (signal, code) in [(Signal::SIGTERM, 143), (Signal::SIGINT, 130), (Signal::SIGHUP, 129)] {
+    for (signal, code) in [
+        (Signal::SIGTERM, 143),
+        (Signal::SIGINT, 130),
+        (Signal::SIGHUP, 129),
+    ] {
         let scene = faulty(Fake::new(), HANGS);
         let mut running = scene.runner().args(["--engine", "auto"]).spawn();
-        running.until("the import and the first step", |running| scene.fake.is_ready("import") && running.stderr().contains("step deps:"));
+        running.until("the import and the first step", |running| {
+            scene.fake.is_ready("import") && running.stderr().contains("step deps:")
+        });
         running.signal(signal);
         let run = running.wait();
         run.assert_code(code).assert_nothing_left();
         assert_eq!(
-            (run.closing()["status"].as_str(), run.step("deps")["status"].as_str()),
+            (
+                run.closing()["status"].as_str(),
+                run.step("deps")["status"].as_str()
+            ),
             (Some("cancelled"), Some("cancelled")),
             "{run}"
         );

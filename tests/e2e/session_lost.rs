@@ -1,10 +1,13 @@
-//! A session that is lost in the middle of a run: what has started is reported as it ended, and the rest goes on without it.
+//! A session that is lost in the middle of a run: what has started is reported as it ended, and the
+//! rest goes on without it.
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::support::fake::Fake;
-use crate::support::faulty::{assert_process, assert_process_from_here_on, faulty, on_word, with_modules};
+use crate::support::faulty::{
+    assert_process, assert_process_from_here_on, faulty, on_word, with_modules,
+};
 use crate::support::installation::{becomes, calls, in_the_host};
 use crate::support::processes;
 use crate::support::project::{DUCKDB_PROFILE, Project};
@@ -14,10 +17,19 @@ use crate::support::twins::{assert_same, both};
 #[test]
 fn nonsense_instead_of_an_answer_ends_the_session_and_not_the_run() {
     let nonsense = [
-        ("tell(b'Traceback (most recent call last):')", "its host cannot be understood"),
+        (
+            "tell(b'Traceback (most recent call last):')",
+            "its host cannot be understood",
+        ),
         ("tell(b'\\0\\0\\0\\2{}')", "its host cannot be understood"),
-        ("tell(b'\\0\\0\\0\\2\\xff\\xff')", "its host cannot be understood"),
-        ("tell(b'\\0\\0\\0\\x0b{\"code\": 0}')", "its host gave an unexpected answer"),
+        (
+            "tell(b'\\0\\0\\0\\2\\xff\\xff')",
+            "its host cannot be understood",
+        ),
+        (
+            "tell(b'\\0\\0\\0\\x0b{\"code\": 0}')",
+            "its host gave an unexpected answer",
+        ),
         ("tell(b'\\0\\0'); os._exit(0)", "its host ended"),
         ("os.kill(os.getpid(), 9)", "its host ended (signal: 9"),
     ];
@@ -25,7 +37,8 @@ fn nonsense_instead_of_an_answer_ends_the_session_and_not_the_run() {
         let scene = faulty(Fake::new(), &on_word("ready", 1, fault));
         let run = scene.runner().args(["--engine", "auto"]).run();
         assert_process(&scene, &run, why);
-        // The child of the third step is there by then, and must not do its work beside the process that takes its place.
+        // The child of the third step is there by then, and must not do its work beside the process
+        // that takes its place.
         let scene = faulty(Fake::new(), &on_word("started", 3, fault));
         let run = scene.runner().args(["--engine", "auto"]).run();
         assert_process_from_here_on(&scene, &run, why);
@@ -34,9 +47,19 @@ fn nonsense_instead_of_an_answer_ends_the_session_and_not_the_run() {
 
 #[test]
 fn a_host_that_is_lost_between_two_steps_is_not_missed() {
-    for fault in ["tell(); os.kill(os.getpid(), 9)", "tell(); os._exit(1)", "tell(data + b'\\xff' * 9)"] {
+    for fault in [
+        "tell(); os.kill(os.getpid(), 9)",
+        "tell(); os._exit(1)",
+        "tell(data + b'\\xff' * 9)",
+    ] {
         let fault = on_word("code", 2, fault);
-        let scene = with_modules(Fake::new(), &[("cli/main.py", &in_the_host(&fault, &calls(&repo::fake_dbt())))]);
+        let scene = with_modules(
+            Fake::new(),
+            &[(
+                "cli/main.py",
+                &in_the_host(&fault, &calls(&repo::fake_dbt())),
+            )],
+        );
         let run = scene.runner().args(["--engine", "auto"]).run();
         assert_process_from_here_on(&scene, &run, "");
     }
@@ -44,8 +67,15 @@ fn a_host_that_is_lost_between_two_steps_is_not_missed() {
 
 #[test]
 fn a_step_that_had_started_is_reported_as_it_ended_although_the_host_is_gone() {
-    for (code, signal) in [(0, Signal::SIGKILL), (1, Signal::SIGKILL), (2, Signal::SIGTERM)] {
-        let fake = Fake::new().on("debug", "ready", "").on("debug", "wait-for", "go").on("debug", "exit", code.to_string());
+    for (code, signal) in [
+        (0, Signal::SIGKILL),
+        (1, Signal::SIGKILL),
+        (2, Signal::SIGTERM),
+    ] {
+        let fake = Fake::new()
+            .on("debug", "ready", "")
+            .on("debug", "wait-for", "go")
+            .on("debug", "exit", code.to_string());
         let scene = with_modules(fake, &[("cli/main.py", &calls(&repo::fake_dbt()))]);
         let mut running = scene.runner().args(["--engine", "auto"]).spawn();
         running.until("the step", |_| scene.fake.is_ready("debug"));
@@ -84,7 +114,10 @@ fn a_step_that_is_killed_together_with_the_host_was_killed() {
 
 #[test]
 fn a_host_that_dies_while_dbt_warms_up_is_not_missed() {
-    for (fault, why) in [("os.kill(os.getpid(), 9)", "its host ended (signal: 9"), ("os._exit(7)", "its host ended (exit status: 7)")] {
+    for (fault, why) in [
+        ("os.kill(os.getpid(), 9)", "its host ended (signal: 9"),
+        ("os._exit(7)", "its host ended (exit status: 7)"),
+    ] {
         let fake = Fake::new();
         let modules = [
             ("cli/main.py", &*becomes(&repo::fake_dbt())),
@@ -97,7 +130,8 @@ fn a_host_that_dies_while_dbt_warms_up_is_not_missed() {
     }
 }
 
-/// The real dbt, and a child that parses and cannot hand over what it has parsed: each step parses for itself.
+/// The real dbt, and a child that parses and cannot hand over what it has parsed: each step parses
+/// for itself.
 #[test]
 fn a_parse_that_is_lost_is_made_by_each_step() {
     for fault in [
@@ -124,12 +158,22 @@ fn a_parse_that_is_lost_is_made_by_each_step() {
                 project.write("python/sitecustomize.py", patch.replace("FAULT", fault));
                 project
             },
-            |runner| runner.args(["--credentials", "none", "--steps", "run,test"]).env("PYTHONPATH", "python"),
+            |runner| {
+                runner
+                    .args(["--credentials", "none", "--steps", "run,test"])
+                    .env("PYTHONPATH", "python")
+            },
         );
         twins[0].run.assert_code(0);
-        let lost = twins.each_ref().map(|twin| twin.project.path().join("python/lost").exists());
+        let lost = twins
+            .each_ref()
+            .map(|twin| twin.project.path().join("python/lost").exists());
         assert_eq!(lost, [false, true], "{}", twins[1].run);
-        assert!(!twins[1].run.err().contains("engine: process"), "{}", twins[1].run);
+        assert!(
+            !twins[1].run.err().contains("engine: process"),
+            "{}",
+            twins[1].run
+        );
         assert!(twins[1].run.out().contains("nowhere"), "{}", twins[1].run);
         assert_same(&twins);
     }
@@ -137,7 +181,11 @@ fn a_parse_that_is_lost_is_made_by_each_step() {
 
 #[test]
 fn a_host_that_cannot_fork_is_left() {
-    for error in ["OSError(11, 'Resource temporarily unavailable')", "MemoryError('none')", "BlockingIOError(11, 'no')"] {
+    for error in [
+        "OSError(11, 'Resource temporarily unavailable')",
+        "MemoryError('none')",
+        "BlockingIOError(11, 'no')",
+    ] {
         for (from, is_first) in [(1, true), (3, false)] {
             let fault = format!(
                 "import os\n\
@@ -148,7 +196,12 @@ fn a_host_that_cannot_fork_is_left() {
             let scene = faulty(Fake::new(), &fault);
             let run = scene.runner().args(["--engine", "auto"]).run();
             assert_process_from_here_on(&scene, &run, "");
-            let parents: Vec<_> = scene.fake.calls().iter().map(|call| call["process"]["ppid"].clone()).collect();
+            let parents: Vec<_> = scene
+                .fake
+                .calls()
+                .iter()
+                .map(|call| call["process"]["ppid"].clone())
+                .collect();
             assert_eq!(parents[0] == parents[5], is_first, "{parents:?}");
         }
     }
@@ -156,7 +209,10 @@ fn a_host_that_cannot_fork_is_left() {
 
 #[test]
 fn a_child_that_ends_before_it_begins_has_not_started() {
-    let scene = faulty(Fake::new(), "import os\ndef setsid(): raise PermissionError('no')\nos.setsid = setsid");
+    let scene = faulty(
+        Fake::new(),
+        "import os\ndef setsid(): raise PermissionError('no')\nos.setsid = setsid",
+    );
     let run = scene.runner().args(["--engine", "auto"]).run();
     assert_process_from_here_on(&scene, &run, "the child ended before it began");
 }

@@ -1,4 +1,5 @@
-//! What one container leaves for the next: dbt's parse, below the destination, and never more than a matter of time.
+//! What one container leaves for the next: dbt's parse, below the destination, and never more than
+//! a matter of time.
 
 use std::fs::{File, FileTimes};
 use std::path::Path;
@@ -19,11 +20,18 @@ const PARSED: &str = "Unable to do partial parsing because saved manifest not fo
 const RESTORED: &str = "restored the saved parse";
 const SAVED: &str = "saved the parse of this project";
 
-/// A project as an image holds it: in another folder for every container, with the times of the files as the image has them.
+/// A project as an image holds it: in another folder for every container, with the times of the
+/// files as the image has them.
 fn container() -> Project {
     let project = Project::new(DUCKDB_PROFILE);
-    project.write("models/orders.sql", "select * from {{ ref('countries') }}\n");
-    project.write("models/orders.yml", "models:\n  - name: orders\n    columns:\n      - name: id\n        data_tests: [unique]\n");
+    project.write(
+        "models/orders.sql",
+        "select * from {{ ref('countries') }}\n",
+    );
+    project.write(
+        "models/orders.yml",
+        "models:\n  - name: orders\n    columns:\n      - name: id\n        data_tests: [unique]\n",
+    );
     project.write("seeds/countries.csv", "id,name\n1,Denmark\n2,Norway\n");
     clock(&project);
     project
@@ -31,20 +39,39 @@ fn container() -> Project {
 
 /// As reproducible builds do it.
 fn clock(project: &Project) {
-    for name in ["models/orders.sql", "models/orders.yml", "seeds/countries.csv"] {
+    for name in [
+        "models/orders.sql",
+        "models/orders.yml",
+        "seeds/countries.csv",
+    ] {
         let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
-        File::options().write(true).open(project.path().join(name)).unwrap().set_times(FileTimes::new().set_modified(time)).unwrap();
+        File::options()
+            .write(true)
+            .open(project.path().join(name))
+            .unwrap()
+            .set_times(FileTimes::new().set_modified(time))
+            .unwrap();
     }
 }
 
 fn runner(project: &Project) -> Runner {
-    with_real_dbt(Runner::new(project.path())).args(["--engine", "session", "--credentials", "none"])
+    with_real_dbt(Runner::new(project.path())).args([
+        "--engine",
+        "session",
+        "--credentials",
+        "none",
+    ])
 }
 
 /// To a directory, as a local run that asks for it.
 fn local(project: &Project, destination: &Path, steps: &str) -> Finished {
     let runner = runner(project).args(["--parse-cache", "on", "--steps", steps]);
-    let run = runner.env("DBT_ENTRYPOINT_DESTINATION", format!("file://{}", destination.display())).run();
+    let run = runner
+        .env(
+            "DBT_ENTRYPOINT_DESTINATION",
+            format!("file://{}", destination.display()),
+        )
+        .run();
     run.assert_code(0).assert_nothing_left();
     run
 }
@@ -57,22 +84,44 @@ fn tests(run: &Finished) -> u64 {
 fn a_parse_is_restored_in_the_next_container_and_what_changed_is_parsed_whatever_its_time() {
     let destination = TempDir::new().unwrap();
     let first = local(&container(), destination.path(), ALL);
-    assert!(first.out().contains(PARSED) && first.err().contains(SAVED) && !first.err().contains(RESTORED), "{first}");
+    assert!(
+        first.out().contains(PARSED)
+            && first.err().contains(SAVED)
+            && !first.err().contains(RESTORED),
+        "{first}"
+    );
     let second = local(&container(), destination.path(), ALL);
-    assert!(!second.out().contains("partial parsing") && second.err().contains(RESTORED), "{second}");
+    assert!(
+        !second.out().contains("partial parsing") && second.err().contains(RESTORED),
+        "{second}"
+    );
     assert!(!second.err().contains(SAVED), "nothing is new\n{second}");
     assert_eq!((tests(&first), tests(&second)), (1, 1));
 
     // Another image, in which the file has the same time and another content.
     let changed = container();
-    changed.write("models/orders.yml", changed.read("models/orders.yml").replace("[unique]", "[unique, not_null]"));
+    changed.write(
+        "models/orders.yml",
+        changed
+            .read("models/orders.yml")
+            .replace("[unique]", "[unique, not_null]"),
+    );
     clock(&changed);
     let third = local(&changed, destination.path(), ALL);
-    assert!(third.err().contains(RESTORED) && third.err().contains(SAVED) && !third.out().contains(PARSED), "{third}");
+    assert!(
+        third.err().contains(RESTORED)
+            && third.err().contains(SAVED)
+            && !third.out().contains(PARSED),
+        "{third}"
+    );
     assert_eq!(tests(&third), 2);
     let manifest: Value = serde_json::from_str(&changed.read("target/manifest.json")).unwrap();
     let root = &manifest["nodes"]["seed.shop.countries"]["root_path"];
-    assert_eq!(Path::new(root.as_str().unwrap()).canonicalize().unwrap(), changed.canonical(), "the seed is looked for here");
+    assert_eq!(
+        Path::new(root.as_str().unwrap()).canonicalize().unwrap(),
+        changed.canonical(),
+        "the seed is looked for here"
+    );
 }
 
 /// Whoever reads a saved parse as it is trusts times and places of another container.
@@ -81,22 +130,44 @@ fn what_reads_for_itself_or_cannot_parse_does_not_read_it() {
     let destination = TempDir::new().unwrap();
     local(&container(), destination.path(), "seed");
     let with = |project: &Project, steps: &str| {
-        project.write("dbt-entrypoint.yml", format!("steps:\n  - {{name: step, command: {steps}}}\n"));
+        project.write(
+            "dbt-entrypoint.yml",
+            format!("steps:\n  - {{name: step, command: {steps}}}\n"),
+        );
         let runner = runner(project).args(["--parse-cache", "on", "--publish", "on-success"]);
-        runner.env("DBT_ENTRYPOINT_DESTINATION", format!("file://{}", destination.path().display())).run()
+        runner
+            .env(
+                "DBT_ENTRYPOINT_DESTINATION",
+                format!("file://{}", destination.path().display()),
+            )
+            .run()
     };
     // Another content under the same time, in a step that parses for itself: it counts.
     let changed = container();
-    changed.write("models/orders.yml", changed.read("models/orders.yml").replace("[unique]", "[unique, not_null]"));
+    changed.write(
+        "models/orders.yml",
+        changed
+            .read("models/orders.yml")
+            .replace("[unique]", "[unique, not_null]"),
+    );
     clock(&changed);
     with(&changed, "[parse]").assert_code(0);
-    assert!(changed.read("target/manifest.json").contains("not_null_orders_id"));
+    assert!(
+        changed
+            .read("target/manifest.json")
+            .contains("not_null_orders_id")
+    );
     // The seed of this container, not of the one that has parsed.
     let run = with(&container(), "[--log-level, info, seed]");
     run.assert_code(0).assert_nothing_left();
     // What cannot be parsed fails, and is not published.
     let broken = container();
-    broken.write("models/orders.yml", broken.read("models/orders.yml").replace("- name: orders", "- nam: orders"));
+    broken.write(
+        "models/orders.yml",
+        broken
+            .read("models/orders.yml")
+            .replace("- name: orders", "- nam: orders"),
+    );
     clock(&broken);
     let run = with(&broken, "[seed]");
     run.assert_code(2).assert_nothing_left();
@@ -123,25 +194,58 @@ fn what_does_not_fit_is_left_alone() {
     let label = destination.path().join("state/partial_parse.json");
     let content = destination.path().join("state/partial_parse.msgpack");
     let written: Value = serde_json::from_slice(&std::fs::read(&label).unwrap()).unwrap();
-    let (label_then, content_then) = (std::fs::read(&label).unwrap(), std::fs::read(&content).unwrap());
-    assert_eq!((&written["profile"], &written["target"]), (&"shop".into(), &"dev".into()));
+    let (label_then, content_then) = (
+        std::fs::read(&label).unwrap(),
+        std::fs::read(&content).unwrap(),
+    );
+    assert_eq!(
+        (&written["profile"], &written["target"]),
+        (&"shop".into(), &"dev".into())
+    );
     let other = |key: &str| {
         let mut label = written.clone();
         label[key] = "another".into();
         serde_json::to_vec(&label).unwrap()
     };
     for (label_now, content_now, said) in [
-        (other("dbt"), content_then.clone(), "of other versions, another profile or target"),
-        (other("adapter"), content_then.clone(), "of other versions, another profile or target"),
-        (other("sha1"), content_then.clone(), "do not belong together"),
-        (label_then.clone(), b"half of it".to_vec(), "do not belong together"),
-        (b"no JSON".to_vec(), content_then.clone(), "do not belong together"),
+        (
+            other("dbt"),
+            content_then.clone(),
+            "of other versions, another profile or target",
+        ),
+        (
+            other("adapter"),
+            content_then.clone(),
+            "of other versions, another profile or target",
+        ),
+        (
+            other("sha1"),
+            content_then.clone(),
+            "do not belong together",
+        ),
+        (
+            label_then.clone(),
+            b"half of it".to_vec(),
+            "do not belong together",
+        ),
+        (
+            b"no JSON".to_vec(),
+            content_then.clone(),
+            "do not belong together",
+        ),
     ] {
         std::fs::write(&label, label_now).unwrap();
         std::fs::write(&content, content_now).unwrap();
         let run = local(&container(), destination.path(), "seed");
-        assert!(run.err().contains(said) && run.out().contains(PARSED) && run.err().contains(SAVED), "{said}: {run}");
-        assert_eq!(std::fs::read(&label).unwrap().len(), label_then.len(), "the next run has one that fits");
+        assert!(
+            run.err().contains(said) && run.out().contains(PARSED) && run.err().contains(SAVED),
+            "{said}: {run}"
+        );
+        assert_eq!(
+            std::fs::read(&label).unwrap().len(),
+            label_then.len(),
+            "the next run has one that fits"
+        );
     }
 }
 
@@ -150,12 +254,30 @@ fn a_parse_that_holds_a_secret_is_not_saved() {
     let destination = TempDir::new().unwrap();
     let project = container();
     let value = "in-a-tag-0123456789";
-    project.write("models/tagged.sql", "{{ config(tags=[env_var('DBT_REDSHIFT_PASSWORD')]) }}\nselect 1 as id\n");
-    let runner =
-        runner(&project).args(["--parse-cache", "on", "--publish", "always", "--steps", "seed"]).env("DBT_REDSHIFT_PASSWORD", value);
-    let run = runner.env("DBT_ENTRYPOINT_DESTINATION", format!("file://{}", destination.path().display())).run();
+    project.write(
+        "models/tagged.sql",
+        "{{ config(tags=[env_var('DBT_REDSHIFT_PASSWORD')]) }}\nselect 1 as id\n",
+    );
+    let runner = runner(&project)
+        .args([
+            "--parse-cache",
+            "on",
+            "--publish",
+            "always",
+            "--steps",
+            "seed",
+        ])
+        .env("DBT_REDSHIFT_PASSWORD", value);
+    let run = runner
+        .env(
+            "DBT_ENTRYPOINT_DESTINATION",
+            format!("file://{}", destination.path().display()),
+        )
+        .run();
     // The manifest holds it, too.
-    run.assert_code(74).assert_nothing_left().assert_lacks(value.as_bytes());
+    run.assert_code(74)
+        .assert_nothing_left()
+        .assert_lacks(value.as_bytes());
     assert!(!destination.path().join("state").exists(), "{run}");
 }
 
@@ -170,19 +292,31 @@ impl Deployed {
     fn new(faults: impl FnOnce(FaultProxy) -> FaultProxy) -> Self {
         let (aws, env) = (Aws::shared(), unique("e"));
         let bucket = aws.bucket_named(&format!("dbt-documentation-{env}"));
-        Self { bucket, proxy: faults(FaultProxy::before(aws)), env }
+        Self {
+            bucket,
+            proxy: faults(FaultProxy::before(aws)),
+            env,
+        }
     }
 
     fn run(&self, arguments: &[&str]) -> Finished {
         let project = container();
-        let runner = Aws::attach_at(runner(&project), &self.proxy.endpoint()).env("ENV", &self.env).args(["--steps", "seed"]);
-        let run = runner.env("DBT_ENTRYPOINT_DEPLOYMENTS", &self.env).args(arguments).run();
+        let runner = Aws::attach_at(runner(&project), &self.proxy.endpoint())
+            .env("ENV", &self.env)
+            .args(["--steps", "seed"]);
+        let run = runner
+            .env("DBT_ENTRYPOINT_DEPLOYMENTS", &self.env)
+            .args(arguments)
+            .run();
         run.assert_code(0).assert_nothing_left();
         run
     }
 
     fn has_state(&self) -> bool {
-        self.bucket.keys().iter().any(|key| key.starts_with("shop/state/"))
+        self.bucket
+            .keys()
+            .iter()
+            .any(|key| key.starts_with("shop/state/"))
     }
 }
 
@@ -194,8 +328,19 @@ fn a_deployment_keeps_its_parse_in_the_bucket_unless_told_otherwise() {
     deployed.run(&["--publish", "never"]);
     assert!(!deployed.has_state());
     assert!(deployed.run(&[]).err().contains(SAVED));
-    let state: Vec<String> = deployed.bucket.keys().into_iter().filter(|key| key.starts_with("shop/state/")).collect();
-    assert_eq!(state, ["shop/state/partial_parse.json", "shop/state/partial_parse.msgpack"]);
+    let state: Vec<String> = deployed
+        .bucket
+        .keys()
+        .into_iter()
+        .filter(|key| key.starts_with("shop/state/"))
+        .collect();
+    assert_eq!(
+        state,
+        [
+            "shop/state/partial_parse.json",
+            "shop/state/partial_parse.msgpack"
+        ]
+    );
     assert!(deployed.run(&[]).err().contains(RESTORED));
 }
 
@@ -204,7 +349,10 @@ fn without_the_right_to_read_or_to_write_it_the_run_is_the_same() {
     let denied = || Fault::s3(403, "AccessDenied", "Access Denied");
     let deployed = Deployed::new(|proxy| proxy.on("/shop/state/", denied()));
     let run = deployed.run(&[]);
-    assert!(run.err().contains("no saved parse can be had") && run.err().contains("is not saved"), "{run}");
+    assert!(
+        run.err().contains("no saved parse can be had") && run.err().contains("is not saved"),
+        "{run}"
+    );
     assert!(run.out().contains(PARSED) && !deployed.has_state());
     assert_eq!(run.closing()["status"], "success");
 }
@@ -212,8 +360,17 @@ fn without_the_right_to_read_or_to_write_it_the_run_is_the_same() {
 #[test]
 fn a_local_run_keeps_nothing_unless_asked_to() {
     let (destination, project) = (TempDir::new().unwrap(), container());
-    let run =
-        runner(&project).args(["--steps", ALL]).env("DBT_ENTRYPOINT_DESTINATION", format!("file://{}", destination.path().display())).run();
+    let run = runner(&project)
+        .args(["--steps", ALL])
+        .env(
+            "DBT_ENTRYPOINT_DESTINATION",
+            format!("file://{}", destination.path().display()),
+        )
+        .run();
     run.assert_code(0);
-    assert!(destination.path().join("manifest.json").exists() && !destination.path().join("state").exists(), "{run}");
+    assert!(
+        destination.path().join("manifest.json").exists()
+            && !destination.path().join("state").exists(),
+        "{run}"
+    );
 }

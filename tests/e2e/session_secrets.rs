@@ -1,4 +1,5 @@
-//! The process that imports dbt never sees a secret, and neither does what it leaves for the next run.
+//! The process that imports dbt never sees a secret, and neither does what it leaves for the next
+//! run.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -16,16 +17,23 @@ use crate::support::runner::Runner;
 use crate::support::sentinel;
 use crate::support::standin::Standin;
 
-/// Whether the memory of a process holds the value, in any form. Reading it needs the same user, or to be root.
+/// Whether the memory of a process holds the value, in any form. Reading it needs the same user, or
+/// to be root.
 fn remembers(pid: i32, secret: &[u8]) -> bool {
     let (maps, memory) = (format!("/proc/{pid}/maps"), format!("/proc/{pid}/mem"));
     let mut list = String::new();
     File::open(maps).unwrap().read_to_string(&mut list).unwrap();
-    let memory = File::open(&memory).unwrap_or_else(|error| panic!("{memory}: {error}; these tests need to be root, or ptrace_scope 0"));
+    let memory = File::open(&memory).unwrap_or_else(|error| {
+        panic!("{memory}: {error}; these tests need to be root, or ptrace_scope 0")
+    });
     let forms = AhoCorasick::new(sentinel::forms(secret)).unwrap();
     let mut bytes = 0;
     let mut found = false;
-    for line in list.lines().filter(|line| line.split(' ').nth(1).is_some_and(|rights| rights.starts_with("rw"))) {
+    for line in list.lines().filter(|line| {
+        line.split(' ')
+            .nth(1)
+            .is_some_and(|rights| rights.starts_with("rw"))
+    }) {
         let (from, to) = line.split(' ').next().unwrap().split_once('-').unwrap();
         let address = |text| u64::from_str_radix(text, 16).unwrap();
         let mut content = vec![0; usize::try_from(address(to) - address(from)).unwrap()];
@@ -34,7 +42,11 @@ fn remembers(pid: i32, secret: &[u8]) -> bool {
         bytes += count;
         found |= forms.is_match(&content[..count]);
     }
-    assert!(bytes > 1 << 20, "only {bytes} bytes of the memory of {} could be read", processes::describe(pid));
+    assert!(
+        bytes > 1 << 20,
+        "only {bytes} bytes of the memory of {} could be read",
+        processes::describe(pid)
+    );
     found
 }
 
@@ -58,34 +70,77 @@ fn neither_the_importing_process_nor_the_saved_parse_holds_a_secret() {
     let (standin, project, aws) = (Standin::database(), project(), Aws::shared());
     let role = role(&standin, PASSWORD);
     let connection = unique("connection");
-    let url = format!("jdbc:redshift://127.0.0.1:{}/{}?currentSchema=analytics", standin.port(), standin.database);
-    aws.connection(&connection, &json!({"JDBC_CONNECTION_URL": url, "USERNAME": role, "PASSWORD": PASSWORD}), &json!({}));
+    let url = format!(
+        "jdbc:redshift://127.0.0.1:{}/{}?currentSchema=analytics",
+        standin.port(),
+        standin.database
+    );
+    aws.connection(
+        &connection,
+        &json!({"JDBC_CONNECTION_URL": url, "USERNAME": role, "PASSWORD": PASSWORD}),
+        &json!({}),
+    );
     let token = "git-token-0123456789";
-    let runner = aws.attach(with_real_dbt(Runner::new(project.path()))).env("DBT_ENV_SECRET_GIT_TOKEN", token);
+    let runner = aws
+        .attach(with_real_dbt(Runner::new(project.path())))
+        .env("DBT_ENV_SECRET_GIT_TOKEN", token);
     let runner = runner.env("MY_URL", format!("https://user:{token}@git.example.com"));
-    let runner = runner.args(["--engine", "session", "--credentials", &format!("glue:{connection}"), "--steps", "debug,run"]);
+    let runner = runner.args([
+        "--engine",
+        "session",
+        "--credentials",
+        &format!("glue:{connection}"),
+        "--steps",
+        "debug,run",
+    ]);
     let mut running = runner.spawn();
-    running.until("the query in pg_stat_activity", |_| standin.active("pg_sleep") == 1);
+    running.until("the query in pg_stat_activity", |_| {
+        standin.active("pg_sleep") == 1
+    });
     let host = processes::host(running.pid(), running.marker()).expect("a host");
     // No child that has parsed, and no interpreter that keeps track of locks.
-    let children = processes::with_marker(running.marker()).into_iter().filter(|pid| processes::parent(*pid) == Some(host));
-    let [step] = children.collect::<Vec<_>>()[..] else { panic!("not the step alone: {:?}", running.stderr()) };
-    assert_eq!(processes::with_marker(running.marker()).len(), 3, "the runner, the host, the step");
+    let children = processes::with_marker(running.marker())
+        .into_iter()
+        .filter(|pid| processes::parent(*pid) == Some(host));
+    let [step] = children.collect::<Vec<_>>()[..] else {
+        panic!("not the step alone: {:?}", running.stderr())
+    };
+    assert_eq!(
+        processes::with_marker(running.marker()).len(),
+        3,
+        "the runner, the host, the step"
+    );
     for secret in [PASSWORD, token, SECRET_KEY] {
-        assert!(!remembers(host, secret.as_bytes()), "the host's memory holds {secret}");
-        assert!(!sentinel::holds(&processes::environ(host), secret.as_bytes()), "the host's environment holds {secret}");
+        assert!(
+            !remembers(host, secret.as_bytes()),
+            "the host's memory holds {secret}"
+        );
+        assert!(
+            !sentinel::holds(&processes::environ(host), secret.as_bytes()),
+            "the host's environment holds {secret}"
+        );
     }
     for pid in [host, step] {
         for form in sentinel::forms(PASSWORD.as_bytes()) {
-            assert!(!sentinel::holds(&processes::cmdline(pid), &form), "{}", processes::describe(pid));
+            assert!(
+                !sentinel::holds(&processes::cmdline(pid), &form),
+                "{}",
+                processes::describe(pid)
+            );
         }
     }
     // The control: what a process was given is found in its memory.
     assert!(remembers(step, PASSWORD.as_bytes()) && remembers(step, token.as_bytes()));
     running.signal(Signal::SIGTERM);
     let run = running.wait();
-    run.assert_code(143).assert_nothing_left().assert_err_has(&["engine: session, since"]).assert_lacks(PASSWORD.as_bytes());
-    assert!(project.path().join("target/partial_parse.msgpack").exists(), "{run}");
+    run.assert_code(143)
+        .assert_nothing_left()
+        .assert_err_has(&["engine: session, since"])
+        .assert_lacks(PASSWORD.as_bytes());
+    assert!(
+        project.path().join("target/partial_parse.msgpack").exists(),
+        "{run}"
+    );
     for folder in ["target", "logs"] {
         for secret in [PASSWORD, token, SECRET_KEY] {
             sentinel::assert_folder_lacks(&project.path().join(folder), secret.as_bytes());
@@ -99,21 +154,45 @@ fn another_password_is_no_reason_to_parse_again() {
     project.write("models/slow.sql", "select 1 as id\n");
     let role = role(&standin, "first-password-0123");
     let run = |password: &str| {
-        let runner = standin.attach(with_real_dbt(Runner::new(project.path()))).args(["--engine", "session", "--steps", "debug,run"]);
-        let run = runner.env("DBT_REDSHIFT_USER", &role).env("DBT_REDSHIFT_PASSWORD", password).run();
-        run.assert_code(0).assert_nothing_left().assert_err_has(&["engine: session, since"]);
+        let runner = standin
+            .attach(with_real_dbt(Runner::new(project.path())))
+            .args(["--engine", "session", "--steps", "debug,run"]);
+        let run = runner
+            .env("DBT_REDSHIFT_USER", &role)
+            .env("DBT_REDSHIFT_PASSWORD", password)
+            .run();
+        run.assert_code(0)
+            .assert_nothing_left()
+            .assert_err_has(&["engine: session, since"]);
         run
     };
     let first = run("first-password-0123");
-    assert!(first.out().contains("Unable to do partial parsing because saved manifest not found"), "{first}");
-    standin.sql(&format!("alter role {role} password 'second-password-4567'"));
+    assert!(
+        first
+            .out()
+            .contains("Unable to do partial parsing because saved manifest not found"),
+        "{first}"
+    );
+    standin.sql(&format!(
+        "alter role {role} password 'second-password-4567'"
+    ));
     let second = run("second-password-4567");
-    assert!(!second.out().contains("Unable to do partial parsing"), "{second}");
+    assert!(
+        !second.out().contains("Unable to do partial parsing"),
+        "{second}"
+    );
     for password in ["first-password-0123", "second-password-4567"] {
         sentinel::assert_folder_lacks(&project.path().join("target"), password.as_bytes());
     }
-    // The control: another user shows in the relations that a manifest holds, and dbt does parse again.
-    project.write("profiles.yml", REDSHIFT_PROFILE.replace("sslmode: disable", "sslmode: disable\n      role: ''"));
+    // The control: another user shows in the relations that a manifest holds, and dbt does parse
+    // again.
+    project.write(
+        "profiles.yml",
+        REDSHIFT_PROFILE.replace("sslmode: disable", "sslmode: disable\n      role: ''"),
+    );
     let third = run("second-password-4567");
-    assert!(third.out().contains("Unable to do partial parsing"), "{third}");
+    assert!(
+        third.out().contains("Unable to do partial parsing"),
+        "{third}"
+    );
 }

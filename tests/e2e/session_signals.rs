@@ -1,4 +1,5 @@
-//! Signals, timeouts and the deadline while dbt is imported, while the project is parsed, and while a step runs, with the real dbt.
+//! Signals, timeouts and the deadline while dbt is imported, while the project is parsed, and while
+//! a step runs, with the real dbt.
 
 use nix::sys::signal::Signal;
 
@@ -10,7 +11,8 @@ use crate::support::repo;
 use crate::support::result::Finished;
 use crate::support::runner::Runner;
 
-const DUCKDB: &str = "shop:\n  target: dev\n  outputs:\n    dev: {type: duckdb, path: shop.duckdb, threads: 1}\n";
+const DUCKDB: &str =
+    "shop:\n  target: dev\n  outputs:\n    dev: {type: duckdb, path: shop.duckdb, threads: 1}\n";
 
 /// Parsing it takes as long as ten thousand million rounds of a loop.
 fn endless() -> Project {
@@ -21,7 +23,12 @@ fn endless() -> Project {
 }
 
 fn runner(project: &Project) -> Runner {
-    with_real_dbt(Runner::new(project.path())).args(["--engine", "session", "--credentials", "none"])
+    with_real_dbt(Runner::new(project.path())).args([
+        "--engine",
+        "session",
+        "--credentials",
+        "none",
+    ])
 }
 
 #[track_caller]
@@ -36,12 +43,16 @@ fn sigterm_while_dbt_is_imported_ends_the_run_at_once() {
     let project = endless();
     let mut running = runner(&project).args(["--steps", "debug,run"]).spawn();
     running.until("the host and the first step", |running| {
-        processes::host(running.pid(), running.marker()).is_some() && running.stderr().contains("step debug:")
+        processes::host(running.pid(), running.marker()).is_some()
+            && running.stderr().contains("step debug:")
     });
     running.signal(Signal::SIGTERM);
     let run = running.wait();
     assert_ended(&run, 143, "cancelled", "debug");
-    assert!(!run.err().contains("engine: session"), "the import was over too soon to be interrupted: {run}");
+    assert!(
+        !run.err().contains("engine: session"),
+        "the import was over too soon to be interrupted: {run}"
+    );
 }
 
 #[test]
@@ -49,7 +60,9 @@ fn a_signal_while_the_project_is_parsed_ends_the_run_at_once() {
     for (signal, code) in [(Signal::SIGTERM, 143), (Signal::SIGINT, 130)] {
         let project = endless();
         let mut running = runner(&project).args(["--steps", "debug,run"]).spawn();
-        running.until("the step that parses", |running| running.stderr().contains("step run:"));
+        running.until("the step that parses", |running| {
+            running.stderr().contains("step run:")
+        });
         running.signal(signal);
         let run = running.wait();
         assert_ended(&run, code, "cancelled", "run");
@@ -61,8 +74,7 @@ fn a_signal_while_the_project_is_parsed_ends_the_run_at_once() {
 #[test]
 fn a_step_that_is_parsed_for_too_long_is_timed_out_and_the_next_one_runs() {
     let project = endless();
-    let yaml =
-        "steps:\n  - debug\n  - {name: run, command: [run], timeout: 3s, on_failure: continue}\n  - {name: after, command: [debug]}\n";
+    let yaml = "steps:\n  - debug\n  - {name: run, command: [run], timeout: 3s, on_failure: continue}\n  - {name: after, command: [debug]}\n";
     project.write("dbt-entrypoint.yml", yaml);
     let run = runner(&project).run();
     run.assert_code(124).assert_nothing_left();
@@ -74,7 +86,9 @@ fn a_step_that_is_parsed_for_too_long_is_timed_out_and_the_next_one_runs() {
 fn the_deadline_holds_while_the_project_is_parsed() {
     let project = endless();
     // Import and all: whatever of it has passed, it ends the run, which by itself never would.
-    let run = runner(&project).args(["--steps", "run", "--deadline", "12s"]).run();
+    let run = runner(&project)
+        .args(["--steps", "run", "--deadline", "12s"])
+        .run();
     assert_ended(&run, 124, "timed_out", "run");
 }
 

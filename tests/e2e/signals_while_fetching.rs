@@ -1,4 +1,5 @@
-//! Signals and the deadline while credentials are fetched: the run ends at once, with nothing started.
+//! Signals and the deadline while credentials are fetched: the run ends at once, with nothing
+//! started.
 
 use std::time::{Duration, Instant};
 
@@ -10,19 +11,36 @@ use crate::support::project::Scene;
 
 #[test]
 fn a_signal_ends_the_run_at_once() {
-    for (signal, code) in [(Signal::SIGTERM, 143), (Signal::SIGINT, 130), (Signal::SIGHUP, 129)] {
+    for (signal, code) in [
+        (Signal::SIGTERM, 143),
+        (Signal::SIGINT, 130),
+        (Signal::SIGHUP, 129),
+    ] {
         let scene = Scene::healthy();
         let proxy = FaultProxy::before(Aws::shared()).on("GetConnection", Fault::Silence);
-        let mut running = Aws::attach_at(scene.bare_runner(), &proxy.endpoint()).args(["--credentials", "glue:x"]).spawn();
+        let mut running = Aws::attach_at(scene.bare_runner(), &proxy.endpoint())
+            .args(["--credentials", "glue:x"])
+            .spawn();
         running.until("the request", |_| proxy.count("GetConnection") == 1);
         let sent = Instant::now();
         running.signal(signal);
         let run = running.wait();
-        assert!(sent.elapsed() < Duration::from_secs(2), "it took {:?}", sent.elapsed());
+        assert!(
+            sent.elapsed() < Duration::from_secs(2),
+            "it took {:?}",
+            sent.elapsed()
+        );
         run.assert_code(code).assert_nothing_left();
         let closing = run.closing();
         assert_eq!(closing["status"], "cancelled");
-        assert!(closing["steps"].as_array().unwrap().iter().all(|step| step["status"] == "skipped"), "{run}");
+        assert!(
+            closing["steps"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .all(|step| step["status"] == "skipped"),
+            "{run}"
+        );
         assert!(scene.fake.steps().is_empty());
     }
 }
@@ -31,7 +49,12 @@ fn a_signal_ends_the_run_at_once() {
 fn the_deadline_ends_the_run_with_124() {
     let scene = Scene::healthy();
     let proxy = FaultProxy::before(Aws::shared()).on("GetConnection", Fault::Silence);
-    let runner = Aws::attach_at(scene.bare_runner(), &proxy.endpoint()).args(["--credentials", "glue:x", "--deadline", "1s"]);
+    let runner = Aws::attach_at(scene.bare_runner(), &proxy.endpoint()).args([
+        "--credentials",
+        "glue:x",
+        "--deadline",
+        "1s",
+    ]);
     let run = runner.run();
     run.assert_code(124);
     assert_eq!(run.closing()["status"], "timed_out");
@@ -44,7 +67,17 @@ fn a_signal_during_exec_ends_it_too() {
     let scene = Scene::healthy();
     let proxy = FaultProxy::before(Aws::shared()).on("GetConnection", Fault::Silence);
     let runner = Aws::attach_at(scene.bare_runner(), &proxy.endpoint());
-    let mut running = runner.args(["exec", "--credentials", "glue:x", "--", "/bin/sh", "-c", "echo started"]).spawn();
+    let mut running = runner
+        .args([
+            "exec",
+            "--credentials",
+            "glue:x",
+            "--",
+            "/bin/sh",
+            "-c",
+            "echo started",
+        ])
+        .spawn();
     running.until("the request", |_| proxy.count("GetConnection") == 1);
     running.signal(Signal::SIGTERM);
     let run = running.wait();

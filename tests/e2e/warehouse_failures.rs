@@ -1,4 +1,5 @@
-//! What goes wrong in a warehouse, with the real adapter: each fault ends the run at its step, with dbt's code and dbt's words.
+//! What goes wrong in a warehouse, with the real adapter: each fault ends the run at its step, with
+//! dbt's code and dbt's words.
 
 use std::net::TcpListener;
 
@@ -13,8 +14,14 @@ fn project() -> Project {
     let sources = "sources:\n  - name: raw\n    schema: raw\n    config:\n      loaded_at_field: _loaded_at\n      \
                    freshness: {error_after: {count: 24, period: hour}}\n    tables:\n      - name: orders\n";
     project.write("models/sources.yml", sources);
-    project.write("models/orders.sql", "select id from {{ source('raw', 'orders') }}\n");
-    project.write("models/big_orders.sql", "select id from {{ ref('orders') }} where id > 1\n");
+    project.write(
+        "models/orders.sql",
+        "select id from {{ source('raw', 'orders') }}\n",
+    );
+    project.write(
+        "models/big_orders.sql",
+        "select id from {{ ref('orders') }} where id > 1\n",
+    );
     let tests = "models:\n  - name: orders\n    columns:\n      - name: id\n        data_tests: [unique, not_null]\n";
     project.write("models/schema.yml", tests);
     project
@@ -30,7 +37,9 @@ fn database(age: &str) -> Standin {
 }
 
 fn runner(standin: &Standin, project: &Project, steps: &str) -> Runner {
-    standin.attach(with_real_dbt(Runner::new(project.path()))).args(["--steps", steps])
+    standin
+        .attach(with_real_dbt(Runner::new(project.path())))
+        .args(["--steps", steps])
 }
 
 #[track_caller]
@@ -44,11 +53,17 @@ fn failed_at(run: &Finished, step: &str, code: i32) {
 #[test]
 fn a_wrong_password_fails_debug_with_1_and_shows_in_no_log() {
     let (standin, project) = (database("1 hour"), project());
-    let run = runner(&standin, &project, "debug,run").env("DBT_REDSHIFT_PASSWORD", "wrong-password-0123").run();
+    let run = runner(&standin, &project, "debug,run")
+        .env("DBT_REDSHIFT_PASSWORD", "wrong-password-0123")
+        .run();
     failed_at(&run, "debug", 1);
     assert_eq!(run.step("run")["status"], "skipped");
-    run.assert_lacks(b"wrong-password-0123").assert_lacks(standin.password().as_bytes());
-    crate::support::sentinel::assert_folder_lacks(&project.path().join("logs"), b"wrong-password-0123");
+    run.assert_lacks(b"wrong-password-0123")
+        .assert_lacks(standin.password().as_bytes());
+    crate::support::sentinel::assert_folder_lacks(
+        &project.path().join("logs"),
+        b"wrong-password-0123",
+    );
 }
 
 #[test]
@@ -57,21 +72,36 @@ fn an_unreachable_host_fails_debug_with_1() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     drop(listener);
-    let run = runner(&standin, &project, "debug,run").env("DBT_REDSHIFT_PORT", port.to_string()).run();
+    let run = runner(&standin, &project, "debug,run")
+        .env("DBT_REDSHIFT_PORT", port.to_string())
+        .run();
     failed_at(&run, "debug", 1);
 }
 
 #[test]
 fn a_failing_model_fails_run_with_1_and_is_named_with_its_message() {
     let (standin, project) = (database("1 hour"), project());
-    project.write("models/orders.sql", "select id, no_such_column from {{ source('raw', 'orders') }}\n");
+    project.write(
+        "models/orders.sql",
+        "select id, no_such_column from {{ source('raw', 'orders') }}\n",
+    );
     let run = runner(&standin, &project, "run,test").run();
     failed_at(&run, "run", 1);
     let nodes = &run.step("run")["nodes"];
-    assert_eq!((nodes["error"].as_u64(), nodes["skipped"].as_u64()), (Some(1), Some(1)), "{run}");
+    assert_eq!(
+        (nodes["error"].as_u64(), nodes["skipped"].as_u64()),
+        (Some(1), Some(1)),
+        "{run}"
+    );
     let closing = run.closing();
     assert_eq!(closing["failed"][0]["node"], "model.shop.orders");
-    assert!(closing["failed"][0]["message"].as_str().unwrap().contains("no_such_column"), "{run}");
+    assert!(
+        closing["failed"][0]["message"]
+            .as_str()
+            .unwrap()
+            .contains("no_such_column"),
+        "{run}"
+    );
     assert_eq!(run.step("test")["status"], "skipped");
 }
 
@@ -81,7 +111,9 @@ fn a_failing_test_fails_test_with_1_and_a_stale_source_fails_freshness_with_1() 
     standin.sql("insert into raw.orders select * from raw.orders");
     let yaml = "steps:\n  - run\n  - {name: test, command: [test], on_failure: continue}\n  - freshness\n  - docs\n";
     project.write("dbt-entrypoint.yml", yaml);
-    let run = standin.attach(with_real_dbt(Runner::new(project.path()))).run();
+    let run = standin
+        .attach(with_real_dbt(Runner::new(project.path())))
+        .run();
     failed_at(&run, "test", 1);
     assert_eq!(run.step("test")["nodes"]["error"], 1);
     assert_eq!(run.step("test")["nodes"]["success"], 1);
@@ -89,8 +121,18 @@ fn a_failing_test_fails_test_with_1_and_a_stale_source_fails_freshness_with_1() 
     assert_eq!(run.step("freshness")["nodes"]["error"], 1);
     assert_eq!(run.step("docs")["status"], "skipped");
     let closing = run.closing();
-    let nodes: Vec<_> = closing["failed"].as_array().unwrap().iter().map(|node| node["node"].as_str().unwrap()).collect();
-    assert!(nodes.iter().any(|node| node.starts_with("test.shop.unique_orders_id")), "{nodes:?}");
+    let nodes: Vec<_> = closing["failed"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|node| node["node"].as_str().unwrap())
+        .collect();
+    assert!(
+        nodes
+            .iter()
+            .any(|node| node.starts_with("test.shop.unique_orders_id")),
+        "{nodes:?}"
+    );
     assert!(nodes.contains(&"source.shop.raw.orders"), "{nodes:?}");
 }
 
@@ -100,7 +142,11 @@ fn a_project_that_dbt_cannot_parse_is_2() {
     project.write("models/orders.sql", "select id from {{ ref('nowhere') }}\n");
     let run = runner(&standin, &project, "run,test").run();
     failed_at(&run, "run", 2);
-    assert_eq!(run.step("run")["nodes"], serde_json::Value::Null, "no results were written: {run}");
+    assert_eq!(
+        run.step("run")["nodes"],
+        serde_json::Value::Null,
+        "no results were written: {run}"
+    );
 }
 
 #[test]
@@ -112,6 +158,9 @@ fn a_password_full_of_odd_characters_logs_in() {
     standin.sql(&format!(
         "create role {role} login password $pw${odd}$pw$; grant all on schema raw to {role}; grant create on database {role} to {role}"
     ));
-    let run = runner(&standin, &project, "debug").env("DBT_REDSHIFT_USER", role).env("DBT_REDSHIFT_PASSWORD", odd).run();
+    let run = runner(&standin, &project, "debug")
+        .env("DBT_REDSHIFT_USER", role)
+        .env("DBT_REDSHIFT_PASSWORD", odd)
+        .run();
     run.assert_code(0).assert_lacks(odd.as_bytes());
 }

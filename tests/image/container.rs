@@ -1,7 +1,8 @@
 //! One container from its `docker run` to what it left.
 //!
-//! Owns the flags and the life of a container. It is run by the runner of the end-to-end tests with the Docker client as the program,
-//! so the same questions can be asked of its end; `docker run` hands the variables on by name, and no value shows in a command line.
+//! Owns the flags and the life of a container. It is run by the runner of the end-to-end tests with
+//! the Docker client as the program, so the same questions can be asked of its end; `docker run`
+//! hands the variables on by name, and no value shows in a command line.
 
 use std::ffi::OsStr;
 use std::os::unix::fs::PermissionsExt as _;
@@ -47,11 +48,23 @@ impl Container {
 
     pub fn of(image: &str) -> Self {
         let runner = Runner::new(repo::root()).program(engine::client().unwrap());
-        let runner = engine::client_environment().into_iter().fold(runner, |runner, (name, value)| runner.env(name, value));
+        let runner = engine::client_environment()
+            .into_iter()
+            .fold(runner, |runner, (name, value)| runner.env(name, value));
         let name = repo::unique("dbt-entrypoint-test");
-        let flags = ["run", "--name", &name, "--label", &engine::label()].map(str::to_owned).to_vec();
-        let container = Self { runner, flags, image: image.to_owned(), arguments: Vec::new(), name };
-        HANDED_ON.iter().fold(container, |container, name| container.flags(["--env", name]))
+        let flags = ["run", "--name", &name, "--label", &engine::label()]
+            .map(str::to_owned)
+            .to_vec();
+        let container = Self {
+            runner,
+            flags,
+            image: image.to_owned(),
+            arguments: Vec::new(),
+            name,
+        };
+        HANDED_ON.iter().fold(container, |container, name| {
+            container.flags(["--env", name])
+        })
     }
 
     #[must_use]
@@ -62,7 +75,8 @@ impl Container {
 
     #[must_use]
     pub fn args<'a>(mut self, arguments: impl IntoIterator<Item = &'a str>) -> Self {
-        self.arguments.extend(arguments.into_iter().map(str::to_owned));
+        self.arguments
+            .extend(arguments.into_iter().map(str::to_owned));
         self
     }
 
@@ -92,7 +106,12 @@ impl Container {
 
     pub fn start(self) -> Started {
         let made = Made::container(self.name);
-        let running = self.runner.args(self.flags).arg(self.image).args(self.arguments).spawn();
+        let running = self
+            .runner
+            .args(self.flags)
+            .arg(self.image)
+            .args(self.arguments)
+            .spawn();
         Started { running, made }
     }
 
@@ -102,7 +121,8 @@ impl Container {
 }
 
 pub struct Started {
-    // Dropped in this order: the container's processes are gone before the engine is asked to remove it.
+    // Dropped in this order: the container's processes are gone before the engine is asked to
+    // remove it.
     pub running: Running,
     made: Made,
 }

@@ -10,34 +10,54 @@ use crate::support::standin::Standin;
 
 fn project() -> Project {
     let project = Project::new(REDSHIFT_PROFILE);
-    project.write("packages.yml", "packages:\n  - local: local_packages/tiny\n");
-    project.write("local_packages/tiny/dbt_project.yml", "name: tiny\nversion: '1.0'\n");
-    project.write("local_packages/tiny/macros/one.sql", "{% macro one() %}1{% endmacro %}\n");
+    project.write(
+        "packages.yml",
+        "packages:\n  - local: local_packages/tiny\n",
+    );
+    project.write(
+        "local_packages/tiny/dbt_project.yml",
+        "name: tiny\nversion: '1.0'\n",
+    );
+    project.write(
+        "local_packages/tiny/macros/one.sql",
+        "{% macro one() %}1{% endmacro %}\n",
+    );
     project.write("models/only.sql", "select {{ tiny.one() }} as id\n");
     readable(project.path());
     project
 }
 
 fn container(standin: &Standin, steps: &str) -> Container {
-    Container::new().with(|runner| standin.attach(runner)).args(["run", "--steps", steps])
+    Container::new()
+        .with(|runner| standin.attach(runner))
+        .args(["run", "--steps", steps])
 }
 
 #[test]
 fn a_mounted_project_takes_the_place_of_the_samples() {
     needs_engine!();
     let (standin, project) = (Standin::database(), project());
-    let run = container(&standin, "deps,run").mount_read_only(project.path(), "/app/dbt").run();
-    run.assert_code(0).assert_err_has(&["/app/dbt cannot be written to"]);
+    let run = container(&standin, "deps,run")
+        .mount_read_only(project.path(), "/app/dbt")
+        .run();
+    run.assert_code(0)
+        .assert_err_has(&["/app/dbt cannot be written to"]);
     assert_eq!(run.step("run")["nodes"]["success"], 1, "{run}");
-    assert!(!project.path().join("target").exists(), "a mount that is read-only stays as it is");
+    assert!(
+        !project.path().join("target").exists(),
+        "a mount that is read-only stays as it is"
+    );
 }
 
 #[test]
 fn a_mounted_project_of_another_user_is_left_alone() {
     needs_engine!();
     let (standin, project) = (Standin::database(), project());
-    let run = container(&standin, "deps").mount(project.path(), "/app/dbt").run();
-    run.assert_code(0).assert_err_has(&["/app/dbt cannot be written to"]);
+    let run = container(&standin, "deps")
+        .mount(project.path(), "/app/dbt")
+        .run();
+    run.assert_code(0)
+        .assert_err_has(&["/app/dbt cannot be written to"]);
     assert!(!project.path().join("dbt_packages").exists());
 }
 
@@ -46,12 +66,25 @@ fn a_mounted_project_that_is_writable_keeps_what_dbt_writes() {
     needs_engine!();
     let (standin, project) = (Standin::database(), project());
     writable(project.path());
-    container(&standin, "deps,run").mount(project.path(), "/app/dbt").run().assert_code(0);
-    for name in ["target/manifest.json", "logs/dbt.log", "dbt_packages/tiny", "package-lock.yml"] {
-        assert!(project.path().join(name).symlink_metadata().is_ok(), "{name} is missing");
+    container(&standin, "deps,run")
+        .mount(project.path(), "/app/dbt")
+        .run()
+        .assert_code(0);
+    for name in [
+        "target/manifest.json",
+        "logs/dbt.log",
+        "dbt_packages/tiny",
+        "package-lock.yml",
+    ] {
+        assert!(
+            project.path().join(name).symlink_metadata().is_ok(),
+            "{name} is missing"
+        );
     }
     // Now the packages are installed.
-    let again = container(&standin, "deps").mount(project.path(), "/app/dbt").run();
+    let again = container(&standin, "deps")
+        .mount(project.path(), "/app/dbt")
+        .run();
     again.assert_code(0).assert_err_has(&["nothing to do"]);
 }
 
@@ -62,12 +95,25 @@ fn a_mounted_project_is_written_to_as_its_owner() {
     // Root would write to any folder, so it hands the project to somebody.
     let me = fs::metadata(project.path()).unwrap().uid();
     let owner = if me == 0 { 4711 } else { me };
-    for entry in walkdir::WalkDir::new(project.path()).into_iter().filter_map(Result::ok) {
+    for entry in walkdir::WalkDir::new(project.path())
+        .into_iter()
+        .filter_map(Result::ok)
+    {
         chown(entry.path(), Some(owner), None).unwrap();
     }
     let owner = owner.to_string();
-    container(&standin, "deps,run").flags(["--user", &owner]).mount(project.path(), "/app/dbt").run().assert_code(0);
-    assert_eq!(fs::metadata(project.path().join("target/manifest.json")).unwrap().uid().to_string(), owner);
+    container(&standin, "deps,run")
+        .flags(["--user", &owner])
+        .mount(project.path(), "/app/dbt")
+        .run()
+        .assert_code(0);
+    assert_eq!(
+        fs::metadata(project.path().join("target/manifest.json"))
+            .unwrap()
+            .uid()
+            .to_string(),
+        owner
+    );
 }
 
 #[test]
@@ -75,29 +121,55 @@ fn a_dockerfile_of_three_lines_makes_an_image_of_a_teams_project() {
     needs_engine!();
     let (standin, project) = (Standin::database(), project());
     let context = tempfile::TempDir::new().unwrap();
-    for entry in walkdir::WalkDir::new(project.path()).into_iter().filter_map(Result::ok).filter(|entry| entry.file_type().is_file()) {
-        let to = context.path().join("dbt").join(entry.path().strip_prefix(project.path()).unwrap());
+    for entry in walkdir::WalkDir::new(project.path())
+        .into_iter()
+        .filter_map(Result::ok)
+        .filter(|entry| entry.file_type().is_file())
+    {
+        let to = context
+            .path()
+            .join("dbt")
+            .join(entry.path().strip_prefix(project.path()).unwrap());
         fs::create_dir_all(to.parent().unwrap()).unwrap();
         fs::copy(entry.path(), to).unwrap();
     }
-    let lines = format!("FROM {}\nCOPY --chown=65532:65532 dbt /app/dbt\nRUN dbt deps --project-dir /app/dbt\n", image());
+    let lines = format!(
+        "FROM {}\nCOPY --chown=65532:65532 dbt /app/dbt\nRUN dbt deps --project-dir /app/dbt\n",
+        image()
+    );
     assert_eq!(lines.lines().count(), 3);
     fs::write(context.path().join("Dockerfile"), lines).unwrap();
     let made = Made::image(context.path());
 
     let run = |flags: &[&str], steps: &str| {
-        let container = Container::of(&made.name).flags(["--network", "host"]).flags(flags.iter().copied());
-        container.with(|runner| standin.attach(runner)).args(["run", "--steps", steps]).run()
+        let container = Container::of(&made.name)
+            .flags(["--network", "host"])
+            .flags(flags.iter().copied());
+        container
+            .with(|runner| standin.attach(runner))
+            .args(["run", "--steps", steps])
+            .run()
     };
     let plain = run(&[], "deps,run");
-    plain.assert_code(0).assert_err_has(&["step deps: nothing to do"]);
+    plain
+        .assert_code(0)
+        .assert_err_has(&["step deps: nothing to do"]);
     assert_eq!(plain.step("run")["nodes"]["success"], 1, "{plain}");
     assert_eq!(plain.closing()["project"], "shop");
     run(&["--read-only", "--user", "4711"], "deps,debug").assert_code(0);
 
     // Nothing of the sample is left among the team's files.
-    let nodes = Container::of(&made.name).with(with_login).args(["dbt", "--quiet", "ls"]).run();
+    let nodes = Container::of(&made.name)
+        .with(with_login)
+        .args(["dbt", "--quiet", "ls"])
+        .run();
     assert_eq!(nodes.out(), "shop.only\n", "{nodes}");
-    let user = docker(&["image", "inspect", "--format", "{{.Config.User}} {{json .Config.Entrypoint}}", &made.name]);
+    let user = docker(&[
+        "image",
+        "inspect",
+        "--format",
+        "{{.Config.User}} {{json .Config.Entrypoint}}",
+        &made.name,
+    ]);
     assert_eq!(user, "65532:65532 [\"/usr/local/bin/dbt-entrypoint\"]");
 }

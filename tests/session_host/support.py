@@ -3,7 +3,7 @@
 import pathlib
 import types
 
-HOST = pathlib.Path(__file__).resolve().parents[2] / "src/pipeline/session/host"
+HOST = pathlib.Path(__file__).resolve().parents[2] / "src/session/host"
 
 
 def host(*parts: str) -> types.SimpleNamespace:

@@ -6,7 +6,10 @@ use super::*;
 
 /// What a child inherits under the name.
 fn inherited<'a>(config: &'a Config, name: &str) -> Option<&'a str> {
-    config.variables.get(OsStr::new(name)).map(|value| value.to_str().unwrap())
+    config
+        .variables
+        .get(OsStr::new(name))
+        .map(|value| value.to_str().unwrap())
 }
 
 #[test]
@@ -26,7 +29,9 @@ fn a_value_is_all_that_follows_the_first_equals_sign() {
         ("_a1=ü", "_a1", "ü"),
         ("A=b\nA=c", "A", "c"),
     ] {
-        let (config, _) = Scene::new().env_file(&format!("# a comment\n\n  # another\n{line}\n")).run();
+        let (config, _) = Scene::new()
+            .env_file(&format!("# a comment\n\n  # another\n{line}\n"))
+            .run();
         assert_eq!(inherited(&config, name), Some(value), "{line:?}");
         assert!(config.from_env_file.contains(OsStr::new(name)), "{line:?}");
     }
@@ -39,7 +44,10 @@ fn a_malformed_line_is_named_by_its_number_and_never_shown() {
         ("=SENTINEL", "is not NAME=value: the name is malformed"),
         ("A B=SENTINEL", "is not NAME=value: the name is malformed"),
         ("1A=SENTINEL", "is not NAME=value: the name is malformed"),
-        ("export A=SENTINEL", "is not NAME=value: the name is malformed"),
+        (
+            "export A=SENTINEL",
+            "is not NAME=value: the name is malformed",
+        ),
         ("A-B=SENTINEL", "is not NAME=value: the name is malformed"),
         ("A=SENTINEL\0", "A: holds a NUL byte"),
     ] {
@@ -51,23 +59,50 @@ fn a_malformed_line_is_named_by_its_number_and_never_shown() {
 #[test]
 fn every_malformed_line_is_a_fault_of_its_own() {
     let faults = Scene::new().env_file("x\nA=1\ny\n").faults();
-    assert_eq!(faults, ["~/sandbox.env:1: is not NAME=value", "~/sandbox.env:3: is not NAME=value"]);
+    assert_eq!(
+        faults,
+        [
+            "~/sandbox.env:1: is not NAME=value",
+            "~/sandbox.env:3: is not NAME=value"
+        ]
+    );
 }
 
 #[test]
 fn a_file_that_is_not_there_is_a_fault() {
-    let faults = Scene::new().flags(&["--env-file", "/no/such.env", "--config", "/no/such.yml"]).faults();
-    assert!(faults[0].starts_with("--env-file /no/such.env: cannot be read: "), "{faults:?}");
-    assert!(faults[1].starts_with("/no/such.yml: cannot be read: "), "{faults:?}");
+    let faults = Scene::new()
+        .flags(&["--env-file", "/no/such.env", "--config", "/no/such.yml"])
+        .faults();
+    assert!(
+        faults[0].starts_with("--env-file /no/such.env: cannot be read: "),
+        "{faults:?}"
+    );
+    assert!(
+        faults[1].starts_with("/no/such.yml: cannot be read: "),
+        "{faults:?}"
+    );
     assert_eq!(faults.len(), 2);
 }
 
 #[test]
 fn what_is_set_and_not_empty_wins_for_the_child_too() {
-    let scene = Scene::new().var("SET", "here").var("EMPTY", "").var("BOTH_EMPTY", "").var("OWN", "");
-    let (config, _) = scene.env_file("SET=file\nEMPTY=file\nBOTH_EMPTY=\nNEW=file\n").run();
+    let scene = Scene::new()
+        .var("SET", "here")
+        .var("EMPTY", "")
+        .var("BOTH_EMPTY", "")
+        .var("OWN", "");
+    let (config, _) = scene
+        .env_file("SET=file\nEMPTY=file\nBOTH_EMPTY=\nNEW=file\n")
+        .run();
     let values = ["SET", "EMPTY", "BOTH_EMPTY", "OWN", "NEW"].map(|name| inherited(&config, name));
-    assert_eq!(values, [Some("here"), Some("file"), Some(""), Some(""), Some("file")]);
-    let from_file: Vec<&str> = config.from_env_file.iter().map(|name| name.to_str().unwrap()).collect();
+    assert_eq!(
+        values,
+        [Some("here"), Some("file"), Some(""), Some(""), Some("file")]
+    );
+    let from_file: Vec<&str> = config
+        .from_env_file
+        .iter()
+        .map(|name| name.to_str().unwrap())
+        .collect();
     assert_eq!(from_file, ["BOTH_EMPTY", "EMPTY", "NEW"]);
 }

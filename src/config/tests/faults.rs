@@ -13,41 +13,161 @@ fn one(scene: &Scene) -> String {
 
 /// Flag, variable, key, a malformed value, and what is said of it.
 const MALFORMED: [(&str, &str, &str, &str, &str); 17] = [
-    ("--credentials", "DBT_ENTRYPOINT_CREDENTIALS", "credentials", "vault:x", "is no credential source"),
-    ("--credentials", "DBT_ENTRYPOINT_CREDENTIALS", "credentials", "'glue:'", "names nothing after the colon"),
-    ("--credentials", "DBT_ENTRYPOINT_CREDENTIALS", "credentials", "ssm:path", "does not begin with '/'"),
-    ("--steps", "DBT_ENTRYPOINT_STEPS", "steps", "deps,rnu", "unknown step \"rnu\""),
-    ("--steps", "DBT_ENTRYPOINT_STEPS", "steps", "deps,", "unknown step \"\""),
-    ("--publish", "DBT_ENTRYPOINT_PUBLISH", "publish", "sometimes", "is not on-success, always or never"),
-    ("--destination", "DBT_ENTRYPOINT_DESTINATION", "destination", "ftp://h/d", "is neither s3://bucket/prefix nor file:///directory"),
-    ("--bucket-owner", "DBT_ENTRYPOINT_BUCKET_OWNER", "bucket_owner", "12345678901", "is no account id of 12 digits"),
-    ("--sse", "DBT_ENTRYPOINT_SSE", "sse", "aes256", "is not AES256, aws:kms or aws:kms:KEY"),
-    ("--sse", "DBT_ENTRYPOINT_SSE", "sse", "'aws:kms:'", "is not AES256, aws:kms or aws:kms:KEY"),
-    ("--engine", "DBT_ENTRYPOINT_ENGINE", "engine", "warp", "is not process, session or auto"),
-    ("--log-format", "DBT_ENTRYPOINT_LOG_FORMAT", "log_format", "xml", "is neither text nor json"),
-    ("", "DBT_ENTRYPOINT_LOG", "log", "dbt_entrypoint=loud", "is no log filter"),
-    ("--deadline", "DBT_ENTRYPOINT_DEADLINE", "deadline", "55", "is no time"),
-    ("--deadline", "DBT_ENTRYPOINT_DEADLINE", "deadline", "0s", "must be longer than nothing"),
-    ("--stop-timeout", "DBT_ENTRYPOINT_STOP_TIMEOUT", "stop_timeout", "soon", "is no time"),
-    ("", "DBT_ENTRYPOINT_DEPLOYMENTS", "deployments", "'dev,,live'", "expected names of environments"),
+    (
+        "--credentials",
+        "DBT_ENTRYPOINT_CREDENTIALS",
+        "credentials",
+        "vault:x",
+        "is no credential source",
+    ),
+    (
+        "--credentials",
+        "DBT_ENTRYPOINT_CREDENTIALS",
+        "credentials",
+        "'glue:'",
+        "names nothing after the colon",
+    ),
+    (
+        "--credentials",
+        "DBT_ENTRYPOINT_CREDENTIALS",
+        "credentials",
+        "ssm:path",
+        "does not begin with '/'",
+    ),
+    (
+        "--steps",
+        "DBT_ENTRYPOINT_STEPS",
+        "steps",
+        "deps,rnu",
+        "unknown step \"rnu\"",
+    ),
+    (
+        "--steps",
+        "DBT_ENTRYPOINT_STEPS",
+        "steps",
+        "deps,",
+        "unknown step \"\"",
+    ),
+    (
+        "--publish",
+        "DBT_ENTRYPOINT_PUBLISH",
+        "publish",
+        "sometimes",
+        "is not on-success, always or never",
+    ),
+    (
+        "--destination",
+        "DBT_ENTRYPOINT_DESTINATION",
+        "destination",
+        "ftp://h/d",
+        "is neither s3://bucket/prefix nor file:///directory",
+    ),
+    (
+        "--bucket-owner",
+        "DBT_ENTRYPOINT_BUCKET_OWNER",
+        "bucket_owner",
+        "12345678901",
+        "is no account id of 12 digits",
+    ),
+    (
+        "--sse",
+        "DBT_ENTRYPOINT_SSE",
+        "sse",
+        "aes256",
+        "is not AES256, aws:kms or aws:kms:KEY",
+    ),
+    (
+        "--sse",
+        "DBT_ENTRYPOINT_SSE",
+        "sse",
+        "'aws:kms:'",
+        "is not AES256, aws:kms or aws:kms:KEY",
+    ),
+    (
+        "--engine",
+        "DBT_ENTRYPOINT_ENGINE",
+        "engine",
+        "warp",
+        "is not process, session or auto",
+    ),
+    (
+        "--log-format",
+        "DBT_ENTRYPOINT_LOG_FORMAT",
+        "log_format",
+        "xml",
+        "is neither text nor json",
+    ),
+    (
+        "",
+        "DBT_ENTRYPOINT_LOG",
+        "log",
+        "dbt_entrypoint=loud",
+        "is no log filter",
+    ),
+    (
+        "--deadline",
+        "DBT_ENTRYPOINT_DEADLINE",
+        "deadline",
+        "55",
+        "is no time",
+    ),
+    (
+        "--deadline",
+        "DBT_ENTRYPOINT_DEADLINE",
+        "deadline",
+        "0s",
+        "must be longer than nothing",
+    ),
+    (
+        "--stop-timeout",
+        "DBT_ENTRYPOINT_STOP_TIMEOUT",
+        "stop_timeout",
+        "soon",
+        "is no time",
+    ),
+    (
+        "",
+        "DBT_ENTRYPOINT_DEPLOYMENTS",
+        "deployments",
+        "'dev,,live'",
+        "expected names of environments",
+    ),
 ];
 
 #[test]
 fn a_malformed_value_is_named_with_its_place_wherever_it_stands() {
     for (flag, variable, key, value, what) in MALFORMED {
         let plain = value.trim_matches('\'');
-        let scene = || if key == "credentials" { Scene::new().without(variable) } else { Scene::new() };
+        let scene = || {
+            if key == "credentials" {
+                Scene::new().without(variable)
+            } else {
+                Scene::new()
+            }
+        };
         let mut scenes = vec![
-            (scene().var(variable, plain), format!("variable {variable}: ")),
-            (scene().env_file(&format!("A=1\n{variable}={plain}\n")), format!("~/sandbox.env:2: {variable}: ")),
-            (scene().settings(&format!("env: local\n\n{key}: {value}\n")), format!("~/settings.yml:3: {key}: ")),
+            (
+                scene().var(variable, plain),
+                format!("variable {variable}: "),
+            ),
+            (
+                scene().env_file(&format!("A=1\n{variable}={plain}\n")),
+                format!("~/sandbox.env:2: {variable}: "),
+            ),
+            (
+                scene().settings(&format!("env: local\n\n{key}: {value}\n")),
+                format!("~/settings.yml:3: {key}: "),
+            ),
         ];
         if !flag.is_empty() {
             scenes.push((scene().flags(&[flag, plain]), format!("{flag}: ")));
         }
         for (scene, place) in scenes {
             let fault = one(&scene);
-            assert!(fault.starts_with(&place) && fault.contains(what), "{value:?} gave {fault:?}, not {place:?}");
+            assert!(
+                fault.starts_with(&place) && fault.contains(what),
+                "{value:?} gave {fault:?}, not {place:?}"
+            );
         }
     }
 }
@@ -56,15 +176,23 @@ fn a_malformed_value_is_named_with_its_place_wherever_it_stands() {
 fn exec_names_the_same_faults_in_variables_and_files() {
     for (_, variable, key, value, what) in MALFORMED {
         let scene = Scene::new().without(if key == "credentials" { variable } else { "" });
-        let faults = scene.settings(&format!("{key}: {value}\n")).faults_of_exec();
-        assert!(faults.len() == 1 && faults[0].contains(what), "{key}: {value} gave {faults:?}");
+        let faults = scene
+            .settings(&format!("{key}: {value}\n"))
+            .faults_of_exec();
+        assert!(
+            faults.len() == 1 && faults[0].contains(what),
+            "{key}: {value} gave {faults:?}"
+        );
     }
 }
 
 #[test]
 fn a_value_that_is_not_utf_8_is_a_fault_without_its_bytes() {
     use std::os::unix::ffi::OsStringExt;
-    let fault = one(&Scene::new().var("DBT_REDSHIFT_SCHEMA", OsString::from_vec(b"SENTINEL\xff".to_vec())));
+    let fault = one(&Scene::new().var(
+        "DBT_REDSHIFT_SCHEMA",
+        OsString::from_vec(b"SENTINEL\xff".to_vec()),
+    ));
     assert_eq!(fault, "variable DBT_REDSHIFT_SCHEMA: is not valid UTF-8");
 }
 
@@ -81,27 +209,51 @@ fn an_unknown_key_is_named_with_its_line_and_the_known_ones() {
         ("{env: dev, publsh: never}\n", 1, "publsh"),
         ("\"publsh\": never\n", 1, "publsh"),
         // Neither the key of a step, nor a word in an argument, nor a comment.
-        ("# timeout: x\nsteps:\n  - {name: run, timeout: 5m}\ntimeout: 5m\n", 4, "timeout"),
-        ("steps:\n- name: run\n  command: [run, --vars, '{vars: 1}']\nvars: 1\n", 4, "vars"),
+        (
+            "# timeout: x\nsteps:\n  - {name: run, timeout: 5m}\ntimeout: 5m\n",
+            4,
+            "timeout",
+        ),
+        (
+            "steps:\n- name: run\n  command: [run, --vars, '{vars: 1}']\nvars: 1\n",
+            4,
+            "vars",
+        ),
     ] {
         let fault = one(&Scene::new().settings(settings));
-        assert!(fault.starts_with(&format!("~/settings.yml:{line}: {key}: unknown key; known are env, deployments, ")), "{fault}");
+        assert!(
+            fault.starts_with(&format!(
+                "~/settings.yml:{line}: {key}: unknown key; known are env, deployments, "
+            )),
+            "{fault}"
+        );
     }
 }
 
 #[test]
 fn a_file_that_is_no_mapping_or_no_yaml_is_named_with_its_line() {
     for (settings, place) in [
-        ("env: dev\nsteps: [run\n", "~/settings.yml:3: is not valid YAML: "),
-        ("env: dev\n\tx: y\n", "~/settings.yml:2: is not valid YAML: "),
+        (
+            "env: dev\nsteps: [run\n",
+            "~/settings.yml:3: is not valid YAML: ",
+        ),
+        (
+            "env: dev\n\tx: y\n",
+            "~/settings.yml:2: is not valid YAML: ",
+        ),
         ("- env\n", "~/settings.yml:1: is not a mapping of settings"),
-        ("env: dev\nschema: a\nenv: live\n", "~/settings.yml:3: is not valid YAML: "),
+        (
+            "env: dev\nschema: a\nenv: live\n",
+            "~/settings.yml:3: is not valid YAML: ",
+        ),
     ] {
         let fault = one(&Scene::new().settings(settings));
         assert!(fault.starts_with(place), "{settings:?} gave {fault}");
     }
     // What the file may have said is not called missing.
-    let scene = Scene::new().without("DBT_ENTRYPOINT_CREDENTIALS").settings("credentials: none\nproject_dir: x\nenv: [\n");
+    let scene = Scene::new()
+        .without("DBT_ENTRYPOINT_CREDENTIALS")
+        .settings("credentials: none\nproject_dir: x\nenv: [\n");
     std::fs::remove_file(scene.path("dbt_project.yml")).unwrap();
     assert!(one(&scene).contains("is not valid YAML"));
     for settings in ["", "# nothing\n", "---\n"] {
@@ -111,19 +263,38 @@ fn a_file_that_is_no_mapping_or_no_yaml_is_named_with_its_line() {
 
 #[test]
 fn a_value_of_the_wrong_shape_is_a_fault() {
-    for (settings, key) in [("env: [a]\n", "env"), ("deadline: {a: b}\n", "deadline"), ("steps: {run: true}\n", "steps")] {
+    for (settings, key) in [
+        ("env: [a]\n", "env"),
+        ("deadline: {a: b}\n", "deadline"),
+        ("steps: {run: true}\n", "steps"),
+    ] {
         let fault = one(&Scene::new().settings(settings));
-        assert!(fault.starts_with(&format!("~/settings.yml:1: {key}: must be a single value")), "{fault}");
+        assert!(
+            fault.starts_with(&format!("~/settings.yml:1: {key}: must be a single value")),
+            "{fault}"
+        );
     }
-    for settings in ["deployments: []\n", "deployments: [dev, '']\n", "deployments: {dev: 1}\n"] {
-        assert!(one(&Scene::new().settings(settings)).starts_with("~/settings.yml:1: deployments: expected names"));
+    for settings in [
+        "deployments: []\n",
+        "deployments: [dev, '']\n",
+        "deployments: {dev: 1}\n",
+    ] {
+        assert!(
+            one(&Scene::new().settings(settings))
+                .starts_with("~/settings.yml:1: deployments: expected names")
+        );
     }
 }
 
 #[test]
 fn numbers_and_truth_values_count_as_they_are_typed() {
-    let (config, _) = Scene::new().settings("env: 2026\nproject_name: true\ndeployments: [1, 2]\n").run();
-    assert_eq!((config.env.as_str(), config.project_name.as_deref()), ("2026", Some("true")));
+    let (config, _) = Scene::new()
+        .settings("env: 2026\nproject_name: true\ndeployments: [1, 2]\n")
+        .run();
+    assert_eq!(
+        (config.env.as_str(), config.project_name.as_deref()),
+        ("2026", Some("true"))
+    );
     assert_eq!(config.deployments, ["1", "2"]);
 }
 
@@ -131,13 +302,30 @@ fn numbers_and_truth_values_count_as_they_are_typed() {
 fn a_run_needs_a_project_and_exec_does_not() {
     let scene = Scene::new();
     std::fs::remove_file(scene.path("dbt_project.yml")).unwrap();
-    // Told before step one, with whatever else is missing there, unless the settings end the run at once.
+    // Told before step one, with whatever else is missing there, unless the settings end the run at
+    // once.
     assert!(scene.resolve().is_ok());
     let scene = scene.flags(&["--publish", "sometimes"]);
     let faults = scene.faults();
-    assert!(faults.len() == 2 && faults[1].starts_with("no dbt project in ") && faults[1].contains("--project-dir"), "{faults:?}");
-    let scene = Scene { flags: Vec::new(), ..scene };
-    assert!(resolve(&CommonArgs::default(), &Files::read(&CommonArgs::default()), &scene.variables, scene.home.path()).is_ok());
+    assert!(
+        faults.len() == 2
+            && faults[1].starts_with("no dbt project in ")
+            && faults[1].contains("--project-dir"),
+        "{faults:?}"
+    );
+    let scene = Scene {
+        flags: Vec::new(),
+        ..scene
+    };
+    assert!(
+        resolve(
+            &CommonArgs::default(),
+            &Files::read(&CommonArgs::default()),
+            &scene.variables,
+            scene.home.path()
+        )
+        .is_ok()
+    );
     scene.write("dbt_project.yml", "version: 1\n");
     assert!(one(&scene).starts_with("~/dbt_project.yml: has no name"));
     scene.write("dbt_project.yml", "name: shop\nname: [\n");
@@ -147,10 +335,17 @@ fn a_run_needs_a_project_and_exec_does_not() {
 #[test]
 fn all_faults_are_told_at_once() {
     let settings = "publsh: never\nlog_format: xml\nsteps:\n  - rnu\n  - {name: a b, command: dbt, on_failure: shrug, timeout: x}\n";
-    let scene = Scene::new().settings(settings).env_file("oops\nDBT_ENTRYPOINT_SSE=rot13\n");
-    let scene = scene.var("DBT_ENTRYPOINT_DEADLINE", "soon").var("DBT_ENTRYPOINT_DESTINATION", "s3://B/x");
+    let scene = Scene::new()
+        .settings(settings)
+        .env_file("oops\nDBT_ENTRYPOINT_SSE=rot13\n");
+    let scene = scene
+        .var("DBT_ENTRYPOINT_DEADLINE", "soon")
+        .var("DBT_ENTRYPOINT_DESTINATION", "s3://B/x");
     let mut places: Vec<String> = Vec::new();
-    for fault in scene.flags(&["--stop-timeout", "never", "--engine", "warp"]).faults() {
+    for fault in scene
+        .flags(&["--stop-timeout", "never", "--engine", "warp"])
+        .faults()
+    {
         places.push(fault.split(": ").take(2).collect::<Vec<_>>().join(": "));
     }
     places.sort_unstable();
@@ -170,6 +365,11 @@ fn all_faults_are_told_at_once() {
         "~/settings.yml:5: timeout",
     ];
     assert_eq!(places, expected);
-    let error = Scene::new().var("ENV", "x").flags(&["--deadline", "x", "--sse", "y"]).resolve().unwrap_err().to_string();
+    let error = Scene::new()
+        .var("ENV", "x")
+        .flags(&["--deadline", "x", "--sse", "y"])
+        .resolve()
+        .unwrap_err()
+        .to_string();
     assert_eq!(error.lines().count(), 2, "one line for each fault: {error}");
 }

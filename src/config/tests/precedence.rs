@@ -1,4 +1,5 @@
-//! Owns the tests of what wins over what, for every setting: flag, variable, `--env-file`, settings file, default.
+//! Owns the tests of what wins over what, for every setting: flag, variable, `--env-file`, settings
+//! file, default.
 //!
 //! Never repeats a setting: each is one line of a table.
 
@@ -6,8 +7,8 @@ use std::os::unix::ffi::OsStringExt;
 
 use super::*;
 
-/// One setting: its names, a value for each of the four places, the default, and how to read what came of it. Neighbours differ,
-/// so that each place can be told from the next.
+/// One setting: its names, a value for each of the four places, the default, and how to read what
+/// came of it. Neighbours differ, so that each place can be told from the next.
 struct Setting {
     flag: Option<&'static str>,
     variable: &'static str,
@@ -19,19 +20,31 @@ struct Setting {
 
 fn place(location: &Pipeline) -> (String, Option<String>, Option<Encryption>) {
     match &location.publish {
-        Publish::To { location: location @ Location::S3 { owner, encryption, .. }, .. } => {
-            (location.to_string(), owner.clone(), encryption.clone())
-        }
+        Publish::To {
+            location: location @ Location::S3 {
+                owner, encryption, ..
+            },
+            ..
+        } => (location.to_string(), owner.clone(), encryption.clone()),
         Publish::To { location, .. } => (location.to_string(), None, None),
         Publish::Never => ("nowhere".to_owned(), None, None),
     }
 }
 
 fn inside(scene: &Scene, path: Option<&Path>) -> String {
-    path.map_or_else(|| "nowhere".to_owned(), |path| path.strip_prefix(scene.home.path()).unwrap().display().to_string())
+    path.map_or_else(
+        || "nowhere".to_owned(),
+        |path| {
+            path.strip_prefix(scene.home.path())
+                .unwrap()
+                .display()
+                .to_string()
+        },
+    )
 }
 
-/// Everything but the log filter, which is read before the rest, and the engine, of which there is only one.
+/// Everything but the log filter, which is read before the rest, and the engine, of which there is
+/// only one.
 #[rustfmt::skip]
 fn settings() -> Vec<Setting> {
     fn row(
@@ -91,7 +104,8 @@ fn resolved(setting: &Setting, index: usize) -> String {
     .to_owned()
 }
 
-/// The setting in the places from the given one on, 0 for the flag, 3 for the settings file, 4 for nowhere.
+/// The setting in the places from the given one on, 0 for the flag, 3 for the settings file, 4 for
+/// nowhere.
 fn scene(setting: &Setting, from: usize) -> Scene {
     let mut scene = Scene::new();
     let (mut settings, mut env_file) = (String::new(), String::new());
@@ -129,8 +143,17 @@ fn the_first_place_that_has_a_value_wins() {
         for from in usize::from(setting.flag.is_none())..=4 {
             let scene = scene(&setting, from);
             let (config, plan) = scene.run();
-            let expected = if from == 4 { setting.default.to_owned() } else { resolved(&setting, from) };
-            assert_eq!((setting.read)(&scene, &config, &plan), expected, "{} from place {from} on", setting.key);
+            let expected = if from == 4 {
+                setting.default.to_owned()
+            } else {
+                resolved(&setting, from)
+            };
+            assert_eq!(
+                (setting.read)(&scene, &config, &plan),
+                expected,
+                "{} from place {from} on",
+                setting.key
+            );
         }
     }
 }
@@ -140,12 +163,22 @@ fn an_empty_variable_counts_as_unset_in_the_environment_and_in_the_env_file() {
     for setting in settings() {
         let in_env_file = scene(&setting, 2).var(setting.variable, "");
         let (config, plan) = in_env_file.run();
-        assert_eq!((setting.read)(&in_env_file, &config, &plan), resolved(&setting, 2), "{}", setting.key);
+        assert_eq!(
+            (setting.read)(&in_env_file, &config, &plan),
+            resolved(&setting, 2),
+            "{}",
+            setting.key
+        );
 
         let in_settings = scene(&setting, 3).var(setting.variable, "");
         in_settings.write("sandbox.env", &format!("{}=\n", setting.variable));
         let (config, plan) = in_settings.run();
-        assert_eq!((setting.read)(&in_settings, &config, &plan), resolved(&setting, 3), "{}", setting.key);
+        assert_eq!(
+            (setting.read)(&in_settings, &config, &plan),
+            resolved(&setting, 3),
+            "{}",
+            setting.key
+        );
     }
 }
 
@@ -157,14 +190,29 @@ fn a_null_in_the_settings_file_counts_as_unset_and_an_empty_value_is_a_fault() {
         if setting.key != "credentials" {
             null.write("settings.yml", &format!("{settings}{}: ~\n", setting.key));
             let (config, plan) = null.run();
-            assert_eq!((setting.read)(&null, &config, &plan), setting.default, "{}", setting.key);
+            assert_eq!(
+                (setting.read)(&null, &config, &plan),
+                setting.default,
+                "{}",
+                setting.key
+            );
         }
         null.write("settings.yml", &format!("{}: ''\n", setting.key));
         let faults = null.faults();
-        assert!(faults.iter().any(|fault| fault.starts_with(&format!("~/settings.yml:1: {}: ", setting.key))), "{faults:?}");
+        assert!(
+            faults
+                .iter()
+                .any(|fault| fault.starts_with(&format!("~/settings.yml:1: {}: ", setting.key))),
+            "{faults:?}"
+        );
         if let Some(flag) = setting.flag {
             let faults = scene(&setting, 4).flags(&[flag, ""]).faults();
-            assert!(faults.iter().any(|fault| fault.starts_with(&format!("{flag}: is empty"))), "{faults:?}");
+            assert!(
+                faults
+                    .iter()
+                    .any(|fault| fault.starts_with(&format!("{flag}: is empty"))),
+                "{faults:?}"
+            );
         }
     }
 }
@@ -172,15 +220,30 @@ fn a_null_in_the_settings_file_counts_as_unset_and_an_empty_value_is_a_fault() {
 #[test]
 fn the_log_filter_comes_from_flags_variable_files_and_default() {
     let level = |scene: &Scene| {
-        let words = ["dbt-entrypoint".to_owned()].into_iter().chain(scene.flags.iter().cloned());
+        let words = ["dbt-entrypoint".to_owned()]
+            .into_iter()
+            .chain(scene.flags.iter().cloned());
         let args = Cli::try_parse_from(words).unwrap().run.common;
         let (_, level) = log_settings(&args, &Files::read(&args), &scene.variables);
         level.0
     };
-    let full = || Scene::new().settings("log: trace\n").env_file("DBT_ENTRYPOINT_LOG=debug\n");
-    assert_eq!(level(&full().var("DBT_ENTRYPOINT_LOG", "warn").flags(&["-v"])), "info,dbt_entrypoint=debug");
-    assert_eq!(level(&full().var("DBT_ENTRYPOINT_LOG", "warn").flags(&["-vv"])), "info,dbt_entrypoint=trace");
-    assert_eq!(level(&full().var("DBT_ENTRYPOINT_LOG", "debug").flags(&["-q"])), "warn");
+    let full = || {
+        Scene::new()
+            .settings("log: trace\n")
+            .env_file("DBT_ENTRYPOINT_LOG=debug\n")
+    };
+    assert_eq!(
+        level(&full().var("DBT_ENTRYPOINT_LOG", "warn").flags(&["-v"])),
+        "info,dbt_entrypoint=debug"
+    );
+    assert_eq!(
+        level(&full().var("DBT_ENTRYPOINT_LOG", "warn").flags(&["-vv"])),
+        "info,dbt_entrypoint=trace"
+    );
+    assert_eq!(
+        level(&full().var("DBT_ENTRYPOINT_LOG", "debug").flags(&["-q"])),
+        "warn"
+    );
     assert_eq!(level(&full().flags(&["-qq"])), "error");
     assert_eq!(level(&full().var("DBT_ENTRYPOINT_LOG", "warn")), "warn");
     assert_eq!(level(&full().var("DBT_ENTRYPOINT_LOG", "")), "debug");
@@ -192,44 +255,106 @@ fn the_log_filter_comes_from_flags_variable_files_and_default() {
 
 #[test]
 fn credentials_come_from_the_environment_when_it_is_complete() {
-    let names = ["DBT_REDSHIFT_HOST", "DBT_REDSHIFT_USER", "DBT_REDSHIFT_PASSWORD", "DBT_REDSHIFT_DB", "DBT_REDSHIFT_SCHEMA"];
-    let complete = || names.into_iter().fold(Scene::new().without("DBT_ENTRYPOINT_CREDENTIALS"), |scene, name| scene.var(name, "x"));
+    let names = [
+        "DBT_REDSHIFT_HOST",
+        "DBT_REDSHIFT_USER",
+        "DBT_REDSHIFT_PASSWORD",
+        "DBT_REDSHIFT_DB",
+        "DBT_REDSHIFT_SCHEMA",
+    ];
+    let complete = || {
+        names.into_iter().fold(
+            Scene::new().without("DBT_ENTRYPOINT_CREDENTIALS"),
+            |scene, name| scene.var(name, "x"),
+        )
+    };
     assert_eq!(complete().run().0.credentials, CredentialSource::Env);
     for name in names {
         for scene in [complete().without(name), complete().var(name, "")] {
             let faults = scene.faults();
             assert_eq!(faults.len(), 1, "{faults:?}");
-            assert!(faults[0].contains("--credentials") && faults[0].ends_with(&format!("set the missing {name}")), "{faults:?}");
+            assert!(
+                faults[0].contains("--credentials")
+                    && faults[0].ends_with(&format!("set the missing {name}")),
+                "{faults:?}"
+            );
         }
-        assert_eq!(complete().without(name).env_file(&format!("{name}=x\n")).run().0.credentials, CredentialSource::Env, "{name}");
+        assert_eq!(
+            complete()
+                .without(name)
+                .env_file(&format!("{name}=x\n"))
+                .run()
+                .0
+                .credentials,
+            CredentialSource::Env,
+            "{name}"
+        );
     }
-    assert_eq!(complete().without("DBT_REDSHIFT_SCHEMA").flags(&["--schema", "x"]).run().0.credentials, CredentialSource::Env);
+    assert_eq!(
+        complete()
+            .without("DBT_REDSHIFT_SCHEMA")
+            .flags(&["--schema", "x"])
+            .run()
+            .0
+            .credentials,
+        CredentialSource::Env
+    );
 }
 
 #[test]
 fn a_value_says_where_it_came_from() {
-    let schema = |scene: Scene| scene.run().0.schema.unwrap().1.to_string().replace(scene.home.path().to_str().unwrap(), "~");
+    let schema = |scene: Scene| {
+        scene
+            .run()
+            .0
+            .schema
+            .unwrap()
+            .1
+            .to_string()
+            .replace(scene.home.path().to_str().unwrap(), "~")
+    };
     assert_eq!(schema(Scene::new().flags(&["--schema", "x"])), "--schema");
-    assert_eq!(schema(Scene::new().var("DBT_REDSHIFT_SCHEMA", "x")), "variable DBT_REDSHIFT_SCHEMA");
-    assert_eq!(schema(Scene::new().env_file("\nDBT_REDSHIFT_SCHEMA=x\n")), "~/sandbox.env:2: DBT_REDSHIFT_SCHEMA");
-    assert_eq!(schema(Scene::new().settings("# x\nenv: dev\nschema: x\n")), "~/settings.yml:3: schema");
+    assert_eq!(
+        schema(Scene::new().var("DBT_REDSHIFT_SCHEMA", "x")),
+        "variable DBT_REDSHIFT_SCHEMA"
+    );
+    assert_eq!(
+        schema(Scene::new().env_file("\nDBT_REDSHIFT_SCHEMA=x\n")),
+        "~/sandbox.env:2: DBT_REDSHIFT_SCHEMA"
+    );
+    assert_eq!(
+        schema(Scene::new().settings("# x\nenv: dev\nschema: x\n")),
+        "~/settings.yml:3: schema"
+    );
 }
 
 #[test]
 fn projects_and_profiles_are_found_where_they_usually_lie() {
     let scene = Scene::new().var("HOME", "/home/ada");
     assert_eq!(scene.run().0.project_dir, scene.home.path());
-    assert_eq!(scene.run().0.profiles_dir.unwrap(), Path::new("/home/ada/.dbt"));
+    assert_eq!(
+        scene.run().0.profiles_dir.unwrap(),
+        Path::new("/home/ada/.dbt")
+    );
     scene.write("dbt/dbt_project.yml", "name: inner");
     let (config, _) = scene.run();
-    assert_eq!((config.project_dir, config.project_name.as_deref()), (scene.home.path().join("dbt"), Some("inner")));
+    assert_eq!(
+        (config.project_dir, config.project_name.as_deref()),
+        (scene.home.path().join("dbt"), Some("inner"))
+    );
     scene.write("profiles.yml", "");
     assert_eq!(scene.run().0.profiles_dir.unwrap(), scene.home.path());
     scene.write("dbt/profiles.yml", "");
-    assert_eq!(scene.run().0.profiles_dir.unwrap(), scene.home.path().join("dbt"));
+    assert_eq!(
+        scene.run().0.profiles_dir.unwrap(),
+        scene.home.path().join("dbt")
+    );
     // A home is no setting: whatever its bytes, it is handed on and never a fault.
     let odd = Scene::new().var("HOME", OsString::from_vec(b"/home/\xff".to_vec()));
-    assert_eq!(odd.run().0.profiles_dir.unwrap().into_os_string(), OsString::from_vec(b"/home/\xff/.dbt".to_vec()));
+    assert_eq!(
+        odd.run().0.profiles_dir.unwrap().into_os_string(),
+        OsString::from_vec(b"/home/\xff/.dbt".to_vec())
+    );
 }
 
 #[test]
@@ -237,7 +362,8 @@ fn a_path_to_dbt_counts_from_the_working_directory_and_a_name_does_not() {
     let dbt = |given: &str| {
         let scene = Scene::new().flags(&["--dbt", given]);
         let dbt = scene.run().0.dbt;
-        dbt.strip_prefix(scene.home.path()).map_or_else(|_| dbt.clone(), |inside| Path::new("~").join(inside))
+        dbt.strip_prefix(scene.home.path())
+            .map_or_else(|_| dbt.clone(), |inside| Path::new("~").join(inside))
     };
     assert_eq!(dbt("dbt1.11"), Path::new("dbt1.11"));
     assert_eq!(dbt("./dbt"), Path::new("~/dbt"));

@@ -1,4 +1,5 @@
-//! Owns the tests of when is published and where to: defaults by environment, destinations, bucket names.
+//! Owns the tests of when is published and where to: defaults by environment, destinations, bucket
+//! names.
 //!
 //! Never asks whether a place exists.
 
@@ -8,8 +9,14 @@ use super::*;
 fn publish(scene: &Scene) -> String {
     match scene.run().1.publish {
         Publish::Never => "never".to_owned(),
-        Publish::To { even_after_failure: false, location } => format!("on-success {location}"),
-        Publish::To { even_after_failure: true, location } => format!("always {location}"),
+        Publish::To {
+            even_after_failure: false,
+            location,
+        } => format!("on-success {location}"),
+        Publish::To {
+            even_after_failure: true,
+            location,
+        } => format!("always {location}"),
     }
 }
 
@@ -19,32 +26,105 @@ fn the_default_depends_on_the_environment_and_on_an_explicit_destination() {
         ("", "", "", "", "never"),
         ("local", "", "", "", "never"),
         ("feature-1", "", "", "", "never"),
-        ("dev", "", "", "", "on-success s3://dbt-documentation-dev/shop"),
-        ("live", "", "", "", "on-success s3://dbt-documentation-live/shop"),
+        (
+            "dev",
+            "",
+            "",
+            "",
+            "on-success s3://dbt-documentation-dev/shop",
+        ),
+        (
+            "live",
+            "",
+            "",
+            "",
+            "on-success s3://dbt-documentation-live/shop",
+        ),
         ("dev", "prod", "", "", "never"),
-        ("prod", "prod,stage", "", "", "on-success s3://dbt-documentation-prod/shop"),
+        (
+            "prod",
+            "prod,stage",
+            "",
+            "",
+            "on-success s3://dbt-documentation-prod/shop",
+        ),
         ("dev", "", "never", "", "never"),
-        ("dev", "", "always", "", "always s3://dbt-documentation-dev/shop"),
-        ("local", "", "on-success", "", "on-success s3://dbt-documentation-local/shop"),
-        ("local", "", "always", "", "always s3://dbt-documentation-local/shop"),
-        ("local", "", "", "s3://mine/docs", "on-success s3://mine/docs"),
-        ("local", "", "", "file:///tmp/docs", "on-success file:///tmp/docs"),
+        (
+            "dev",
+            "",
+            "always",
+            "",
+            "always s3://dbt-documentation-dev/shop",
+        ),
+        (
+            "local",
+            "",
+            "on-success",
+            "",
+            "on-success s3://dbt-documentation-local/shop",
+        ),
+        (
+            "local",
+            "",
+            "always",
+            "",
+            "always s3://dbt-documentation-local/shop",
+        ),
+        (
+            "local",
+            "",
+            "",
+            "s3://mine/docs",
+            "on-success s3://mine/docs",
+        ),
+        (
+            "local",
+            "",
+            "",
+            "file:///tmp/docs",
+            "on-success file:///tmp/docs",
+        ),
         ("local", "", "never", "s3://mine/docs", "never"),
-        ("dev", "", "always", "s3://mine/docs", "always s3://mine/docs"),
+        (
+            "dev",
+            "",
+            "always",
+            "s3://mine/docs",
+            "always s3://mine/docs",
+        ),
     ] {
-        let scene = Scene::new().var("ENV", env).var("DBT_ENTRYPOINT_DEPLOYMENTS", deployments);
-        let scene = scene.var("DBT_ENTRYPOINT_PUBLISH", when).var("DBT_ENTRYPOINT_DESTINATION", destination);
-        assert_eq!(publish(&scene), expected, "{env:?} {deployments:?} {when:?} {destination:?}");
+        let scene = Scene::new()
+            .var("ENV", env)
+            .var("DBT_ENTRYPOINT_DEPLOYMENTS", deployments);
+        let scene = scene
+            .var("DBT_ENTRYPOINT_PUBLISH", when)
+            .var("DBT_ENTRYPOINT_DESTINATION", destination);
+        assert_eq!(
+            publish(&scene),
+            expected,
+            "{env:?} {deployments:?} {when:?} {destination:?}"
+        );
     }
 }
 
 #[test]
 fn a_deployment_is_what_the_setting_names() {
-    for (env, deployments, expected) in
-        [("dev", "", true), ("live", "", true), ("local", "", false), ("DEV", "", false), ("a", "a,b", true)]
-    {
-        let scene = Scene::new().var("ENV", env).var("DBT_ENTRYPOINT_DEPLOYMENTS", deployments).flags(&["--publish", "never"]);
-        assert_eq!(scene.run().0.is_deployment(), expected, "{env} of {deployments:?}");
+    for (env, deployments, expected) in [
+        ("dev", "", true),
+        ("live", "", true),
+        ("local", "", false),
+        ("DEV", "", false),
+        ("a", "a,b", true),
+    ] {
+        let scene = Scene::new()
+            .var("ENV", env)
+            .var("DBT_ENTRYPOINT_DEPLOYMENTS", deployments)
+            .flags(&["--publish", "never"]);
+        assert_eq!(
+            scene.run().0.is_deployment(),
+            expected,
+            "{env} of {deployments:?}"
+        );
     }
 }
 
@@ -68,7 +148,10 @@ fn a_destination_is_a_bucket_with_a_prefix_or_an_absolute_directory() {
 fn what_is_no_destination_is_refused_even_if_nothing_is_published() {
     let long = format!("s3://bucket/{}", "x".repeat(801));
     for (given, what) in [
-        ("bucket/docs", "is neither s3://bucket/prefix nor file:///directory"),
+        (
+            "bucket/docs",
+            "is neither s3://bucket/prefix nor file:///directory",
+        ),
         ("S3://bucket", "is neither"),
         ("https://bucket.s3.amazonaws.com/x", "is neither"),
         ("file://docs", "is not file:///absolute/directory"),
@@ -80,8 +163,15 @@ fn what_is_no_destination_is_refused_even_if_nothing_is_published() {
         ("s3://bucket/a\nb", "holds a control character"),
         (&long, "longer than 800 bytes"),
     ] {
-        let faults = Scene::new().flags(&["--destination", given, "--publish", "never"]).faults();
-        assert!(faults.len() == 1 && faults[0].starts_with("--destination: ") && faults[0].contains(what), "{given}: {faults:?}");
+        let faults = Scene::new()
+            .flags(&["--destination", given, "--publish", "never"])
+            .faults();
+        assert!(
+            faults.len() == 1
+                && faults[0].starts_with("--destination: ")
+                && faults[0].contains(what),
+            "{given}: {faults:?}"
+        );
     }
 }
 
@@ -110,39 +200,91 @@ fn impossible_bucket_names_are_refused() {
         "abc--x-s3",
         "abc--table-s3",
     ] {
-        let faults = Scene::new().flags(&["--destination", &format!("s3://{name}/x")]).faults();
-        assert!(faults.len() == 1 && faults[0].contains("is no possible bucket name"), "{name}: {faults:?}");
+        let faults = Scene::new()
+            .flags(&["--destination", &format!("s3://{name}/x")])
+            .faults();
+        assert!(
+            faults.len() == 1 && faults[0].contains("is no possible bucket name"),
+            "{name}: {faults:?}"
+        );
     }
     for name in ["abc", &long[1..], "1-2", "a.b.c", "10.0.0.1.2", "abc-xn--c"] {
-        Scene::new().flags(&["--destination", &format!("s3://{name}/x")]).run();
+        Scene::new()
+            .flags(&["--destination", &format!("s3://{name}/x")])
+            .run();
     }
 }
 
 #[test]
 fn an_impossible_name_that_is_derived_blames_the_setting_it_is_made_of() {
     let faults = |scene: Scene| scene.faults().join("\n");
-    let fault = faults(Scene::new().var("ENV", "Dev_EU").var("DBT_ENTRYPOINT_DEPLOYMENTS", "Dev_EU"));
-    assert!(fault.starts_with("variable ENV: \"dbt-documentation-Dev_EU\" is no possible bucket name"), "{fault}");
+    let fault = faults(
+        Scene::new()
+            .var("ENV", "Dev_EU")
+            .var("DBT_ENTRYPOINT_DEPLOYMENTS", "Dev_EU"),
+    );
+    assert!(
+        fault.starts_with("variable ENV: \"dbt-documentation-Dev_EU\" is no possible bucket name"),
+        "{fault}"
+    );
     let fault = faults(Scene::new().settings("project_name: x\nenv: Dev_EU\npublish: always\n"));
-    assert!(fault.starts_with("~/settings.yml:2: env: \"dbt-documentation-Dev_EU\""), "{fault}");
+    assert!(
+        fault.starts_with("~/settings.yml:2: env: \"dbt-documentation-Dev_EU\""),
+        "{fault}"
+    );
     let fault = faults(Scene::new().flags(&["--env", "dev", "--project-name", "a/../b"]));
-    assert!(fault.starts_with("--project-name: the prefix \"a/../b\""), "{fault}");
+    assert!(
+        fault.starts_with("--project-name: the prefix \"a/../b\""),
+        "{fault}"
+    );
     assert!(fault.contains("--destination"), "{fault}");
     // With a destination of its own, the name matters no more.
-    Scene::new().flags(&["--env", "Dev_EU", "--destination", "s3://mine"]).run();
+    Scene::new()
+        .flags(&["--env", "Dev_EU", "--destination", "s3://mine"])
+        .run();
 }
 
 #[test]
 fn owner_and_encryption_go_with_a_bucket_and_not_with_a_directory() {
-    let flags = ["--bucket-owner", "123456789012", "--sse", "aws:kms:arn:aws:kms:eu-west-1:1:key/k"];
+    let flags = [
+        "--bucket-owner",
+        "123456789012",
+        "--sse",
+        "aws:kms:arn:aws:kms:eu-west-1:1:key/k",
+    ];
     let scene = Scene::new().flags(&flags).flags(&["--env", "dev"]);
     match scene.run().1.publish {
-        Publish::To { location: Location::S3 { bucket, prefix, owner, encryption }, .. } => {
-            assert_eq!((bucket.as_str(), prefix.as_str(), owner.as_deref()), ("dbt-documentation-dev", "shop", Some("123456789012")));
-            assert_eq!(encryption, Some(Encryption::Kms(Some("arn:aws:kms:eu-west-1:1:key/k".to_owned()))));
+        Publish::To {
+            location:
+                Location::S3 {
+                    bucket,
+                    prefix,
+                    owner,
+                    encryption,
+                },
+            ..
+        } => {
+            assert_eq!(
+                (bucket.as_str(), prefix.as_str(), owner.as_deref()),
+                ("dbt-documentation-dev", "shop", Some("123456789012"))
+            );
+            assert_eq!(
+                encryption,
+                Some(Encryption::Kms(Some(
+                    "arn:aws:kms:eu-west-1:1:key/k".to_owned()
+                )))
+            );
         }
         other => panic!("{other:?}"),
     }
-    let scene = Scene::new().flags(&flags).flags(&["--destination", "file:///docs"]);
-    assert!(matches!(scene.run().1.publish, Publish::To { location: Location::Directory(_), .. }));
+    let scene = Scene::new()
+        .flags(&flags)
+        .flags(&["--destination", "file:///docs"]);
+    assert!(matches!(
+        scene.run().1.publish,
+        Publish::To {
+            location: Location::Directory(_),
+            ..
+        }
+    ));
 }

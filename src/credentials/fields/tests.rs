@@ -22,38 +22,100 @@ fn every_field_and_both_spellings() {
     assert_eq!(connection.schema.as_deref(), Some("s"));
 
     let connection = from_json(br#"{"user":"u","database":"d","port":"5440"}"#).unwrap();
-    assert_eq!((connection.user.as_deref(), connection.database.as_deref(), connection.port), (Some("u"), Some("d"), Some(5440)));
-    let connection = from_json(br#"{"user":"second","username":"first","dbname":"","database":"d"}"#).unwrap();
-    assert_eq!((connection.user.as_deref(), connection.database.as_deref()), (Some("first"), Some("d")));
+    assert_eq!(
+        (
+            connection.user.as_deref(),
+            connection.database.as_deref(),
+            connection.port
+        ),
+        (Some("u"), Some("d"), Some(5440))
+    );
+    let connection =
+        from_json(br#"{"user":"second","username":"first","dbname":"","database":"d"}"#).unwrap();
+    assert_eq!(
+        (connection.user.as_deref(), connection.database.as_deref()),
+        (Some("first"), Some("d"))
+    );
 }
 
 #[test]
 fn what_is_null_or_empty_is_missing() {
-    let connection = from_json(br#"{"host":null,"port":"","password":"","username":null}"#).unwrap();
-    assert!(connection.host.is_none() && connection.port.is_none() && connection.password.is_none() && connection.user.is_none());
+    let connection =
+        from_json(br#"{"host":null,"port":"","password":"","username":null}"#).unwrap();
+    assert!(
+        connection.host.is_none()
+            && connection.port.is_none()
+            && connection.password.is_none()
+            && connection.user.is_none()
+    );
 }
 
 #[test]
 fn no_error_repeats_a_value() {
-    assert_eq!(error("SENTINEL"), "it is not a JSON object (line 1, column 1)");
-    assert_eq!(error("\"SENTINEL\""), "it is not a JSON object (line 1, column 10)");
-    assert_eq!(error("{\n\"password\": SENTINEL}"), "it is not a JSON object (line 2, column 13)");
-    assert_eq!(error(r#"{"password":12345678}"#), r#"the field "password" must be a string, not a number"#);
-    assert_eq!(error(r#"{"password":["SENTINEL"]}"#), r#"the field "password" must be a string, not a list"#);
-    assert_eq!(error(r#"{"user":{"a":"SENTINEL"}}"#), r#"the field "user" must be a string, not an object"#);
-    assert_eq!(error(r#"{"port":true}"#), r#"the field "port" must be a number or a string, not a boolean"#);
+    assert_eq!(
+        error("SENTINEL"),
+        "it is not a JSON object (line 1, column 1)"
+    );
+    assert_eq!(
+        error("\"SENTINEL\""),
+        "it is not a JSON object (line 1, column 10)"
+    );
+    assert_eq!(
+        error("{\n\"password\": SENTINEL}"),
+        "it is not a JSON object (line 2, column 13)"
+    );
+    assert_eq!(
+        error(r#"{"password":12345678}"#),
+        r#"the field "password" must be a string, not a number"#
+    );
+    assert_eq!(
+        error(r#"{"password":["SENTINEL"]}"#),
+        r#"the field "password" must be a string, not a list"#
+    );
+    assert_eq!(
+        error(r#"{"user":{"a":"SENTINEL"}}"#),
+        r#"the field "user" must be a string, not an object"#
+    );
+    assert_eq!(
+        error(r#"{"port":true}"#),
+        r#"the field "port" must be a number or a string, not a boolean"#
+    );
     for port in ["0", "65536", "-1", "5439.5", "\"SENTINEL\"", "1e3"] {
-        assert_eq!(error(&format!(r#"{{"port":{port}}}"#)), r#"the field "port" is not a number from 1 to 65535"#);
+        assert_eq!(
+            error(&format!(r#"{{"port":{port}}}"#)),
+            r#"the field "port" is not a number from 1 to 65535"#
+        );
     }
     assert_eq!(error("[1]"), "it is not a JSON object (line 1, column 0)");
-    assert_eq!(from_json(b"{\"host\":\"\xff\"}").unwrap_err().to_string(), "it is not a JSON object (line 1, column 10)");
+    assert_eq!(
+        from_json(b"{\"host\":\"\xff\"}").unwrap_err().to_string(),
+        "it is not a JSON object (line 1, column 10)"
+    );
 }
 
 #[test]
 fn parameters_by_name() {
-    let pairs = [("host", "h"), ("port", "5439"), ("password", " p\n"), ("username", "u"), ("note", "n")];
-    let connection = from_pairs(pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()))).unwrap();
-    assert_eq!((connection.host.as_deref(), connection.port, connection.user.as_deref()), (Some("h"), Some(5439), Some("u")));
+    let pairs = [
+        ("host", "h"),
+        ("port", "5439"),
+        ("password", " p\n"),
+        ("username", "u"),
+        ("note", "n"),
+    ];
+    let connection = from_pairs(
+        pairs
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value.to_owned())),
+    )
+    .unwrap();
+    assert_eq!(
+        (
+            connection.host.as_deref(),
+            connection.port,
+            connection.user.as_deref()
+        ),
+        (Some("h"), Some(5439), Some("u"))
+    );
     assert_eq!(connection.password.unwrap().expose(), b" p\n");
 }
 

@@ -7,8 +7,15 @@ use aws_config::{BehaviorVersion, Region};
 use super::*;
 
 fn planned(properties: &[(&str, &str)], secret_arn: Option<&str>) -> Result<Plan, Error> {
-    let properties = properties.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-    plan(properties, secret_arn.map(str::to_owned), "the Glue Connection \"redshift\"")
+    let properties = properties
+        .iter()
+        .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+        .collect();
+    plan(
+        properties,
+        secret_arn.map(str::to_owned),
+        "the Glue Connection \"redshift\"",
+    )
 }
 
 fn password(connection: &Connection) -> Option<&[u8]> {
@@ -30,65 +37,174 @@ const URL: (&str, &str) = ("JDBC_CONNECTION_URL", "jdbc:redshift://h:5440/d");
 
 #[test]
 fn user_name_and_password_come_first() {
-    let everything = [URL, ("USERNAME", "u"), ("PASSWORD", " p$'\"\n"), ("SECRET_ID", "s"), ("ENCRYPTED_PASSWORD", "e")];
+    let everything = [
+        URL,
+        ("USERNAME", "u"),
+        ("PASSWORD", " p$'\"\n"),
+        ("SECRET_ID", "s"),
+        ("ENCRYPTED_PASSWORD", "e"),
+    ];
     let plan = planned(&everything, Some("arn")).unwrap();
     assert_eq!(plan.login, Login::Given);
     let connection = plan.complete(Connection::default());
     assert_eq!(password(&connection), Some(&b" p$'\"\n"[..]));
-    assert_eq!((connection.host.as_deref(), connection.port, connection.user.as_deref()), (Some("h"), Some(5440), Some("u")));
+    assert_eq!(
+        (
+            connection.host.as_deref(),
+            connection.port,
+            connection.user.as_deref()
+        ),
+        (Some("h"), Some(5440), Some("u"))
+    );
     assert_eq!(connection.database.as_deref(), Some("d"));
 }
 
 #[test]
-fn then_the_secret_of_the_properties_then_the_encrypted_password_then_the_secret_of_the_authentication() {
+fn then_the_secret_of_the_properties_then_the_encrypted_password_then_the_secret_of_the_authentication()
+ {
     let login = |properties: &[(&str, &str)], arn| planned(properties, arn).unwrap().login;
     let (secret, encrypted) = (("SECRET_ID", "s"), ("ENCRYPTED_PASSWORD", "e"));
-    assert_eq!(login(&[URL, secret, encrypted], Some("arn")), Login::Secret("s".into()));
-    assert_eq!(login(&[URL, ("USERNAME", "u"), encrypted], Some("arn")), Login::Encrypted("e".into()));
+    assert_eq!(
+        login(&[URL, secret, encrypted], Some("arn")),
+        Login::Secret("s".into())
+    );
+    assert_eq!(
+        login(&[URL, ("USERNAME", "u"), encrypted], Some("arn")),
+        Login::Encrypted("e".into())
+    );
     assert_eq!(login(&[URL], Some("arn")), Login::Secret("arn".into()));
-    assert_eq!(login(&[URL, ("USERNAME", "u"), ("PASSWORD", ""), ("SECRET_ID", ""), encrypted], None), Login::Encrypted("e".into()));
+    assert_eq!(
+        login(
+            &[
+                URL,
+                ("USERNAME", "u"),
+                ("PASSWORD", ""),
+                ("SECRET_ID", ""),
+                encrypted
+            ],
+            None
+        ),
+        Login::Encrypted("e".into())
+    );
     assert_eq!(login(&[URL, ("PASSWORD", "p")], None), Login::Given);
     assert_eq!(login(&[URL], None), Login::Given);
 }
 
 #[test]
 fn a_secret_fills_what_the_connection_lacks() {
-    let connection = planned(&[URL, ("SECRET_ID", "s")], None).unwrap().complete(of_secret());
-    assert_eq!((connection.host.as_deref(), connection.port, connection.database.as_deref()), (Some("h"), Some(5440), Some("d")));
-    assert_eq!((connection.user.as_deref(), connection.schema.as_deref()), (Some("secret-user"), Some("secret-schema")));
+    let connection = planned(&[URL, ("SECRET_ID", "s")], None)
+        .unwrap()
+        .complete(of_secret());
+    assert_eq!(
+        (
+            connection.host.as_deref(),
+            connection.port,
+            connection.database.as_deref()
+        ),
+        (Some("h"), Some(5440), Some("d"))
+    );
+    assert_eq!(
+        (connection.user.as_deref(), connection.schema.as_deref()),
+        (Some("secret-user"), Some("secret-schema"))
+    );
     assert_eq!(password(&connection), Some(&b"secret-password"[..]));
 
-    let connection = planned(&[("USERNAME", "u"), ("SECRET_ID", "s")], None).unwrap().complete(of_secret());
-    assert_eq!((connection.host.as_deref(), connection.port, connection.user.as_deref()), (Some("secret-host"), Some(1111), Some("u")));
+    let connection = planned(&[("USERNAME", "u"), ("SECRET_ID", "s")], None)
+        .unwrap()
+        .complete(of_secret());
+    assert_eq!(
+        (
+            connection.host.as_deref(),
+            connection.port,
+            connection.user.as_deref()
+        ),
+        (Some("secret-host"), Some(1111), Some("u"))
+    );
 
     // A password without a user name does not go with the user name of a secret.
-    let connection = planned(&[URL, ("PASSWORD", "p"), ("SECRET_ID", "s")], None).unwrap().complete(of_secret());
+    let connection = planned(&[URL, ("PASSWORD", "p"), ("SECRET_ID", "s")], None)
+        .unwrap()
+        .complete(of_secret());
     assert_eq!(password(&connection), Some(&b"secret-password"[..]));
 }
 
 #[test]
 fn host_port_and_database_may_be_properties() {
     let place = [("HOST", "h"), ("PORT", "5441"), ("DATABASE", "d")];
-    let connection = planned(&place, None).unwrap().complete(Connection::default());
-    assert_eq!((connection.host.as_deref(), connection.port, connection.database.as_deref()), (Some("h"), Some(5441), Some("d")));
-    assert_eq!(planned(&[("HOST", "h")], None).unwrap().complete(Connection::default()).port, Some(5439));
-    assert_eq!(planned(&[("HOST", "h"), ("SECRET_ID", "s")], None).unwrap().complete(of_secret()).port, Some(1111));
-    assert_eq!(planned(&[], None).unwrap().complete(Connection::default()).port, None);
+    let connection = planned(&place, None)
+        .unwrap()
+        .complete(Connection::default());
+    assert_eq!(
+        (
+            connection.host.as_deref(),
+            connection.port,
+            connection.database.as_deref()
+        ),
+        (Some("h"), Some(5441), Some("d"))
+    );
+    assert_eq!(
+        planned(&[("HOST", "h")], None)
+            .unwrap()
+            .complete(Connection::default())
+            .port,
+        Some(5439)
+    );
+    assert_eq!(
+        planned(&[("HOST", "h"), ("SECRET_ID", "s")], None)
+            .unwrap()
+            .complete(of_secret())
+            .port,
+        Some(1111)
+    );
+    assert_eq!(
+        planned(&[], None)
+            .unwrap()
+            .complete(Connection::default())
+            .port,
+        None
+    );
 
-    let both = [("JDBC_CONNECTION_URL", "jdbc:redshift://url"), ("HOST", "h"), ("PORT", "5441"), ("DATABASE", "d")];
-    let connection = planned(&both, None).unwrap().complete(Connection::default());
-    assert_eq!((connection.host.as_deref(), connection.port, connection.database.as_deref()), (Some("url"), Some(5439), Some("d")));
+    let both = [
+        ("JDBC_CONNECTION_URL", "jdbc:redshift://url"),
+        ("HOST", "h"),
+        ("PORT", "5441"),
+        ("DATABASE", "d"),
+    ];
+    let connection = planned(&both, None)
+        .unwrap()
+        .complete(Connection::default());
+    assert_eq!(
+        (
+            connection.host.as_deref(),
+            connection.port,
+            connection.database.as_deref()
+        ),
+        (Some("url"), Some(5439), Some("d"))
+    );
 }
 
 #[test]
 fn the_login_of_the_url_is_the_last_resort_and_so_is_its_schema() {
-    let url = ("JDBC_CONNECTION_URL", "jdbc:redshift://h/d?user=url-user&password=url-password&currentSchema=url-schema");
-    let connection = planned(&[url], None).unwrap().complete(Connection::default());
-    assert_eq!((connection.user.as_deref(), connection.schema.as_deref()), (Some("url-user"), Some("url-schema")));
+    let url = (
+        "JDBC_CONNECTION_URL",
+        "jdbc:redshift://h/d?user=url-user&password=url-password&currentSchema=url-schema",
+    );
+    let connection = planned(&[url], None)
+        .unwrap()
+        .complete(Connection::default());
+    assert_eq!(
+        (connection.user.as_deref(), connection.schema.as_deref()),
+        (Some("url-user"), Some("url-schema"))
+    );
     assert_eq!(password(&connection), Some(&b"url-password"[..]));
 
-    let connection = planned(&[url, ("SECRET_ID", "s")], None).unwrap().complete(of_secret());
-    assert_eq!((connection.user.as_deref(), connection.schema.as_deref()), (Some("secret-user"), Some("secret-schema")));
+    let connection = planned(&[url, ("SECRET_ID", "s")], None)
+        .unwrap()
+        .complete(of_secret());
+    assert_eq!(
+        (connection.user.as_deref(), connection.schema.as_deref()),
+        (Some("secret-user"), Some("secret-schema"))
+    );
     assert_eq!(password(&connection), Some(&b"secret-password"[..]));
 }
 
@@ -96,16 +212,25 @@ fn the_login_of_the_url_is_the_last_resort_and_so_is_its_schema() {
 fn malformed_properties_are_errors_without_values() {
     let error = planned(&[("HOST", "h"), ("PORT", "SENTINEL")], None).unwrap_err();
     let source = std::error::Error::source(&error).unwrap().to_string();
-    assert_eq!(error.to_string(), "cannot use the Glue Connection \"redshift\"");
+    assert_eq!(
+        error.to_string(),
+        "cannot use the Glue Connection \"redshift\""
+    );
     assert_eq!(source, "the field \"PORT\" is not a number from 1 to 65535");
     let error = planned(&[("JDBC_CONNECTION_URL", "SENTINEL")], None).unwrap_err();
-    assert_eq!(error.to_string(), "cannot use the JDBC_CONNECTION_URL of the Glue Connection \"redshift\"");
+    assert_eq!(
+        error.to_string(),
+        "cannot use the JDBC_CONNECTION_URL of the Glue Connection \"redshift\""
+    );
     assert_eq!(error.kind(), FaultKind::Invalid);
 }
 
 #[test]
 fn a_denied_call_hints_at_the_permission() {
-    let config = SdkConfig::builder().region(Region::new("eu-west-1")).behavior_version(BehaviorVersion::v2026_01_12()).build();
+    let config = SdkConfig::builder()
+        .region(Region::new("eu-west-1"))
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .build();
     let denied = |message: &str| Fault {
         kind: FaultKind::Denied,
         code: Some("AccessDeniedException".into()),
@@ -114,14 +239,24 @@ fn a_denied_call_hints_at_the_permission() {
         hint: None,
     };
     let user = "User: arn:aws:sts::123456789012:assumed-role/dbt/task is not authorized to perform";
-    let error = failed("redshift", "it", denied(&format!("{user}: glue:GetConnection")), &config);
+    let error = failed(
+        "redshift",
+        "it",
+        denied(&format!("{user}: glue:GetConnection")),
+        &config,
+    );
     assert_eq!(
         error.hint().unwrap(),
         "allow glue:GetConnection on arn:aws:glue:eu-west-1:123456789012:connection/redshift \
          and on arn:aws:glue:eu-west-1:123456789012:catalog"
     );
     let key = "arn:aws:kms:eu-west-1:123456789012:key/abc";
-    let error = failed("redshift", "it", denied(&format!("{user}: kms:Decrypt on resource: {key}")), &config);
+    let error = failed(
+        "redshift",
+        "it",
+        denied(&format!("{user}: kms:Decrypt on resource: {key}")),
+        &config,
+    );
     assert_eq!(error.hint().unwrap(), format!("allow kms:Decrypt on {key}"));
     assert_eq!(error.kind(), FaultKind::Denied);
 }

@@ -1,7 +1,7 @@
 //! Owns the fuzzing of the JDBC parser: URLs that were right until something happened to them.
 //!
-//! `PROPTEST_CASES=1000000 cargo test --bin dbt-entrypoint fuzz` takes longer and looks closer; `PROPTEST_RNG_SEED` repeats a run.
-//! Never needs more than text.
+//! `PROPTEST_CASES=1000000 cargo test --bin dbt-entrypoint fuzz` takes longer and looks closer;
+//! `PROPTEST_RNG_SEED` repeats a run. Never needs more than text.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -61,7 +61,9 @@ impl Accident {
         };
         let length = text.len();
         match self {
-            Self::Insert(place, piece) => drop(text.splice(at(place, length)..at(place, length), piece.chars())),
+            Self::Insert(place, piece) => {
+                drop(text.splice(at(place, length)..at(place, length), piece.chars()));
+            }
             Self::Remove(from, to) => drop(text.drain(span(from, to, length))),
             Self::Repeat(from, to) => text.extend_from_within(span(from, to, length)),
             Self::Replace(place, piece) => {
@@ -82,16 +84,42 @@ fn accident() -> impl Strategy<Value = Accident> {
     ]
 }
 
-const STARTS: [&str; 4] = ["jdbc:redshift://", "jdbc:redshift:iam://", "jdbc:postgresql://", "JDBC:Redshift://"];
+const STARTS: [&str; 4] = [
+    "jdbc:redshift://",
+    "jdbc:redshift:iam://",
+    "jdbc:postgresql://",
+    "JDBC:Redshift://",
+];
 const LOGINS: [&str; 5] = ["", "ZZZ:QQQ@", "ZZZ@", "ZZZ:Q%40Q@", "ZZZ:Q+Q%2FQ@"];
-const PLACES: [&str; 5] = ["h", "c.abc.eu-west-1.redshift.amazonaws.com", "[::1]", "[2001:db8::5]", "10.0.0.1"];
+const PLACES: [&str; 5] = [
+    "h",
+    "c.abc.eu-west-1.redshift.amazonaws.com",
+    "[::1]",
+    "[2001:db8::5]",
+    "10.0.0.1",
+];
 const PORTS: [&str; 4] = ["", ":5439", ":1", ":65535"];
-const TAILS: [&str; 8] =
-    ["", "/", "/dev", "/d%20x", "/dev?user=ZZZ&password=QQQ", "/dev;UID=ZZZ;PWD=QQQ", "/d?currentSchema=s&password=Q%26Q", ";PWD=QQQ"];
+const TAILS: [&str; 8] = [
+    "",
+    "/",
+    "/dev",
+    "/d%20x",
+    "/dev?user=ZZZ&password=QQQ",
+    "/dev;UID=ZZZ;PWD=QQQ",
+    "/d?currentSchema=s&password=Q%26Q",
+    ";PWD=QQQ",
+];
 
-/// A right URL in which only the login has the letters Q (password) and Z (user), and no error has them.
+/// A right URL in which only the login has the letters Q (password) and Z (user), and no error has
+/// them.
 fn url() -> impl Strategy<Value = String> {
-    (select(&STARTS[..]), select(&LOGINS[..]), select(&PLACES[..]), select(&PORTS[..]), select(&TAILS[..]))
+    (
+        select(&STARTS[..]),
+        select(&LOGINS[..]),
+        select(&PLACES[..]),
+        select(&PORTS[..]),
+        select(&TAILS[..]),
+    )
         .prop_map(|(start, login, place, port, tail)| format!("{start}{login}{place}{port}{tail}"))
 }
 

@@ -18,10 +18,25 @@ fn check(url: &str, host: &str, port: u16, database: Option<&str>) -> Connection
 
 #[test]
 fn host_port_and_database() {
-    check("jdbc:redshift://c.abc.eu-west-1.redshift.amazonaws.com:5439/dev", "c.abc.eu-west-1.redshift.amazonaws.com", 5439, Some("dev"));
+    check(
+        "jdbc:redshift://c.abc.eu-west-1.redshift.amazonaws.com:5439/dev",
+        "c.abc.eu-west-1.redshift.amazonaws.com",
+        5439,
+        Some("dev"),
+    );
     check("JDBC:RedShift://h:1/d", "h", 1, Some("d"));
-    check("jdbc:redshift:iam://h.example:5440/d", "h.example", 5440, Some("d"));
-    check("jdbc:Redshift:IAM://h.example/d", "h.example", 5439, Some("d"));
+    check(
+        "jdbc:redshift:iam://h.example:5440/d",
+        "h.example",
+        5440,
+        Some("d"),
+    );
+    check(
+        "jdbc:Redshift:IAM://h.example/d",
+        "h.example",
+        5439,
+        Some("d"),
+    );
     check("jdbc:postgresql://h:5432/d", "h", 5432, Some("d"));
     check("jdbc:redshift://h/d", "h", 5439, Some("d"));
     check("jdbc:redshift://h:/d", "h", 5439, Some("d"));
@@ -30,9 +45,24 @@ fn host_port_and_database() {
     check("jdbc:redshift://h:5439/", "h", 5439, None);
     check("  jdbc:redshift://h:5439/d", "h", 5439, Some("d"));
     check("jdbc:redshift://[::1]:5439/d", "::1", 5439, Some("d"));
-    check("jdbc:redshift://[2001:db8::5]/d", "2001:db8::5", 5439, Some("d"));
-    check("jdbc:redshift://10.0.0.1:5439/d", "10.0.0.1", 5439, Some("d"));
-    check("jdbc:redshift://my_host-1:5439/d%20%C3%BC%2Fx", "my_host-1", 5439, Some("d ü/x"));
+    check(
+        "jdbc:redshift://[2001:db8::5]/d",
+        "2001:db8::5",
+        5439,
+        Some("d"),
+    );
+    check(
+        "jdbc:redshift://10.0.0.1:5439/d",
+        "10.0.0.1",
+        5439,
+        Some("d"),
+    );
+    check(
+        "jdbc:redshift://my_host-1:5439/d%20%C3%BC%2Fx",
+        "my_host-1",
+        5439,
+        Some("d ü/x"),
+    );
 }
 
 #[test]
@@ -49,7 +79,11 @@ fn parameters_in_every_spelling() {
     ] {
         let connection = check(url, "h", 5439, Some("d"));
         assert_eq!(connection.user.as_deref(), Some("u"), "{url}");
-        assert_eq!(connection.password.as_ref().map(Secret::expose), Some(&b"p&= x"[..]), "{url}");
+        assert_eq!(
+            connection.password.as_ref().map(Secret::expose),
+            Some(&b"p&= x"[..]),
+            "{url}"
+        );
         assert_eq!(connection.schema.as_deref(), Some("s"), "{url}");
     }
     let connection = check("jdbc:redshift://h;UID=u", "h", 5439, None);
@@ -86,8 +120,14 @@ fn what_does_not_lead_to_a_warehouse_is_refused() {
         ("jdbc:redshift://[not-an-address]:5439/d", Error::Host),
         ("jdbc:redshift://h h:5439/d", Error::Host),
         ("jdbc:redshift:iam://cluster-id:eu-west-1/d", Error::Cluster),
-        ("jdbc:redshift:iam:///d?ClusterID=c&Region=eu-west-1", Error::Cluster),
-        ("jdbc:redshift://h/%ff", Error::Encoding { part: "database" }),
+        (
+            "jdbc:redshift:iam:///d?ClusterID=c&Region=eu-west-1",
+            Error::Cluster,
+        ),
+        (
+            "jdbc:redshift://h/%ff",
+            Error::Encoding { part: "database" },
+        ),
     ] {
         assert_eq!(parse(url).unwrap_err(), expected, "{url}");
     }
@@ -111,7 +151,10 @@ fn no_error_repeats_a_password() {
 }
 
 fn host() -> impl Strategy<Value = String> {
-    prop_oneof!["[a-z0-9][a-z0-9.-]{0,40}", any::<[u8; 16]>().prop_map(|address| Ipv6Addr::from(address).to_string())]
+    prop_oneof![
+        "[a-z0-9][a-z0-9.-]{0,40}",
+        any::<[u8; 16]>().prop_map(|address| Ipv6Addr::from(address).to_string())
+    ]
 }
 
 proptest! {

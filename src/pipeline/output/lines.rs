@@ -1,13 +1,16 @@
-//! Owns the JSON log format of a child's output: lines that are JSON objects stay as they are, every other line is wrapped.
+//! Owns the JSON log format of a child's output: lines that are JSON objects stay as they are,
+//! every other line is wrapped.
 //!
-//! Pure, and in bounded memory: a line that is longer than a log event can be is wrapped piece by piece.
+//! Pure, and in bounded memory: a line that is longer than a log event can be is wrapped piece by
+//! piece.
 
 use serde::Serialize;
 use serde::de::IgnoredAny;
 
 use super::Sink;
 
-/// CloudWatch cuts events at 256 KiB; a wrapped piece stays below that with its escapes in all but strange cases.
+/// CloudWatch cuts events at 256 KiB; a wrapped piece stays below that with its escapes in all but
+/// strange cases.
 const LONGEST: usize = 128 * 1024;
 /// What begins as a line of dbt's own JSON log is kept whole up to here.
 const LONGEST_JSON: usize = 1024 * 1024;
@@ -29,7 +32,11 @@ struct Wrapped<'a> {
 
 impl JsonLines {
     pub(super) fn new(step: String) -> Self {
-        Self { step, line: Vec::new(), cut: false }
+        Self {
+            step,
+            line: Vec::new(),
+            cut: false,
+        }
     }
 
     /// Appends the lines that are complete.
@@ -51,12 +58,21 @@ impl JsonLines {
 
     fn take(&mut self, mut bytes: &[u8], sink: Sink, out: &mut Vec<u8>) {
         let first = self.line.first().or(bytes.first());
-        let longest = if first == Some(&b'{') && !self.cut { LONGEST_JSON } else { LONGEST };
+        let longest = if first == Some(&b'{') && !self.cut {
+            LONGEST_JSON
+        } else {
+            LONGEST
+        };
         while self.line.len() + bytes.len() > longest {
             let (head, tail) = bytes.split_at(longest.saturating_sub(self.line.len()));
             self.line.extend_from_slice(head);
             // A character that the cut would halve goes into the next piece.
-            let whole = self.line.utf8_chunks().last().filter(|last| last.invalid().len() < 4).map_or(0, |last| last.invalid().len());
+            let whole = self
+                .line
+                .utf8_chunks()
+                .last()
+                .filter(|last| last.invalid().len() < 4)
+                .map_or(0, |last| last.invalid().len());
             let rest = self.line.split_off(self.line.len() - whole);
             self.wrap(sink, out);
             self.cut = true;
@@ -67,7 +83,9 @@ impl JsonLines {
     }
 
     fn end(&mut self, sink: Sink, out: &mut Vec<u8>) {
-        let is_json = !self.cut && self.line.starts_with(b"{") && serde_json::from_slice::<IgnoredAny>(&self.line).is_ok();
+        let is_json = !self.cut
+            && self.line.starts_with(b"{")
+            && serde_json::from_slice::<IgnoredAny>(&self.line).is_ok();
         if is_json {
             out.extend_from_slice(&self.line);
             out.push(b'\n');
@@ -81,7 +99,11 @@ impl JsonLines {
     fn wrap(&self, sink: Sink, out: &mut Vec<u8>) {
         let text = String::from_utf8_lossy(&self.line);
         let level = if sink == Sink::Stdout { "info" } else { "warn" };
-        let wrapped = Wrapped { level, message: text.trim_end_matches('\r'), step: &self.step };
+        let wrapped = Wrapped {
+            level,
+            message: text.trim_end_matches('\r'),
+            step: &self.step,
+        };
         if serde_json::to_writer(&mut *out, &wrapped).is_ok() {
             out.push(b'\n');
         }
@@ -94,9 +116,15 @@ mod tests {
 
     fn lines(input: &[u8], size: usize) -> Vec<serde_json::Value> {
         let (mut lines, mut out) = (JsonLines::new("run".to_owned()), Vec::new());
-        input.chunks(size).for_each(|chunk| lines.push(chunk, Sink::Stdout, &mut out));
+        input
+            .chunks(size)
+            .for_each(|chunk| lines.push(chunk, Sink::Stdout, &mut out));
         lines.finish(Sink::Stdout, &mut out);
-        String::from_utf8(out).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        String::from_utf8(out)
+            .unwrap()
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
     }
 
     #[test]
@@ -105,8 +133,14 @@ mod tests {
         for size in 1..input.len() {
             let lines = lines(input, size);
             assert_eq!(lines[0], serde_json::json!({"a": 1}));
-            assert_eq!(lines[1], serde_json::json!({"level": "info", "message": "Warning: \u{fffd} \"x\"", "step": "run"}));
-            let messages: Vec<_> = lines[2..].iter().map(|line| line["message"].as_str().unwrap()).collect();
+            assert_eq!(
+                lines[1],
+                serde_json::json!({"level": "info", "message": "Warning: \u{fffd} \"x\"", "step": "run"})
+            );
+            let messages: Vec<_> = lines[2..]
+                .iter()
+                .map(|line| line["message"].as_str().unwrap())
+                .collect();
             assert_eq!(messages, ["[1]", "{broken", "", "last"]);
         }
     }
@@ -116,7 +150,13 @@ mod tests {
         let input = format!("{{{}", "ä".repeat(1_500_000));
         for size in [65_537, 1_000_001, 3_000_001] {
             let pieces = lines(input.as_bytes(), size);
-            assert_eq!(pieces.iter().map(|piece| piece["message"].as_str().unwrap()).collect::<String>(), input);
+            assert_eq!(
+                pieces
+                    .iter()
+                    .map(|piece| piece["message"].as_str().unwrap())
+                    .collect::<String>(),
+                input
+            );
         }
     }
 
@@ -131,6 +171,12 @@ mod tests {
         let input = "ä".repeat(300_000);
         let pieces = lines(input.as_bytes(), 65_537);
         assert!(pieces.len() > 3);
-        assert_eq!(pieces.iter().map(|piece| piece["message"].as_str().unwrap()).collect::<String>(), input);
+        assert_eq!(
+            pieces
+                .iter()
+                .map(|piece| piece["message"].as_str().unwrap())
+                .collect::<String>(),
+            input
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! Owns the tests of the one expression that is understood, `env_var`, and of how carefully the others are not.
+//! Owns the tests of the one expression that is understood, `env_var`, and of how carefully the
+//! others are not.
 //!
 //! Never decides what dbt would make of them.
 
@@ -10,7 +11,10 @@ fn required(name: &str) -> EnvVar {
 }
 
 fn optional(name: &str, default: Option<&str>) -> EnvVar {
-    EnvVar::Optional { name: name.to_owned(), default: default.map(str::to_owned) }
+    EnvVar::Optional {
+        name: name.to_owned(),
+        default: default.map(str::to_owned),
+    }
 }
 
 #[test]
@@ -21,13 +25,25 @@ fn every_call_is_found() {
         ("{{- env_var ( 'A' ) -}}", vec![required("A")]),
         ("{{ env_var('A') | as_number }}", vec![required("A")]),
         ("{{ env_var('A') | int + 1 }}", vec![required("A")]),
-        ("x{{ env_var('A') }}-{{ env_var('B') }}y", vec![required("A"), required("B")]),
-        ("{{ env_var('A') ~ env_var('B', '') }}", vec![required("A"), optional("B", Some(""))]),
+        (
+            "x{{ env_var('A') }}-{{ env_var('B') }}y",
+            vec![required("A"), required("B")],
+        ),
+        (
+            "{{ env_var('A') ~ env_var('B', '') }}",
+            vec![required("A"), optional("B", Some(""))],
+        ),
         ("{{ env_var('A', 'b') }}", vec![optional("A", Some("b"))]),
-        ("{{ env_var('A', \"it's\") }}", vec![optional("A", Some("it's"))]),
+        (
+            "{{ env_var('A', \"it's\") }}",
+            vec![optional("A", Some("it's"))],
+        ),
         ("{{ env_var('A', 5439) }}", vec![optional("A", None)]),
         ("{{ env_var('A', default='b') }}", vec![optional("A", None)]),
-        ("{{ env_var('A', env_var('B')) }}", vec![optional("A", None), required("B")]),
+        (
+            "{{ env_var('A', env_var('B')) }}",
+            vec![optional("A", None), required("B")],
+        ),
         ("{{ env_var('A', 'b')", vec![optional("A", Some("b"))]),
     ] {
         assert_eq!(env_vars(text), expected, "{text}");
@@ -50,7 +66,10 @@ fn what_only_dbt_can_decide_is_undecided() {
         assert_eq!(env_vars(text), [EnvVar::Undecided], "{text}");
     }
     // A default is a default, whatever is around it.
-    assert_eq!(env_vars("{{ env_var('A', '') or env_var('B', 'x') }}"), [optional("A", Some("")), optional("B", Some("x"))]);
+    assert_eq!(
+        env_vars("{{ env_var('A', '') or env_var('B', 'x') }}"),
+        [optional("A", Some("")), optional("B", Some("x"))]
+    );
 }
 
 #[test]
@@ -76,7 +95,10 @@ fn plain_calls_are_rendered_and_nothing_else() {
         ("", Some("")),
         ("plain {text}", Some("plain {text}")),
         ("{{ env_var('A') }}", Some("a")),
-        ("x-{{env_var(\"A\")}}-{{- env_var( 'B' , 'b' ) -}}", Some("x-a-b")),
+        (
+            "x-{{env_var(\"A\")}}-{{- env_var( 'B' , 'b' ) -}}",
+            Some("x-a-b"),
+        ),
         ("{{ env_var('A', 'default') }}", Some("a")),
         // As in dbt: an empty value is a value.
         ("{{ env_var('EMPTY', 'default') }}", Some("")),

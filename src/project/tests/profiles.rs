@@ -1,4 +1,5 @@
-//! Owns the tests of which target of profiles.yml is looked at, and of what is said about its variables.
+//! Owns the tests of which target of profiles.yml is looked at, and of what is said about its
+//! variables.
 //!
 //! Never tests the expressions themselves.
 
@@ -25,22 +26,46 @@ fn findings(profiles: &str, target: Option<&str>, variables: &[(&str, &str)]) ->
     findings_in("name: shop\nprofile: shop\n", profiles, target, variables)
 }
 
-fn findings_in(project: &str, profiles: &str, target: Option<&str>, variables: &[(&str, &str)]) -> Findings {
+fn findings_in(
+    project: &str,
+    profiles: &str,
+    target: Option<&str>,
+    variables: &[(&str, &str)],
+) -> Findings {
     let home = tempfile::tempdir().unwrap();
     std::fs::write(home.path().join("dbt_project.yml"), project).unwrap();
     std::fs::write(home.path().join("profiles.yml"), profiles).unwrap();
-    let variables: Variables = variables.iter().map(|(name, value)| (name.into(), value.into())).collect();
+    let variables: Variables = variables
+        .iter()
+        .map(|(name, value)| (name.into(), value.into()))
+        .collect();
     let found = check(home.path(), Some(home.path()), target, &variables);
-    let strip = |texts: Vec<String>| texts.into_iter().map(|text| text.replace(home.path().to_str().unwrap(), "~")).collect();
-    Findings { faults: strip(found.faults), warnings: strip(found.warnings) }
+    let strip = |texts: Vec<String>| {
+        texts
+            .into_iter()
+            .map(|text| text.replace(home.path().to_str().unwrap(), "~"))
+            .collect()
+    };
+    Findings {
+        faults: strip(found.faults),
+        warnings: strip(found.warnings),
+    }
 }
 
 #[test]
 fn a_missing_variable_is_named_with_file_target_and_key() {
     let found = findings(PROFILES, None, &[]);
-    assert_eq!(found.faults, ["~/profiles.yml: target \"dev\" of profile \"shop\": host needs the variable DEV_HOST, which is not set"]);
+    assert_eq!(
+        found.faults,
+        [
+            "~/profiles.yml: target \"dev\" of profile \"shop\": host needs the variable DEV_HOST, which is not set"
+        ]
+    );
     assert_eq!(found.warnings, Vec::<String>::new());
-    assert_eq!(findings(PROFILES, None, &[("DEV_HOST", "h")]), Findings::default());
+    assert_eq!(
+        findings(PROFILES, None, &[("DEV_HOST", "h")]),
+        Findings::default()
+    );
 }
 
 #[test]
@@ -51,15 +76,33 @@ fn only_the_selected_target_counts() {
         (PROFILES, Some("live"), &[], "LIVE_HOST"),
         (PROFILES, None, &[("DBT_TARGET", "live")], "LIVE_HOST"),
         (PROFILES, None, &[("DBT_TARGET", "")], "DEV_HOST"),
-        (PROFILES, Some("live"), &[("DBT_TARGET", "dev")], "LIVE_HOST"),
-        (PROFILES, None, &[("DBT_ENGINE_TARGET", "live"), ("DBT_TARGET", "dev")], "LIVE_HOST"),
+        (
+            PROFILES,
+            Some("live"),
+            &[("DBT_TARGET", "dev")],
+            "LIVE_HOST",
+        ),
+        (
+            PROFILES,
+            None,
+            &[("DBT_ENGINE_TARGET", "live"), ("DBT_TARGET", "dev")],
+            "LIVE_HOST",
+        ),
         (PROFILES, None, &[("DBT_PROFILE", "other")], "HERE_HOST"),
-        (PROFILES, None, &[("DBT_PROFILE", "other"), ("WHERE", "there")], "THERE_HOST"),
+        (
+            PROFILES,
+            None,
+            &[("DBT_PROFILE", "other"), ("WHERE", "there")],
+            "THERE_HOST",
+        ),
         (&moved, None, &[], "DEFAULT_HOST"),
     ] {
         let found = findings(profiles, target, variables);
         assert_eq!(found.faults.len(), 1, "{target:?} {variables:?}: {found:?}");
-        assert!(found.faults[0].contains(&format!("variable {needed},")), "{target:?} {variables:?}: {found:?}");
+        assert!(
+            found.faults[0].contains(&format!("variable {needed},")),
+            "{target:?} {variables:?}: {found:?}"
+        );
     }
 }
 
@@ -67,7 +110,9 @@ fn only_the_selected_target_counts() {
 fn the_name_of_the_profile_may_be_an_expression() {
     let project = "profile: \"{{ env_var('PROFILE', 'other') }}\"\n";
     assert!(findings_in(project, PROFILES, None, &[]).faults[0].contains("HERE_HOST"));
-    assert!(findings_in(project, PROFILES, None, &[("PROFILE", "shop")]).faults[0].contains("DEV_HOST"));
+    assert!(
+        findings_in(project, PROFILES, None, &[("PROFILE", "shop")]).faults[0].contains("DEV_HOST")
+    );
 }
 
 #[test]
@@ -85,11 +130,24 @@ shop:
       settings: {ssl: {ca: \"{{ env_var('CA') }}\"}}
 ";
     let faults = findings(profiles, None, &[]).faults;
-    let names = |place: &str, name: &str| faults.iter().any(|fault| fault.contains(&format!("{place} needs the variable {name},")));
-    assert!(names("password", "P") && names("hosts", "H") && names("settings.ssl.ca", "CA") && faults.len() == 3, "{faults:#?}");
+    let names = |place: &str, name: &str| {
+        faults
+            .iter()
+            .any(|fault| fault.contains(&format!("{place} needs the variable {name},")))
+    };
+    assert!(
+        names("password", "P")
+            && names("hosts", "H")
+            && names("settings.ssl.ca", "CA")
+            && faults.len() == 3,
+        "{faults:#?}"
+    );
     let found = findings(profiles, None, &[("P", ""), ("H", "x"), ("CA", "x")]);
     assert_eq!(found.faults, Vec::<String>::new());
-    assert_eq!(found.warnings, ["~/profiles.yml: target \"dev\" of profile \"shop\": password takes P, which is empty"]);
+    assert_eq!(
+        found.warnings,
+        ["~/profiles.yml: target \"dev\" of profile \"shop\": password takes P, which is empty"]
+    );
 }
 
 #[test]
@@ -106,28 +164,67 @@ shop:
       host: localhost
 ";
     let found = findings(profiles, None, &[]);
-    assert_eq!(found.faults, ["~/profiles.yml: target \"dev\" of profile \"shop\": user needs the variable BASE_USER, which is not set"]);
+    assert_eq!(
+        found.faults,
+        [
+            "~/profiles.yml: target \"dev\" of profile \"shop\": user needs the variable BASE_USER, which is not set"
+        ]
+    );
 }
 
 #[test]
 fn what_cannot_be_decided_is_a_warning() {
-    let of = |host: &str| format!("shop: {{target: dev, outputs: {{dev: {{host: \"{host}\"}}}}}}\n");
+    let of =
+        |host: &str| format!("shop: {{target: dev, outputs: {{dev: {{host: \"{host}\"}}}}}}\n");
     let long = format!("{{{{ env_var(name) }}}}{}", "ü".repeat(100));
     for (profiles, target, warning) in [
-        (of("{{ env_var(name) }}"), None, "cannot tell which variables host needs: {{ env_var(name) }}"),
+        (
+            of("{{ env_var(name) }}"),
+            None,
+            "cannot tell which variables host needs: {{ env_var(name) }}",
+        ),
         (of(&long), None, "üü…"),
-        (of("{{ env_var('A') if x else '' }}"), None, "cannot tell which variables host needs"),
-        (of("x"), Some("prod"), "profile \"shop\" has no target \"prod\", so its variables were not checked"),
-        ("else: {}\n".to_owned(), None, "there is no profile \"shop\", so"),
-        ("shop: {target: '{{ target() }}'}\n".to_owned(), None, "the target of profile \"shop\" cannot be told, so"),
-        ("shop: [\n".to_owned(), None, "profiles.yml:2: is not valid YAML"),
+        (
+            of("{{ env_var('A') if x else '' }}"),
+            None,
+            "cannot tell which variables host needs",
+        ),
+        (
+            of("x"),
+            Some("prod"),
+            "profile \"shop\" has no target \"prod\", so its variables were not checked",
+        ),
+        (
+            "else: {}\n".to_owned(),
+            None,
+            "there is no profile \"shop\", so",
+        ),
+        (
+            "shop: {target: '{{ target() }}'}\n".to_owned(),
+            None,
+            "the target of profile \"shop\" cannot be told, so",
+        ),
+        (
+            "shop: [\n".to_owned(),
+            None,
+            "profiles.yml:2: is not valid YAML",
+        ),
     ] {
         let found = findings(&profiles, target, &[]);
         assert_eq!(found.faults, Vec::<String>::new(), "{profiles}");
-        assert!(found.warnings.len() == 1 && found.warnings[0].contains(warning), "{profiles}: {found:?}");
+        assert!(
+            found.warnings.len() == 1 && found.warnings[0].contains(warning),
+            "{profiles}: {found:?}"
+        );
     }
     let found = findings_in("name: shop\n", PROFILES, None, &[]);
-    assert_eq!(found.warnings, ["~/profiles.yml: dbt_project.yml names no profile, so its variables were not checked"]);
+    assert_eq!(
+        found.warnings,
+        ["~/profiles.yml: dbt_project.yml names no profile, so its variables were not checked"]
+    );
     let nowhere = check(std::path::Path::new("/"), None, None, &Variables::new());
-    assert_eq!(nowhere.warnings, ["no profiles.yml was found, so its variables were not checked"]);
+    assert_eq!(
+        nowhere.warnings,
+        ["no profiles.yml was found, so its variables were not checked"]
+    );
 }

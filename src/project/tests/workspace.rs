@@ -1,6 +1,8 @@
-//! Owns the tests of where the steps run: in the project, or in a copy of one that cannot be written to.
+//! Owns the tests of where the steps run: in the project, or in a copy of one that cannot be
+//! written to.
 //!
-//! Never takes a permission away to see what follows, since root has them all: the copy is tested by itself.
+//! Never takes a permission away to see what follows, since root has them all: the copy is tested
+//! by itself.
 
 use std::ffi::OsStr;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -19,7 +21,14 @@ fn write(directory: &Path, name: &str, text: &str) {
 
 fn project() -> TempDir {
     let project = tempfile::tempdir().unwrap();
-    for name in ["models/a.sql", "models/deep/b.sql", "target/manifest.json", "logs/dbt.log", "models/target/c.sql", "models/logs/d.sql"] {
+    for name in [
+        "models/a.sql",
+        "models/deep/b.sql",
+        "target/manifest.json",
+        "logs/dbt.log",
+        "models/target/c.sql",
+        "models/logs/d.sql",
+    ] {
         write(project.path(), name, name);
     }
     write(project.path(), "dbt_project.yml", "name: shop\n");
@@ -38,9 +47,21 @@ fn config(project: &Path) -> Config {
 
 /// The files below a directory, in order.
 fn files(directory: &Path) -> Vec<String> {
-    let entries = walkdir::WalkDir::new(directory).sort_by_file_name().into_iter().map(Result::unwrap);
+    let entries = walkdir::WalkDir::new(directory)
+        .sort_by_file_name()
+        .into_iter()
+        .map(Result::unwrap);
     let files = entries.filter(|entry| !entry.file_type().is_dir());
-    files.map(|entry| entry.path().strip_prefix(directory).unwrap().display().to_string()).collect()
+    files
+        .map(|entry| {
+            entry
+                .path()
+                .strip_prefix(directory)
+                .unwrap()
+                .display()
+                .to_string()
+        })
+        .collect()
 }
 
 #[tokio::test]
@@ -48,7 +69,10 @@ async fn a_writable_project_is_taken_as_it_is() {
     let project = project();
     let mut config = config(project.path());
     let workspace = Workspace::prepare(&mut config).await.unwrap();
-    assert_eq!((workspace.directory.as_path(), config.project_dir.as_path()), (project.path(), project.path()));
+    assert_eq!(
+        (workspace.directory.as_path(), config.project_dir.as_path()),
+        (project.path(), project.path())
+    );
     assert_eq!(workspace.target, project.path().join("target"));
     assert_eq!(config.profiles_dir.as_deref(), Some(project.path()));
 }
@@ -58,28 +82,62 @@ fn the_target_directory_comes_from_variables_then_the_project_then_the_default()
     let project = project();
     let target = |yaml: &str, variables: &[(&str, &str)]| {
         write(project.path(), "dbt_project.yml", yaml);
-        target_path(project.path(), &variables.iter().map(|(name, value)| (name.into(), value.into())).collect())
+        target_path(
+            project.path(),
+            &variables
+                .iter()
+                .map(|(name, value)| (name.into(), value.into()))
+                .collect(),
+        )
     };
     assert_eq!(target("name: shop", &[]), Path::new("target"));
     assert_eq!(target("target-path: out", &[]), Path::new("out"));
-    assert_eq!(target("target-path: out", &[("DBT_TARGET_PATH", "/tmp/t")]), Path::new("/tmp/t"));
-    assert_eq!(target("target-path: out", &[("DBT_TARGET_PATH", "")]), Path::new("out"));
-    assert_eq!(target("target-path: out", &[("DBT_TARGET_PATH", "old"), ("DBT_ENGINE_TARGET_PATH", "new")]), Path::new("new"));
+    assert_eq!(
+        target("target-path: out", &[("DBT_TARGET_PATH", "/tmp/t")]),
+        Path::new("/tmp/t")
+    );
+    assert_eq!(
+        target("target-path: out", &[("DBT_TARGET_PATH", "")]),
+        Path::new("out")
+    );
+    assert_eq!(
+        target(
+            "target-path: out",
+            &[
+                ("DBT_TARGET_PATH", "old"),
+                ("DBT_ENGINE_TARGET_PATH", "new")
+            ]
+        ),
+        Path::new("new")
+    );
     let expression = "target-path: \"{{ env_var('OUT', 'out') }}/t\"";
     assert_eq!(target(expression, &[]), Path::new("out/t"));
     assert_eq!(target(expression, &[("OUT", "x")]), Path::new("x/t"));
-    assert_eq!(target("target-path: \"{{ something.else }}\"", &[]), Path::new("target"));
+    assert_eq!(
+        target("target-path: \"{{ something.else }}\"", &[]),
+        Path::new("target")
+    );
     assert_eq!(target("not: [yaml", &[]), Path::new("target"));
 }
 
 #[test]
 fn a_copy_has_everything_but_target_and_logs() {
     let project = project();
-    let expected = ["dbt_project.yml", "models/a.sql", "models/deep/b.sql", "models/logs/d.sql", "models/target/c.sql", "profiles.yml"];
+    let expected = [
+        "dbt_project.yml",
+        "models/a.sql",
+        "models/deep/b.sql",
+        "models/logs/d.sql",
+        "models/target/c.sql",
+        "profiles.yml",
+    ];
     for target in ["target", "./target/"] {
         let copy = copy(project.path(), Path::new(target)).unwrap();
         assert_eq!(files(copy.path()), expected, "{target}");
-        assert_eq!(std::fs::read_to_string(copy.path().join("models/deep/b.sql")).unwrap(), "models/deep/b.sql");
+        assert_eq!(
+            std::fs::read_to_string(copy.path().join("models/deep/b.sql")).unwrap(),
+            "models/deep/b.sql"
+        );
     }
     let elsewhere = copy(project.path(), Path::new("/tmp/elsewhere")).unwrap();
     assert!(elsewhere.path().join("target/manifest.json").exists());
@@ -90,13 +148,27 @@ fn what_was_read_only_can_be_written_to_in_the_copy() {
     let project = project();
     let file = project.path().join("models/a.sql");
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o444)).unwrap();
-    std::fs::set_permissions(project.path().join("models"), std::fs::Permissions::from_mode(0o555)).unwrap();
+    std::fs::set_permissions(
+        project.path().join("models"),
+        std::fs::Permissions::from_mode(0o555),
+    )
+    .unwrap();
     let copy = copy(project.path(), Path::new("target")).unwrap();
     for name in ["models", "models/a.sql"] {
-        let mode = copy.path().join(name).metadata().unwrap().permissions().mode();
+        let mode = copy
+            .path()
+            .join(name)
+            .metadata()
+            .unwrap()
+            .permissions()
+            .mode();
         assert_ne!(mode & 0o200, 0, "{name} has mode {mode:o}");
     }
-    std::fs::set_permissions(project.path().join("models"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    std::fs::set_permissions(
+        project.path().join("models"),
+        std::fs::Permissions::from_mode(0o755),
+    )
+    .unwrap();
 }
 
 #[test]
@@ -110,16 +182,36 @@ fn links_become_what_they_lead_to_and_those_to_nowhere_are_left_out() {
     symlink("..", project.path().join("models/circle")).unwrap();
     let copy = copy(project.path(), Path::new("target")).unwrap();
     let found = files(copy.path());
-    assert!(found.contains(&"dbt_packages/local/macros/m.sql".to_owned()), "{found:?}");
-    assert_eq!(std::fs::read_to_string(copy.path().join("models/link.sql")).unwrap(), "models/a.sql");
-    assert!(!found.iter().any(|name| name.contains("dangling") || name.contains("circle")), "{found:?}");
+    assert!(
+        found.contains(&"dbt_packages/local/macros/m.sql".to_owned()),
+        "{found:?}"
+    );
+    assert_eq!(
+        std::fs::read_to_string(copy.path().join("models/link.sql")).unwrap(),
+        "models/a.sql"
+    );
+    assert!(
+        !found
+            .iter()
+            .any(|name| name.contains("dangling") || name.contains("circle")),
+        "{found:?}"
+    );
 }
 
 #[test]
 fn a_copy_is_gone_when_the_run_is_over() {
     let project = project();
-    let place: PathBuf = copy(project.path(), Path::new("target")).unwrap().path().to_owned();
-    assert!(place.file_name().and_then(OsStr::to_str).unwrap().starts_with("dbt-entrypoint-"));
+    let place: PathBuf = copy(project.path(), Path::new("target"))
+        .unwrap()
+        .path()
+        .to_owned();
+    assert!(
+        place
+            .file_name()
+            .and_then(OsStr::to_str)
+            .unwrap()
+            .starts_with("dbt-entrypoint-")
+    );
     assert!(!place.exists());
 }
 
@@ -127,9 +219,11 @@ fn a_copy_is_gone_when_the_run_is_over() {
 fn the_settings_point_at_the_copy() {
     let project = project();
     write(project.path(), "conf/profiles.yml", "");
-    for (profiles, inside) in
-        [(project.path().to_owned(), Some("")), (project.path().join("conf"), Some("conf")), ("/etc/dbt".into(), None)]
-    {
+    for (profiles, inside) in [
+        (project.path().to_owned(), Some("")),
+        (project.path().join("conf"), Some("conf")),
+        ("/etc/dbt".into(), None),
+    ] {
         let mut config = config(project.path());
         config.profiles_dir = Some(profiles.clone());
         let workspace = {
@@ -138,9 +232,15 @@ fn the_settings_point_at_the_copy() {
         };
         let copy = workspace.directory.clone();
         assert!(copy.is_absolute() && copy != project.path() && copy.join("models/a.sql").exists());
-        assert_eq!((&config.project_dir, &workspace.target), (&copy, &copy.join("target")));
+        assert_eq!(
+            (&config.project_dir, &workspace.target),
+            (&copy, &copy.join("target"))
+        );
         let expected = inside.map_or(profiles, |inside| copy.join(inside));
-        assert_eq!(config.profiles_dir.as_deref(), Some(expected.components().collect::<PathBuf>().as_path()));
+        assert_eq!(
+            config.profiles_dir.as_deref(),
+            Some(expected.components().collect::<PathBuf>().as_path())
+        );
     }
     let mut config = config(project.path());
     let workspace = {

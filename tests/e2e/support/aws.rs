@@ -1,6 +1,7 @@
 //! A local AWS (moto), what a test puts into it, and what it finds there afterwards.
 //!
-//! Owns the set-up calls, as plain HTTP: the SDK under test must not also be the judge, and bytes and headers are seen as they are.
+//! Owns the set-up calls, as plain HTTP: the SDK under test must not also be the judge, and bytes
+//! and headers are seen as they are.
 
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::sync::OnceLock;
@@ -27,9 +28,17 @@ impl Aws {
     pub fn shared() -> Self {
         static ADDRESS: OnceLock<SocketAddr> = OnceLock::new();
         let address = ADDRESS.get_or_init(|| {
-            let ready = lab::shared("aws", &repo::venv("python"), "tests/e2e/support/aws_server.py");
+            let ready = lab::shared(
+                "aws",
+                &repo::venv("python"),
+                "tests/e2e/support/aws_server.py",
+            );
             let port = ready["port"].as_u64().unwrap();
-            format!("127.0.0.1:{port}").to_socket_addrs().unwrap().next().unwrap()
+            format!("127.0.0.1:{port}")
+                .to_socket_addrs()
+                .unwrap()
+                .next()
+                .unwrap()
         });
         Self { address: *address }
     }
@@ -54,7 +63,10 @@ impl Aws {
     /// moto tells the service by the scope of the signature.
     fn signed(request: Message, service: &str) -> Message {
         let scope = format!("{ACCESS_KEY}/20260101/{REGION}/{service}/aws4_request");
-        request.header("Authorization", format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"))
+        request.header(
+            "Authorization",
+            format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"),
+        )
     }
 
     /// A call of a JSON service.
@@ -77,23 +89,36 @@ impl Aws {
     /// A Glue Connection with these properties and whatever else its input takes.
     #[track_caller]
     pub fn connection(&self, name: &str, properties: &Value, more: &Value) {
-        let mut input = json!({"Name": name, "ConnectionType": "JDBC", "ConnectionProperties": properties});
+        let mut input =
+            json!({"Name": name, "ConnectionType": "JDBC", "ConnectionProperties": properties});
         for (key, value) in more.as_object().into_iter().flatten() {
             input[key] = value.clone();
         }
-        self.call("glue", "AWSGlue.CreateConnection", &json!({"ConnectionInput": input}));
+        self.call(
+            "glue",
+            "AWSGlue.CreateConnection",
+            &json!({"ConnectionInput": input}),
+        );
     }
 
     /// Returns the ARN.
     #[track_caller]
     pub fn secret(&self, name: &str, value: &str) -> String {
-        let answer = self.call("secretsmanager", "secretsmanager.CreateSecret", &json!({"Name": name, "SecretString": value}));
+        let answer = self.call(
+            "secretsmanager",
+            "secretsmanager.CreateSecret",
+            &json!({"Name": name, "SecretString": value}),
+        );
         answer["ARN"].as_str().unwrap().to_owned()
     }
 
     #[track_caller]
     pub fn parameter(&self, name: &str, value: &str, kind: &str) {
-        self.call("ssm", "AmazonSSM.PutParameter", &json!({"Name": name, "Value": value, "Type": kind}));
+        self.call(
+            "ssm",
+            "AmazonSSM.PutParameter",
+            &json!({"Name": name, "Value": value, "Type": kind}),
+        );
     }
 
     /// The ciphertext of the value under a new key, in base64, as Glue keeps an encrypted password.
@@ -102,7 +127,11 @@ impl Aws {
         let key = self.call("kms", "TrentService.CreateKey", &json!({}));
         let id = &key["KeyMetadata"]["KeyId"];
         let plaintext = aws_smithy_types::base64::encode(value);
-        let answer = self.call("kms", "TrentService.Encrypt", &json!({"KeyId": id, "Plaintext": plaintext}));
+        let answer = self.call(
+            "kms",
+            "TrentService.Encrypt",
+            &json!({"KeyId": id, "Plaintext": plaintext}),
+        );
         answer["CiphertextBlob"].as_str().unwrap().to_owned()
     }
 
@@ -119,7 +148,10 @@ impl Aws {
         );
         let response = self.s3("PUT", &format!("/{name}"), location.as_bytes());
         assert_eq!(response.status(), 200, "{}", response.text());
-        Bucket { aws: *self, name: name.to_owned() }
+        Bucket {
+            aws: *self,
+            name: name.to_owned(),
+        }
     }
 }
 
@@ -131,26 +163,48 @@ pub struct Bucket {
 impl Bucket {
     /// All keys, in the order of S3.
     pub fn keys(&self) -> Vec<String> {
-        let listing = self.aws.s3("GET", &format!("/{}?list-type=2&max-keys=1000", self.name), b"").text();
-        listing.split("<Key>").skip(1).map(|part| part.split("</Key>").next().unwrap().to_owned()).collect()
+        let listing = self
+            .aws
+            .s3(
+                "GET",
+                &format!("/{}?list-type=2&max-keys=1000", self.name),
+                b"",
+            )
+            .text();
+        listing
+            .split("<Key>")
+            .skip(1)
+            .map(|part| part.split("</Key>").next().unwrap().to_owned())
+            .collect()
     }
 
     /// An object with its headers.
     #[track_caller]
     pub fn object(&self, key: &str) -> Message {
         let response = self.aws.s3("GET", &format!("/{}/{key}", self.name), b"");
-        assert_eq!(response.status(), 200, "{key} is not in the bucket, but {:?}", self.keys());
+        assert_eq!(
+            response.status(),
+            200,
+            "{key} is not in the bucket, but {:?}",
+            self.keys()
+        );
         response
     }
 
     #[track_caller]
     pub fn json(&self, key: &str) -> Value {
-        serde_json::from_slice(&self.object(key).body).unwrap_or_else(|error| panic!("{key}: {error}"))
+        serde_json::from_slice(&self.object(key).body)
+            .unwrap_or_else(|error| panic!("{key}: {error}"))
     }
 
     #[track_caller]
     pub fn put(&self, key: &str, body: &[u8]) {
-        assert_eq!(self.aws.s3("PUT", &format!("/{}/{key}", self.name), body).status(), 200);
+        assert_eq!(
+            self.aws
+                .s3("PUT", &format!("/{}/{key}", self.name), body)
+                .status(),
+            200
+        );
     }
 
     /// No object holds the value in any form.
@@ -160,7 +214,9 @@ impl Bucket {
         assert!(!keys.is_empty(), "{} is empty", self.name);
         for key in keys {
             let body = self.object(&key).body;
-            let found = super::sentinel::forms(secret).iter().any(|form| super::sentinel::holds(&body, form));
+            let found = super::sentinel::forms(secret)
+                .iter()
+                .any(|form| super::sentinel::holds(&body, form));
             assert!(!found, "{key} holds the secret");
         }
     }

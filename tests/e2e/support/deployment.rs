@@ -1,6 +1,8 @@
-//! A run as it happens on ECS: a deployment environment, a bucket for the docs, a proxy that sees every request.
+//! A run as it happens on ECS: a deployment environment, a bucket for the docs, a proxy that sees
+//! every request.
 //!
-//! Owns the names that belong together. The environment has a name of its own for each test, and with it the bucket of the contract.
+//! Owns the names that belong together. The environment has a name of its own for each test, and
+//! with it the bucket of the contract.
 
 use serde_json::Value;
 
@@ -34,12 +36,22 @@ impl Deployment {
         let env = unique("e");
         let bucket = aws.bucket_named(&format!("dbt-documentation-{env}"));
         let proxy = faults(FaultProxy::before(aws), &bucket.name);
-        Self { scene: Scene::new(fake), bucket, proxy, env }
+        Self {
+            scene: Scene::new(fake),
+            bucket,
+            proxy,
+            env,
+        }
     }
 
-    /// Its environment is a deployment environment: publishing is on, to the bucket that the names say.
+    /// Its environment is a deployment environment: publishing is on, to the bucket that the names
+    /// say.
     pub fn runner(&self) -> Runner {
-        let runner = self.scene.runner().env("ENV", &self.env).env("DBT_ENTRYPOINT_DEPLOYMENTS", &self.env);
+        let runner = self
+            .scene
+            .runner()
+            .env("ENV", &self.env)
+            .env("DBT_ENTRYPOINT_DEPLOYMENTS", &self.env);
         // As a task on ECS has it, so that no warning about a laptop comes in between.
         let runner = runner.env("ECS_CONTAINER_METADATA_URI_V4", "http://169.254.170.2/v4/0");
         Aws::attach_at(runner, &self.proxy.endpoint())
@@ -55,8 +67,15 @@ impl Deployment {
 
     /// Keys of the docs, without the ledger and without what one run keeps for the next.
     pub fn docs(&self) -> Vec<String> {
-        let is_other = |key: &String| ["shop/runs/", "shop/state/"].iter().any(|folder| key.starts_with(folder));
-        self.keys().into_iter().filter(|key| !is_other(key)).collect()
+        let is_other = |key: &String| {
+            ["shop/runs/", "shop/state/"]
+                .iter()
+                .any(|folder| key.starts_with(folder))
+        };
+        self.keys()
+            .into_iter()
+            .filter(|key| !is_other(key))
+            .collect()
     }
 
     /// Keys of the ledger below the folder of the run.
@@ -64,9 +83,18 @@ impl Deployment {
     pub fn ledger(&self, run_id: &str) -> Vec<String> {
         let prefix = format!("shop/runs/{run_id}/");
         let all = self.keys();
-        let ledger: Vec<_> = all.iter().filter(|key| key.starts_with("shop/runs/")).collect();
-        assert!(ledger.iter().all(|key| key.starts_with(&prefix)), "{all:?} lie not all below {prefix}");
-        ledger.into_iter().map(|key| key[prefix.len()..].to_owned()).collect()
+        let ledger: Vec<_> = all
+            .iter()
+            .filter(|key| key.starts_with("shop/runs/"))
+            .collect();
+        assert!(
+            ledger.iter().all(|key| key.starts_with(&prefix)),
+            "{all:?} lie not all below {prefix}"
+        );
+        ledger
+            .into_iter()
+            .map(|key| key[prefix.len()..].to_owned())
+            .collect()
     }
 
     #[track_caller]
@@ -77,9 +105,20 @@ impl Deployment {
     /// Keys in the order in which their upload succeeded.
     pub fn uploads(&self) -> Vec<String> {
         let prefix = format!("PUT /{}/", self.bucket.name);
-        let mut done: Vec<_> = self.proxy.log().into_iter().filter(|seen| seen.status == 200 && seen.line.starts_with(&prefix)).collect();
+        let mut done: Vec<_> = self
+            .proxy
+            .log()
+            .into_iter()
+            .filter(|seen| seen.status == 200 && seen.line.starts_with(&prefix))
+            .collect();
         done.sort_by_key(|seen| seen.ended);
-        let key = |line: &str| line[prefix.len()..].split([' ', '?']).next().unwrap_or_default().to_owned();
+        let key = |line: &str| {
+            line[prefix.len()..]
+                .split([' ', '?'])
+                .next()
+                .unwrap_or_default()
+                .to_owned()
+        };
         done.iter().map(|seen| key(&seen.line)).collect()
     }
 }
@@ -87,7 +126,10 @@ impl Deployment {
 /// The id of the run, from its closing line, after a look at its form: `20261122T061442Z-1a2b3c4d`.
 #[track_caller]
 pub fn run_id(run: &Finished) -> String {
-    let id = run.closing()["run_id"].as_str().unwrap_or_default().to_owned();
+    let id = run.closing()["run_id"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned();
     let form: String = id
         .chars()
         .map(|character| match character {
@@ -97,6 +139,9 @@ pub fn run_id(run: &Finished) -> String {
         })
         .collect();
     let hex = form.get(17..).unwrap_or_default().replace('f', "9");
-    assert!(form.starts_with("99999999T999999Z-") && hex == "99999999", "{id:?} is no run id");
+    assert!(
+        form.starts_with("99999999T999999Z-") && hex == "99999999",
+        "{id:?} is no run id"
+    );
     id
 }

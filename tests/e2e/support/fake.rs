@@ -1,6 +1,7 @@
 //! A fake dbt for one test: the script that it follows, and what it wrote down.
 //!
-//! Owns the folder that both sides share (see `tests/fixtures/fake_dbt.rs`), outside the project, so that nothing in it is an artifact.
+//! Owns the folder that both sides share (see `tests/fixtures/fake_dbt.rs`), outside the project,
+//! so that nothing in it is an artifact.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -29,10 +30,17 @@ impl Fake {
     pub fn new() -> Self {
         let (dir, program) = (TempDir::new().unwrap(), repo::fake_dbt());
         let dbt = match repo::engine().as_str() {
-            "session" => installation::install(&dir.path().join("venv"), &[("cli/main.py", &installation::becomes(&program))]),
+            "session" => installation::install(
+                &dir.path().join("venv"),
+                &[("cli/main.py", &installation::becomes(&program))],
+            ),
             _ => program,
         };
-        Self { dir, script: String::new(), dbt }
+        Self {
+            dir,
+            script: String::new(),
+            dbt,
+        }
     }
 
     /// In another dbt than the engine of the suite asks for.
@@ -41,7 +49,8 @@ impl Fake {
         Self { dbt, ..self }
     }
 
-    /// What the step does, one verb after another; a step that is not named does what a healthy dbt does.
+    /// What the step does, one verb after another; a step that is not named does what a healthy dbt
+    /// does.
     #[must_use]
     pub fn on(mut self, step: &str, verb: &str, argument: impl AsRef<[u8]>) -> Self {
         let argument = percent_encode(argument.as_ref(), ESCAPED);
@@ -51,7 +60,9 @@ impl Fake {
     }
 
     pub fn attach(&self, runner: Runner) -> Runner {
-        runner.env("FAKE_DBT_DIR", self.dir.path()).env("DBT_ENTRYPOINT_DBT", &self.dbt)
+        runner
+            .env("FAKE_DBT_DIR", self.dir.path())
+            .env("DBT_ENTRYPOINT_DBT", &self.dbt)
     }
 
     pub fn path(&self) -> &Path {
@@ -61,11 +72,16 @@ impl Fake {
     /// Every call so far, in order.
     pub fn calls(&self) -> Vec<Value> {
         let log = fs::read_to_string(self.dir.path().join("log")).unwrap_or_default();
-        log.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        log.lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
     }
 
     pub fn steps(&self) -> Vec<String> {
-        self.calls().iter().map(|call| call["step"].as_str().unwrap().to_owned()).collect()
+        self.calls()
+            .iter()
+            .map(|call| call["step"].as_str().unwrap().to_owned())
+            .collect()
     }
 
     #[track_caller]
@@ -77,31 +93,45 @@ impl Fake {
     #[track_caller]
     pub fn arguments(&self, step: &str) -> Vec<String> {
         let call = self.call(step);
-        call["args"].as_array().unwrap().iter().map(|argument| argument.as_str().unwrap().to_owned()).collect()
+        call["args"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|argument| argument.as_str().unwrap().to_owned())
+            .collect()
     }
 
     /// The environment that the step was given, as bytes.
     #[track_caller]
     pub fn environment(&self, step: &str) -> BTreeMap<String, Vec<u8>> {
         let file = self.dir.path().join(format!("env-{step}"));
-        let bytes = fs::read(&file).unwrap_or_else(|error| panic!("dbt was not called for {step}: {error}"));
-        let entries = bytes.split(|byte| *byte == 0).filter(|entry| !entry.is_empty());
+        let bytes = fs::read(&file)
+            .unwrap_or_else(|error| panic!("dbt was not called for {step}: {error}"));
+        let entries = bytes
+            .split(|byte| *byte == 0)
+            .filter(|entry| !entry.is_empty());
         entries
             .map(|entry| {
                 let at = entry.iter().position(|byte| *byte == b'=').unwrap();
-                (String::from_utf8_lossy(&entry[..at]).into_owned(), entry[at + 1..].to_vec())
+                (
+                    String::from_utf8_lossy(&entry[..at]).into_owned(),
+                    entry[at + 1..].to_vec(),
+                )
             })
             .collect()
     }
 
     #[track_caller]
     pub fn variable(&self, step: &str, name: &str) -> Option<String> {
-        self.environment(step).get(name).map(|value| String::from_utf8_lossy(value).into_owned())
+        self.environment(step)
+            .get(name)
+            .map(|value| String::from_utf8_lossy(value).into_owned())
     }
 
     /// The signals that arrived, each with the milliseconds since 1970.
     pub fn signals(&self, step: &str) -> Vec<(String, u64)> {
-        let text = fs::read_to_string(self.dir.path().join(format!("signals-{step}"))).unwrap_or_default();
+        let text =
+            fs::read_to_string(self.dir.path().join(format!("signals-{step}"))).unwrap_or_default();
         let parse = |line: &str| {
             let (name, time) = line.split_once(' ')?;
             Some((name.to_owned(), time.parse().ok()?))
@@ -119,6 +149,9 @@ impl Fake {
     }
 
     pub fn zombies(&self) -> usize {
-        fs::read_to_string(self.dir.path().join("zombies")).unwrap().parse().unwrap()
+        fs::read_to_string(self.dir.path().join("zombies"))
+            .unwrap()
+            .parse()
+            .unwrap()
     }
 }

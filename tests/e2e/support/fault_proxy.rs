@@ -1,6 +1,7 @@
 //! A proxy before the local AWS that answers some requests itself, late, or never.
 //!
-//! Owns the faults and a log of all requests with their order. What no rule names passes through byte for byte.
+//! Owns the faults and a log of all requests with their order. What no rule names passes through
+//! byte for byte.
 
 use std::io::BufReader;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -30,7 +31,8 @@ impl Fault {
     /// What a JSON service says.
     pub fn json(status: u16, kind: &str, message: &str) -> Self {
         let body = json!({"__type": kind, "message": message, "Message": message}).to_string();
-        let answer = Message::new(format!("HTTP/1.1 {status} Fault")).header("Content-Type", "application/x-amz-json-1.1");
+        let answer = Message::new(format!("HTTP/1.1 {status} Fault"))
+            .header("Content-Type", "application/x-amz-json-1.1");
         Self::Answer(answer.header("x-amzn-requestid", "e2e").body(body))
     }
 
@@ -42,7 +44,9 @@ impl Fault {
     pub fn denied(action: &str, resource: &str) -> Self {
         let who = "User: arn:aws:sts::123456789012:assumed-role/dbt-task/0123456789";
         let why = "because no identity-based policy allows the";
-        let text = format!("{who} is not authorized to perform: {action} on resource: {resource} {why} {action} action");
+        let text = format!(
+            "{who} is not authorized to perform: {action} on resource: {resource} {why} {action} action"
+        );
         Self::json(400, "AccessDeniedException", &text)
     }
 
@@ -51,7 +55,8 @@ impl Fault {
         let body = format!(
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>{message}</Message><RequestId>E2E</RequestId></Error>"
         );
-        let answer = Message::new(format!("HTTP/1.1 {status} Fault")).header("Content-Type", "application/xml");
+        let answer = Message::new(format!("HTTP/1.1 {status} Fault"))
+            .header("Content-Type", "application/xml");
         Self::Answer(answer.header("x-amz-request-id", "E2E").body(body))
     }
 }
@@ -119,7 +124,11 @@ impl FaultProxy {
     /// Only the first so many of them.
     #[must_use]
     pub fn first(self, count: usize, pattern: &str, fault: Fault) -> Self {
-        self.state.rules.lock().unwrap().push(Rule { pattern: pattern.to_owned(), left: count, fault });
+        self.state.rules.lock().unwrap().push(Rule {
+            pattern: pattern.to_owned(),
+            left: count,
+            fault,
+        });
         self
     }
 
@@ -132,7 +141,10 @@ impl FaultProxy {
     }
 
     pub fn count(&self, pattern: &str) -> usize {
-        self.log().iter().filter(|seen| seen.line.contains(pattern)).count()
+        self.log()
+            .iter()
+            .filter(|seen| seen.line.contains(pattern))
+            .count()
     }
 }
 
@@ -148,14 +160,19 @@ impl State {
     fn serve(&self, stream: &TcpStream, upstream: SocketAddr) -> std::io::Result<()> {
         let mut reader = BufReader::new(stream.try_clone()?);
         loop {
-            // Looked at, not taken: closing a socket with unread bytes is what makes the kernel send a reset.
-            let Some(line) = peek_line(stream)? else { return Ok(()) };
+            // Looked at, not taken: closing a socket with unread bytes is what makes the kernel
+            // send a reset.
+            let Some(line) = peek_line(stream)? else {
+                return Ok(());
+            };
             let fault = self.fault_for(&line);
             let index = self.note(&line);
             if matches!(fault, Some(Fault::Reset)) {
                 return Ok(());
             }
-            let Some(mut request) = Message::read_head(&mut reader)? else { return Ok(()) };
+            let Some(mut request) = Message::read_head(&mut reader)? else {
+                return Ok(());
+            };
             if request.get("expect").is_some() {
                 request.remove("expect");
                 std::io::Write::write_all(&mut &*stream, b"HTTP/1.1 100 Continue\r\n\r\n")?;
@@ -183,7 +200,9 @@ impl State {
 
     fn fault_for(&self, line: &str) -> Option<Fault> {
         let mut rules = self.rules.lock().unwrap();
-        let rule = rules.iter_mut().find(|rule| rule.left > 0 && line.contains(&rule.pattern))?;
+        let rule = rules
+            .iter_mut()
+            .find(|rule| rule.left > 0 && line.contains(&rule.pattern))?;
         rule.left -= 1;
         Some(rule.fault.clone())
     }
@@ -191,7 +210,13 @@ impl State {
     fn note(&self, line: &str) -> usize {
         let mut log = self.log.lock().unwrap();
         let request = Message::default();
-        log.push(Seen { line: line.to_owned(), request, status: 0, began: Instant::now(), ended: None });
+        log.push(Seen {
+            line: line.to_owned(),
+            request,
+            status: 0,
+            began: Instant::now(),
+            ended: None,
+        });
         log.len() - 1
     }
 

@@ -1,6 +1,7 @@
 //! A dbt whose import by the session goes wrong in a chosen way, while it works by itself.
 //!
-//! Owns what such runs have in common: they end as they would have ended without a session, and the log has one line that says why.
+//! Owns what such runs have in common: they end as they would have ended without a session, and the
+//! log has one line that says why.
 
 use super::fake::Fake;
 use super::installation::{becomes, in_the_host, install};
@@ -12,7 +13,13 @@ pub const ALL: [&str; 6] = ["deps", "debug", "run", "test", "source", "docs"];
 
 /// A dbt that does this where it is imported for a session, and else is the fake.
 pub fn faulty(fake: Fake, fault: &str) -> Scene {
-    with_modules(fake, &[("cli/main.py", &in_the_host(fault, &becomes(&repo::fake_dbt())))])
+    with_modules(
+        fake,
+        &[(
+            "cli/main.py",
+            &in_the_host(fault, &becomes(&repo::fake_dbt())),
+        )],
+    )
 }
 
 pub fn with_modules(fake: Fake, modules: &[(&str, &str)]) -> Scene {
@@ -37,7 +44,11 @@ pub fn on_word(word: &str, count: u32, fault: &str) -> String {
 }
 
 pub fn engine_lines(run: &Finished) -> Vec<String> {
-    run.err().lines().filter(|line| line.contains("engine: ")).map(str::to_owned).collect()
+    run.err()
+        .lines()
+        .filter(|line| line.contains("engine: "))
+        .map(str::to_owned)
+        .collect()
 }
 
 /// The run went well without a session: no step was left out, none ran twice.
@@ -47,7 +58,12 @@ pub fn assert_process(scene: &Scene, run: &Finished, why: &str) {
     assert_eq!(scene.fake.steps(), ALL, "{run}");
     let lines = engine_lines(run);
     assert_eq!(lines.len(), 1, "{run}");
-    assert!(lines[0].contains("engine: process, since ") && lines[0].contains(why) && lines[0].contains("INFO"), "{run}");
+    assert!(
+        lines[0].contains("engine: process, since ")
+            && lines[0].contains(why)
+            && lines[0].contains("INFO"),
+        "{run}"
+    );
 }
 
 /// The same, after steps that were forked.
@@ -64,5 +80,8 @@ pub fn assert_lost(run: &Finished, why: &str) {
     assert_eq!(lines.len(), 2, "{run}");
     assert!(lines[0].contains("engine: session, since "), "{run}");
     let expected = "engine: process from here on, since the session is lost: ";
-    assert!(lines[1].contains(expected) && lines[1].contains(why) && lines[1].contains("WARN"), "{run}");
+    assert!(
+        lines[1].contains(expected) && lines[1].contains(why) && lines[1].contains("WARN"),
+        "{run}"
+    );
 }

@@ -1,6 +1,7 @@
 //! Just enough HTTP/1.1 to talk to a local AWS and to stand before it.
 //!
-//! Owns reading and writing one message. Knows nothing of AWS: no signature is made, since moto checks none.
+//! Owns reading and writing one message. Knows nothing of AWS: no signature is made, since moto
+//! checks none.
 
 use std::fmt::Write as _;
 use std::io::{self, BufRead, BufReader, Write};
@@ -17,7 +18,10 @@ pub struct Message {
 
 impl Message {
     pub fn new(start: impl Into<String>) -> Self {
-        Self { start: start.into(), ..Self::default() }
+        Self {
+            start: start.into(),
+            ..Self::default()
+        }
     }
 
     #[must_use]
@@ -33,16 +37,24 @@ impl Message {
     }
 
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(key, _)| key.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
     }
 
     pub fn remove(&mut self, name: &str) {
-        self.headers.retain(|(key, _)| !key.eq_ignore_ascii_case(name));
+        self.headers
+            .retain(|(key, _)| !key.eq_ignore_ascii_case(name));
     }
 
     /// The status of a response, zero of anything else.
     pub fn status(&self) -> u16 {
-        self.start.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or(0)
+        self.start
+            .split(' ')
+            .nth(1)
+            .and_then(|code| code.parse().ok())
+            .unwrap_or(0)
     }
 
     pub fn method(&self) -> &str {
@@ -53,13 +65,18 @@ impl Message {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    /// Reads the first line and the headers. `None`: the peer closed the connection between two messages.
+    /// Reads the first line and the headers. `None`: the peer closed the connection between two
+    /// messages.
     pub fn read_head(reader: &mut impl BufRead) -> io::Result<Option<Self>> {
         let mut message = Self::default();
         loop {
             let mut line = String::new();
             if reader.read_line(&mut line)? == 0 {
-                return if message.start.is_empty() { Ok(None) } else { Err(io::ErrorKind::UnexpectedEof.into()) };
+                return if message.start.is_empty() {
+                    Ok(None)
+                } else {
+                    Err(io::ErrorKind::UnexpectedEof.into())
+                };
             }
             let line = line.trim_end();
             if message.start.is_empty() {
@@ -67,19 +84,25 @@ impl Message {
             } else if line.is_empty() {
                 return Ok(Some(message));
             } else if let Some((name, value)) = line.split_once(':') {
-                message.headers.push((name.to_owned(), value.trim().to_owned()));
+                message
+                    .headers
+                    .push((name.to_owned(), value.trim().to_owned()));
             }
         }
     }
 
     /// Reads the body that the headers announce; what came in chunks is a plain body afterwards.
     pub fn read_body(&mut self, reader: &mut impl BufRead, until_close: bool) -> io::Result<()> {
-        if self.get("transfer-encoding").is_some_and(|coding| coding.eq_ignore_ascii_case("chunked")) {
+        if self
+            .get("transfer-encoding")
+            .is_some_and(|coding| coding.eq_ignore_ascii_case("chunked"))
+        {
             loop {
                 let mut size = String::new();
                 reader.read_line(&mut size)?;
-                let size = usize::from_str_radix(size.trim().split(';').next().unwrap_or_default(), 16)
-                    .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+                let size =
+                    usize::from_str_radix(size.trim().split(';').next().unwrap_or_default(), 16)
+                        .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
                 let mut chunk = vec![0; size + 2];
                 reader.read_exact(&mut chunk)?;
                 self.body.extend(&chunk[..size]);
@@ -88,7 +111,10 @@ impl Message {
                 }
             }
             self.remove("transfer-encoding");
-        } else if let Some(length) = self.get("content-length").and_then(|length| length.parse().ok()) {
+        } else if let Some(length) = self
+            .get("content-length")
+            .and_then(|length| length.parse().ok())
+        {
             self.body = vec![0; length];
             reader.read_exact(&mut self.body)?;
         } else if until_close {
@@ -120,7 +146,11 @@ impl Message {
         let mut request = self.clone();
         request.remove("connection");
         let request = request.header("Connection", "close");
-        let request = if request.get("host").is_none() { request.header("Host", to.to_string()) } else { request };
+        let request = if request.get("host").is_none() {
+            request.header("Host", to.to_string())
+        } else {
+            request
+        };
         request.write(&mut stream, false)?;
         let mut reader = BufReader::new(stream);
         loop {

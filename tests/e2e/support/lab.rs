@@ -1,7 +1,9 @@
-//! Servers that all tests of one run share: started by the first that needs one, ended when the run is over.
+//! Servers that all tests of one run share: started by the first that needs one, ended when the run
+//! is over.
 //!
-//! Owns that start. A server watches the process that owns the run (nextest, or the test binary under plain cargo) and ends with it,
-//! so nothing stays behind after a crash either, and no test has to be the last.
+//! Owns that start. A server watches the process that owns the run (nextest, or the test binary
+//! under plain cargo) and ends with it, so nothing stays behind after a crash either, and no test
+//! has to be the last.
 
 use std::fs::{self, File};
 use std::os::unix::process::CommandExt as _;
@@ -14,14 +16,17 @@ use serde_json::Value;
 
 use super::repo;
 
-/// Generous, since a cold start may have to compile Python's modules while cargo and other tests use both cores.
+/// Generous, since a cold start may have to compile Python's modules while cargo and other tests
+/// use both cores.
 const PATIENCE: Duration = Duration::from_mins(2);
 
-/// What the server says of itself: `script` gets `--owner PID --dir DIR`, and writes `ready.json` into DIR once it answers.
+/// What the server says of itself: `script` gets `--owner PID --dir DIR`, and writes `ready.json`
+/// into DIR once it answers.
 pub fn shared(name: &str, python: &Path, script: &str) -> Value {
     let (run, owner) = repo::test_run();
     let dir = std::env::temp_dir().join(format!("dbt-entrypoint-{name}-{run}"));
-    // Creating a folder either succeeds or fails, in one step: whoever made it starts the server, all others wait for it.
+    // Creating a folder either succeeds or fails, in one step: whoever made it starts the server,
+    // all others wait for it.
     match fs::create_dir(&dir) {
         Ok(()) => start(&dir, owner, python, &repo::root().join(script)),
         Err(error) => assert!(dir.exists(), "{}: {error}", dir.display()),
@@ -31,7 +36,8 @@ pub fn shared(name: &str, python: &Path, script: &str) -> Value {
 
 fn start(dir: &Path, owner: u32, python: &Path, script: &Path) {
     let log = File::create(dir.join("server.log")).unwrap();
-    // A group of its own: nextest kills the group of a test that takes too long, and others still use the server.
+    // A group of its own: nextest kills the group of a test that takes too long, and others still
+    // use the server.
     let server = Command::new(python)
         .arg(script)
         .args(["--owner", &owner.to_string(), "--dir"])
@@ -42,7 +48,8 @@ fn start(dir: &Path, owner: u32, python: &Path, script: &Path) {
         .process_group(0)
         .spawn();
     let mut server = server.unwrap_or_else(|error| panic!("{}: {error}", python.display()));
-    // Reaps it where the test binary is the whole run, and tells the waiting tests when it ends too early.
+    // Reaps it where the test binary is the whole run, and tells the waiting tests when it ends too
+    // early.
     let dir = dir.to_owned();
     thread::spawn(move || {
         let status = server.wait();
@@ -58,8 +65,18 @@ fn wait_for(dir: &Path) -> Value {
         if let Ok(text) = fs::read_to_string(dir.join("ready.json")) {
             return serde_json::from_str(&text).unwrap();
         }
-        assert!(!dir.join("ended").exists(), "a server of the tests ended: {}\n{}", dir.display(), log(&dir));
-        assert!(Instant::now() < deadline, "a server of the tests does not start: {}\n{}", dir.display(), log(&dir));
+        assert!(
+            !dir.join("ended").exists(),
+            "a server of the tests ended: {}\n{}",
+            dir.display(),
+            log(&dir)
+        );
+        assert!(
+            Instant::now() < deadline,
+            "a server of the tests does not start: {}\n{}",
+            dir.display(),
+            log(&dir)
+        );
         thread::sleep(Duration::from_millis(20));
     }
 }

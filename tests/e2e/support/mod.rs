@@ -1,4 +1,5 @@
-//! What the tests stand on: runs of the program, projects, a fake dbt, a local AWS, a Redshift stand-in, faults.
+//! What the tests stand on: runs of the program, projects, a fake dbt, a local AWS, a Redshift
+//! stand-in, faults.
 //!
 //! Owns no test. Each part is real where it can be; what is fake says so in its name.
 

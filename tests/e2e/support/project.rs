@@ -12,10 +12,12 @@ use super::fake::Fake;
 use super::repo;
 use super::runner::Runner;
 
-/// What the tests use where the password as such does not matter; long and odd enough to be found anywhere.
+/// What the tests use where the password as such does not matter; long and odd enough to be found
+/// anywhere.
 pub const PASSWORD: &str = "Sentinel-7f3a9c'\"$&";
 
-pub const PROJECT: &str = "name: shop\nversion: '1.0'\nprofile: shop\nflags:\n  send_anonymous_usage_stats: false\n";
+pub const PROJECT: &str =
+    "name: shop\nversion: '1.0'\nprofile: shop\nflags:\n  send_anonymous_usage_stats: false\n";
 
 /// As teams have it: everything from the variables that the runner injects.
 pub const REDSHIFT_PROFILE: &str = r#"shop:
@@ -35,8 +37,7 @@ pub const REDSHIFT_PROFILE: &str = r#"shop:
       threads: 2
 "#;
 
-pub const DUCKDB_PROFILE: &str =
-    "shop:\n  target: dev\n  outputs:\n    dev:\n      type: duckdb\n      path: shop.duckdb\n      threads: 2\n";
+pub const DUCKDB_PROFILE: &str = "shop:\n  target: dev\n  outputs:\n    dev:\n      type: duckdb\n      path: shop.duckdb\n      threads: 2\n";
 
 pub struct Project {
     dir: TempDir,
@@ -44,7 +45,9 @@ pub struct Project {
 
 impl Project {
     pub fn new(profile: &str) -> Self {
-        let project = Self { dir: TempDir::new().unwrap() };
+        let project = Self {
+            dir: TempDir::new().unwrap(),
+        };
         project.write("dbt_project.yml", PROJECT);
         project.write("profiles.yml", profile);
         project
@@ -83,7 +86,10 @@ impl Scene {
     }
 
     pub fn new(fake: Fake) -> Self {
-        Self { project: Project::new(REDSHIFT_PROFILE), fake }
+        Self {
+            project: Project::new(REDSHIFT_PROFILE),
+            fake,
+        }
     }
 
     /// Knows no login: the test says where it comes from.
@@ -98,7 +104,10 @@ impl Scene {
 
     /// Publishes into that folder, also from a local run.
     pub fn publishing_runner(&self, folder: &Path) -> Runner {
-        self.runner().env("DBT_ENTRYPOINT_DESTINATION", format!("file://{}", folder.display()))
+        self.runner().env(
+            "DBT_ENTRYPOINT_DESTINATION",
+            format!("file://{}", folder.display()),
+        )
     }
 }
 
@@ -116,16 +125,27 @@ pub fn with_login(runner: Runner) -> Runner {
 /// The real dbt in the fake's place.
 pub fn with_real_dbt(runner: Runner) -> Runner {
     let dbt = repo::venv("dbt");
-    runner.env("DBT_ENTRYPOINT_DBT", dbt).env("DBT_SEND_ANONYMOUS_USAGE_STATS", "false").env("DBT_VERSION_CHECK", "false")
+    runner
+        .env("DBT_ENTRYPOINT_DBT", dbt)
+        .env("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
+        .env("DBT_VERSION_CHECK", "false")
 }
 
-/// The project that the repository ships, in a folder of its own and without what an earlier run left.
+/// The project that the repository ships, in a folder of its own and without what an earlier run
+/// left.
 pub fn sample_project() -> Project {
-    let project = Project { dir: TempDir::new().unwrap() };
+    let project = Project {
+        dir: TempDir::new().unwrap(),
+    };
     let source = repo::root().join("dbt");
     let left = ["target", "logs", "dbt_packages", "shop.duckdb"];
-    let entries = WalkDir::new(&source).into_iter().filter_entry(|entry| left.iter().all(|name| entry.file_name() != *name));
-    for entry in entries.filter_map(Result::ok).filter(|entry| entry.file_type().is_file()) {
+    let entries = WalkDir::new(&source)
+        .into_iter()
+        .filter_entry(|entry| left.iter().all(|name| entry.file_name() != *name));
+    for entry in entries
+        .filter_map(Result::ok)
+        .filter(|entry| entry.file_type().is_file())
+    {
         let name = entry.path().strip_prefix(&source).unwrap();
         project.write(name.to_str().unwrap(), fs::read(entry.path()).unwrap());
     }

@@ -1,6 +1,7 @@
 //! What a run left behind, and the questions that tests ask of it.
 //!
-//! Owns the reading of the closing line. Each question that fails shows both streams, or the failure could not be understood.
+//! Owns the reading of the closing line. Each question that fails shows both streams, or the
+//! failure could not be understood.
 
 use std::fmt::{self, Display};
 use std::time::Duration;
@@ -19,7 +20,13 @@ pub struct Finished {
 
 impl Display for Finished {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shorten = |text: String| if text.len() > 20_000 { format!("{} bytes", text.len()) } else { text };
+        let shorten = |text: String| {
+            if text.len() > 20_000 {
+                format!("{} bytes", text.len())
+            } else {
+                text
+            }
+        };
         write!(
             formatter,
             "exit {:?}, signal {:?}, {:?}\n--- stdout\n{}\n--- stderr\n{}",
@@ -47,18 +54,45 @@ impl Finished {
         self
     }
 
-    /// The closing line: the very last line of stdout, one JSON object, under 16 KiB, with a newline at its end.
+    /// The closing line: the very last line of stdout, one JSON object, under 16 KiB, with a
+    /// newline at its end.
     #[track_caller]
     pub fn closing(&self) -> Value {
         let out = self.out();
-        assert!(out.ends_with('\n'), "stdout does not end with a newline: {self}");
+        assert!(
+            out.ends_with('\n'),
+            "stdout does not end with a newline: {self}"
+        );
         let line = out.lines().last().unwrap_or_default();
-        assert!(line.len() < 16 * 1024, "the closing line has {} bytes", line.len());
-        let value: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("no closing line ({error}): {self}"));
-        for key in ["status", "exit_code", "run_id", "env", "project", "steps", "failed", "destination", "published", "error"] {
-            assert!(value.get(key).is_some(), "the closing line has no {key}: {line}");
+        assert!(
+            line.len() < 16 * 1024,
+            "the closing line has {} bytes",
+            line.len()
+        );
+        let value: Value = serde_json::from_str(line)
+            .unwrap_or_else(|error| panic!("no closing line ({error}): {self}"));
+        for key in [
+            "status",
+            "exit_code",
+            "run_id",
+            "env",
+            "project",
+            "steps",
+            "failed",
+            "destination",
+            "published",
+            "error",
+        ] {
+            assert!(
+                value.get(key).is_some(),
+                "the closing line has no {key}: {line}"
+            );
         }
-        assert_eq!(value["exit_code"], self.code.unwrap_or(-1), "the closing line and the exit code differ: {self}");
+        assert_eq!(
+            value["exit_code"],
+            self.code.unwrap_or(-1),
+            "the closing line and the exit code differ: {self}"
+        );
         value
     }
 
@@ -67,13 +101,23 @@ impl Finished {
     pub fn steps(&self) -> Vec<(String, String)> {
         let closing = self.closing();
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        closing["steps"].as_array().unwrap().iter().map(|step| (text(&step["name"]), text(&step["status"]))).collect()
+        closing["steps"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|step| (text(&step["name"]), text(&step["status"])))
+            .collect()
     }
 
     #[track_caller]
     pub fn step(&self, name: &str) -> Value {
         let closing = self.closing();
-        let found = closing["steps"].as_array().unwrap().iter().find(|step| step["name"] == name).cloned();
+        let found = closing["steps"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|step| step["name"] == name)
+            .cloned();
         found.unwrap_or_else(|| panic!("no step {name}: {self}"))
     }
 
@@ -92,7 +136,11 @@ impl Finished {
         for form in super::sentinel::forms(secret) {
             for (name, bytes) in [("stdout", &self.stdout), ("stderr", &self.stderr)] {
                 let found = super::sentinel::holds(bytes, &form);
-                assert!(!found, "{name} holds a secret as {:?}: {self}", String::from_utf8_lossy(&form));
+                assert!(
+                    !found,
+                    "{name} holds a secret as {:?}: {self}",
+                    String::from_utf8_lossy(&form)
+                );
             }
         }
         self
@@ -100,7 +148,11 @@ impl Finished {
 
     #[track_caller]
     pub fn assert_nothing_left(&self) -> &Self {
-        assert!(self.survivors.is_empty(), "processes outlived the run: {:#?}\n{self}", self.survivors);
+        assert!(
+            self.survivors.is_empty(),
+            "processes outlived the run: {:#?}\n{self}",
+            self.survivors
+        );
         self
     }
 }

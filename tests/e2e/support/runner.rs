@@ -1,7 +1,8 @@
 //! One run of the program under test: its settings, its life, what it left.
 //!
-//! Owns the child process. Its environment is clean but for what a test gives it, so that the machine's settings decide nothing,
-//! and when a run is dropped, every process that carries its marker is killed.
+//! Owns the child process. Its environment is clean but for what a test gives it, so that the
+//! machine's settings decide nothing, and when a run is dropped, every process that carries its
+//! marker is killed.
 
 use std::ffi::{OsStr, OsString};
 use std::io::Read;
@@ -16,7 +17,8 @@ use super::processes::{self, MARKER};
 use super::repo;
 use super::result::Finished;
 
-/// How long a run may take before the test gives it up: far more than any needs, so that a slow machine fails nothing.
+/// How long a run may take before the test gives it up: far more than any needs, so that a slow
+/// machine fails nothing.
 pub const PATIENCE: Duration = Duration::from_mins(3);
 
 pub struct Runner {
@@ -65,7 +67,8 @@ impl Runner {
     #[must_use]
     pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
         self.environment.retain(|(key, _)| key != name.as_ref());
-        self.environment.push((name.as_ref().to_owned(), value.as_ref().to_owned()));
+        self.environment
+            .push((name.as_ref().to_owned(), value.as_ref().to_owned()));
         self
     }
 
@@ -90,7 +93,10 @@ impl Runner {
     /// A program that starts the runner, such as `unshare`.
     #[must_use]
     pub fn under<A: AsRef<OsStr>>(mut self, wrapper: impl IntoIterator<Item = A>) -> Self {
-        self.wrapper = wrapper.into_iter().map(|word| word.as_ref().to_owned()).collect();
+        self.wrapper = wrapper
+            .into_iter()
+            .map(|word| word.as_ref().to_owned())
+            .collect();
         self
     }
 
@@ -116,10 +122,18 @@ impl Runner {
             .stderr(Stdio::piped())
             .process_group(0);
         let started = Instant::now();
-        let mut child = command.spawn().unwrap_or_else(|error| panic!("{}: {error}", words[0].display()));
+        let mut child = command
+            .spawn()
+            .unwrap_or_else(|error| panic!("{}: {error}", words[0].display()));
         let stdout = Capture::start(child.stdout.take().unwrap());
         let stderr = Capture::start(child.stderr.take().unwrap());
-        Running { child, stdout, stderr, started, marker: self.marker }
+        Running {
+            child,
+            stdout,
+            stderr,
+            started,
+            marker: self.marker,
+        }
     }
 
     /// From start to end.
@@ -144,17 +158,26 @@ impl Capture {
                 sink.lock().unwrap().extend(&buffer[..count]);
             }
         });
-        Self { bytes, reader: Some(reader) }
+        Self {
+            bytes,
+            reader: Some(reader),
+        }
     }
 
     fn text(&self) -> String {
         String::from_utf8_lossy(&self.bytes.lock().unwrap()).into_owned()
     }
 
-    /// The runner is gone, but a stray process may hold the pipe: what counts is what came until now.
+    /// The runner is gone, but a stray process may hold the pipe: what counts is what came until
+    /// now.
     fn finish(&mut self) -> Vec<u8> {
         let deadline = Instant::now() + Duration::from_secs(2);
-        while self.reader.as_ref().is_some_and(|reader| !reader.is_finished()) && Instant::now() < deadline {
+        while self
+            .reader
+            .as_ref()
+            .is_some_and(|reader| !reader.is_finished())
+            && Instant::now() < deadline
+        {
             thread::sleep(Duration::from_millis(5));
         }
         self.bytes.lock().unwrap().clone()
@@ -190,7 +213,8 @@ impl Running {
         nix::sys::signal::kill(nix::unistd::Pid::from_raw(self.pid()), signal).unwrap();
     }
 
-    /// Waits for a condition while the program runs; if it ends first, or takes too long, that is shown.
+    /// Waits for a condition while the program runs; if it ends first, or takes too long, that is
+    /// shown.
     pub fn until(&mut self, what: &str, mut condition: impl FnMut(&Self) -> bool) {
         let deadline = Instant::now() + PATIENCE;
         while !condition(self) {
@@ -213,7 +237,10 @@ impl Running {
             elapsed: self.started.elapsed(),
             stdout: self.stdout.finish(),
             stderr: self.stderr.finish(),
-            survivors: processes::with_marker(&self.marker).into_iter().map(processes::describe).collect(),
+            survivors: processes::with_marker(&self.marker)
+                .into_iter()
+                .map(processes::describe)
+                .collect(),
         }
     }
 
@@ -223,7 +250,12 @@ impl Running {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status;
             }
-            assert!(Instant::now() < deadline, "the run does not end\n--- stdout\n{}\n--- stderr\n{}", self.stdout(), self.stderr());
+            assert!(
+                Instant::now() < deadline,
+                "the run does not end\n--- stdout\n{}\n--- stderr\n{}",
+                self.stdout(),
+                self.stderr()
+            );
             thread::sleep(Duration::from_millis(2));
         }
     }

@@ -1,6 +1,7 @@
 //! Looks for a secret in everything that a run produced.
 //!
-//! Owns the forms in which a value may show, made here by hand and not by the program's own code, which would share its mistakes.
+//! Owns the forms in which a value may show, made here by hand and not by the program's own code,
+//! which would share its mistakes.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -9,10 +10,14 @@ use std::path::Path;
 use walkdir::WalkDir;
 
 pub fn holds(haystack: &[u8], needle: &[u8]) -> bool {
-    !needle.is_empty() && haystack.windows(needle.len()).any(|window| window == needle)
+    !needle.is_empty()
+        && haystack
+            .windows(needle.len())
+            .any(|window| window == needle)
 }
 
-/// The value itself, escaped as JSON (by Python, which also escapes what is not ASCII, and by serde), and URL-encoded.
+/// The value itself, escaped as JSON (by Python, which also escapes what is not ASCII, and by
+/// serde), and URL-encoded.
 pub fn forms(secret: &[u8]) -> Vec<Vec<u8>> {
     let mut forms = vec![secret.to_vec()];
     let encoded = |safe: &[u8]| {
@@ -52,10 +57,18 @@ pub fn forms(secret: &[u8]) -> Vec<Vec<u8>> {
 pub fn assert_folder_lacks(folder: &Path, secret: &[u8]) {
     let forms = forms(secret);
     let mut files = 0;
-    for entry in WalkDir::new(folder).into_iter().filter_map(Result::ok).filter(|entry| entry.file_type().is_file()) {
+    for entry in WalkDir::new(folder)
+        .into_iter()
+        .filter_map(Result::ok)
+        .filter(|entry| entry.file_type().is_file())
+    {
         files += 1;
         let content = fs::read(entry.path()).unwrap();
-        assert!(!forms.iter().any(|form| holds(&content, form)), "{} holds the secret", entry.path().display());
+        assert!(
+            !forms.iter().any(|form| holds(&content, form)),
+            "{} holds the secret",
+            entry.path().display()
+        );
     }
     assert!(files > 0, "{} has no file to look into", folder.display());
 }

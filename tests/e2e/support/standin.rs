@@ -1,6 +1,7 @@
 //! A database of one's own behind the Redshift stand-in.
 //!
-//! Owns its making and the questions that a test asks of it. The servers are shared by all tests of a run.
+//! Owns its making and the questions that a test asks of it. The servers are shared by all tests of
+//! a run.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -18,12 +19,19 @@ pub struct Standin {
 
 impl Standin {
     pub fn database() -> Self {
-        let python = repo::system_program(&["/usr/bin/python3", "/usr/local/bin/python3"], "python3");
+        let python =
+            repo::system_program(&["/usr/bin/python3", "/usr/local/bin/python3"], "python3");
         let ready = lab::shared("redshift", &python, "tests/redshift_standin/serve.py");
         let database = repo::unique("t").replace('-', "_");
         let standin = Self { ready, database };
         let owner = standin.text("user");
-        standin.superuser("postgres", &format!("create database {} owner {owner} template redshift", standin.database));
+        standin.superuser(
+            "postgres",
+            &format!(
+                "create database {} owner {owner} template redshift",
+                standin.database
+            ),
+        );
         standin
     }
 
@@ -56,11 +64,33 @@ impl Standin {
         let psql = PathBuf::from(self.text("psql"));
         let port = self.ready["postgres_port"].as_u64().unwrap().to_string();
         let output = Command::new(&psql)
-            .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-U", "postgres", "-h"])
-            .args([self.text("socket").as_str(), "-p", &port, "-d", database, "-c", sql])
+            .args([
+                "-X",
+                "-q",
+                "-A",
+                "-t",
+                "-v",
+                "ON_ERROR_STOP=1",
+                "-U",
+                "postgres",
+                "-h",
+            ])
+            .args([
+                self.text("socket").as_str(),
+                "-p",
+                &port,
+                "-d",
+                database,
+                "-c",
+                sql,
+            ])
             .output()
             .unwrap_or_else(|error| panic!("{}: {error}", psql.display()));
-        assert!(output.status.success(), "{sql}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{sql}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
     }
 
@@ -82,7 +112,10 @@ impl Standin {
     /// How many sessions of clients this database has.
     #[track_caller]
     pub fn sessions(&self) -> usize {
-        let sql = format!("select count(*) from pg_stat_activity where datname = '{}'", self.database);
+        let sql = format!(
+            "select count(*) from pg_stat_activity where datname = '{}'",
+            self.database
+        );
         self.superuser("postgres", &sql).parse().unwrap()
     }
 }

@@ -8,21 +8,21 @@ use nix::unistd::Pid;
 
 /// A process group of ours. Its number cannot be anything else, so no signal goes astray.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct ProcessGroup(Pid);
+pub(crate) struct ProcessGroup(Pid);
 
 impl ProcessGroup {
     /// The group that a process has made for itself.
-    pub(super) fn led_by(leader: Pid) -> Self {
+    pub(crate) fn led_by(leader: Pid) -> Self {
         Self(leader)
     }
 
-    pub(super) fn signal(self, signal: Signal) {
+    pub(crate) fn signal(self, signal: Signal) {
         // A group that is gone needs no signal.
         let _ = killpg(self.0, signal);
     }
 
     /// Zombies do not count: whoever should reap them may never do so, and they run nothing.
-    pub(super) fn is_alive(self) -> bool {
+    pub(crate) fn is_alive(self) -> bool {
         killpg(self.0, None) != Err(Errno::ESRCH) && self.has_living_member().unwrap_or(true)
     }
 
@@ -32,12 +32,18 @@ impl ProcessGroup {
         let mut seen = false;
         for process in processes.filter_map(Result::ok) {
             // `pid (name) state parent group …`; a name may hold anything, a parenthesis too.
-            let Ok(line) = std::fs::read_to_string(process.path().join("stat")) else { continue };
-            let Some((_, rest)) = line.rsplit_once(')') else { continue };
+            let Ok(line) = std::fs::read_to_string(process.path().join("stat")) else {
+                continue;
+            };
+            let Some((_, rest)) = line.rsplit_once(')') else {
+                continue;
+            };
             let mut fields = rest.split_ascii_whitespace();
             let (state, group) = (fields.next(), fields.nth(1));
             seen = true;
-            if group.and_then(|group| group.parse().ok()) == Some(self.0.as_raw()) && !matches!(state, Some("Z" | "X")) {
+            if group.and_then(|group| group.parse().ok()) == Some(self.0.as_raw())
+                && !matches!(state, Some("Z" | "X"))
+            {
                 return Some(true);
             }
         }

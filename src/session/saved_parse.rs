@@ -1,6 +1,7 @@
 //! Owns a saved parse: dbt's `partial_parse.msgpack`, and what it was made by.
 //!
-//! Decides whether it may be given to dbt at all. Never reads it: what of it still holds is for dbt to say.
+//! Decides whether it may be given to dbt at all. Never reads it: what of it still holds is for dbt
+//! to say.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -9,12 +10,13 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
-use super::session::Versions;
+use super::Versions;
 
 /// The name that dbt looks for in the target directory.
 pub(crate) const FILE: &str = "partial_parse.msgpack";
 
-/// What a parse belongs to. Between two that differ in any of it, dbt would parse anew in any case, or should.
+/// What a parse belongs to. Between two that differ in any of it, dbt would parse anew in any case,
+/// or should.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ParsedBy {
     /// The version of dbt-core.
@@ -52,12 +54,26 @@ pub(crate) struct Parsing {
 type Stamp = (u64, SystemTime);
 
 impl Parsing {
-    pub(crate) fn new(adapter: String, profile: String, target: String, target_path: PathBuf, saved: Option<SavedParse>) -> Self {
-        Self { adapter, profile, target, target_path, saved, before: None, restored: None }
+    pub(crate) fn new(
+        adapter: String,
+        profile: String,
+        target: String,
+        target_path: PathBuf,
+        saved: Option<SavedParse>,
+    ) -> Self {
+        Self {
+            adapter,
+            profile,
+            target,
+            target_path,
+            saved,
+            before: None,
+            restored: None,
+        }
     }
 
     /// Whether dbt has parsed anything since [`Parsing::restore`].
-    pub(super) fn is_new(&self) -> bool {
+    pub(crate) fn is_new(&self) -> bool {
         let now = self.stamp();
         now.is_some() && now != self.before
     }
@@ -68,31 +84,50 @@ impl Parsing {
     }
 
     /// `None` where the adapter does not say its version.
-    pub(super) fn by(&self, versions: &Versions) -> Option<ParsedBy> {
+    pub(crate) fn by(&self, versions: &Versions) -> Option<ParsedBy> {
         let adapter = format!("{} {}", self.adapter, versions.adapter.as_ref()?);
-        Some(ParsedBy { dbt: versions.dbt.clone(), adapter, profile: self.profile.clone(), target: self.target.clone() })
+        Some(ParsedBy {
+            dbt: versions.dbt.clone(),
+            adapter,
+            profile: self.profile.clone(),
+            target: self.target.clone(),
+        })
     }
 
-    /// Puts the saved parse into a file, if there is none in the target directory, which is newer, and says where it is.
+    /// Puts the saved parse into a file, if there is none in the target directory, which is newer,
+    /// and says where it is.
     ///
-    /// Never under dbt's own name: times and places in it are those of another container, and only the session's host puts them right.
-    pub(super) fn restore(&mut self, by: Option<&ParsedBy>) -> Option<PathBuf> {
+    /// Never under dbt's own name: times and places in it are those of another container, and only
+    /// the session's host puts them right.
+    pub(crate) fn restore(&mut self, by: Option<&ParsedBy>) -> Option<PathBuf> {
         self.before = self.stamp();
         let saved = self.saved.take().filter(|_| self.before.is_none())?;
         if by != Some(&saved.by) {
-            tracing::info!("the saved parse is of other versions, another profile or target, so it is left alone");
+            tracing::info!(
+                "the saved parse is of other versions, another profile or target, so it is left alone"
+            );
             return None;
         }
         let file = write(&saved.content)
-            .inspect(|_| tracing::info!("restored the saved parse ({} kB)", saved.content.len() / 1000))
-            .inspect_err(|error| tracing::warn!("the saved parse cannot be put into a temporary file: {error}"));
+            .inspect(|_| {
+                tracing::info!(
+                    "restored the saved parse ({} kB)",
+                    saved.content.len() / 1000
+                );
+            })
+            .inspect_err(|error| {
+                tracing::warn!("the saved parse cannot be put into a temporary file: {error}");
+            });
         self.restored = file.ok();
         self.restored.as_ref().map(|file| file.path().to_owned())
     }
 }
 
 fn write(content: &[u8]) -> io::Result<NamedTempFile> {
-    let mut file = tempfile::Builder::new().prefix("dbt-entrypoint-").suffix(".msgpack").tempfile()?;
+    let mut file = tempfile::Builder::new()
+        .prefix("dbt-entrypoint-")
+        .suffix(".msgpack")
+        .tempfile()?;
     file.write_all(content)?;
     Ok(file)
 }
@@ -104,7 +139,8 @@ mod tests {
     use super::*;
 
     fn parsing(target_path: &Path) -> Parsing {
-        let (profile, target, adapter) = ("shop".to_owned(), "live".to_owned(), "redshift".to_owned());
+        let (profile, target, adapter) =
+            ("shop".to_owned(), "live".to_owned(), "redshift".to_owned());
         let saved = SavedParse {
             by: ParsedBy {
                 dbt: "1.11.16".to_owned(),
@@ -114,11 +150,20 @@ mod tests {
             },
             content: b"parse".to_vec(),
         };
-        Parsing::new(adapter, profile, target, target_path.join("target"), Some(saved))
+        Parsing::new(
+            adapter,
+            profile,
+            target,
+            target_path.join("target"),
+            Some(saved),
+        )
     }
 
     fn versions(dbt: &str, adapter: Option<&str>) -> Versions {
-        Versions { dbt: dbt.to_owned(), adapter: adapter.map(str::to_owned) }
+        Versions {
+            dbt: dbt.to_owned(),
+            adapter: adapter.map(str::to_owned),
+        }
     }
 
     fn dbt_writes(directory: &Path, content: &[u8]) {
@@ -133,7 +178,10 @@ mod tests {
         let by = parsing.by(&versions("1.11.16", Some("1.11.1")));
         let restored = parsing.restore(by.as_ref()).unwrap();
         assert_eq!(std::fs::read(&restored).unwrap(), b"parse");
-        assert!(!directory.path().join("target").exists(), "not where anybody else would read it");
+        assert!(
+            !directory.path().join("target").exists(),
+            "not where anybody else would read it"
+        );
         assert!(!parsing.is_new(), "nobody has parsed since");
         dbt_writes(directory.path(), b"parsed");
         assert!(parsing.is_new());
@@ -154,7 +202,11 @@ mod tests {
             let mut parsing = parsing(directory.path());
             target.clone_into(&mut parsing.target);
             let by = parsing.by(&versions(dbt, adapter));
-            assert_eq!(parsing.restore(by.as_ref()), None, "{dbt} {adapter:?} {target}");
+            assert_eq!(
+                parsing.restore(by.as_ref()),
+                None,
+                "{dbt} {adapter:?} {target}"
+            );
         }
     }
 

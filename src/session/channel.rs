@@ -1,4 +1,5 @@
-//! Owns the socket between the runner and the host: frames of four bytes of length and as much content, descriptors along with them.
+//! Owns the socket between the runner and the host: frames of four bytes of length and as much
+//! content, descriptors along with them.
 //!
 //! Never waits where it is not awaited.
 
@@ -50,7 +51,10 @@ impl Channel {
     /// Needs a running runtime.
     pub(super) fn new(stream: Blocking) -> io::Result<Self> {
         stream.set_nonblocking(true)?;
-        Ok(Self { stream: UnixStream::from_std(stream)?, heard: Vec::new() })
+        Ok(Self {
+            stream: UnixStream::from_std(stream)?,
+            heard: Vec::new(),
+        })
     }
 
     /// Says that nothing more will come.
@@ -62,9 +66,21 @@ impl Channel {
     pub(super) async fn send(&mut self, content: &[u8], descriptors: &[RawFd]) -> io::Result<()> {
         let frame = frame(content);
         let rights = [ControlMessage::ScmRights(descriptors)];
-        let rights = if descriptors.is_empty() { &[][..] } else { &rights[..] };
+        let rights = if descriptors.is_empty() {
+            &[][..]
+        } else {
+            &rights[..]
+        };
         let socket = self.stream.as_raw_fd();
-        let once = || Ok(sendmsg::<()>(socket, &[IoSlice::new(&frame)], rights, MsgFlags::empty(), None)?);
+        let once = || {
+            Ok(sendmsg::<()>(
+                socket,
+                &[IoSlice::new(&frame)],
+                rights,
+                MsgFlags::empty(),
+                None,
+            )?)
+        };
         let sent = self.stream.async_io(Interest::WRITABLE, once).await?;
         self.stream.write_all(&frame[sent..]).await
     }
@@ -78,7 +94,9 @@ impl Channel {
             self.stream.readable().await?;
             match self.stream.try_read_buf(&mut self.heard) {
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {
+                    return Err(io::ErrorKind::UnexpectedEof.into());
+                }
                 Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
                 Ok(_) | Err(_) => {}
             }
@@ -87,12 +105,16 @@ impl Channel {
 
     /// An answer that has come as a whole.
     fn take(&mut self) -> io::Result<Option<Answer>> {
-        let Some((length, rest)) = self.heard.split_first_chunk() else { return Ok(None) };
+        let Some((length, rest)) = self.heard.split_first_chunk() else {
+            return Ok(None);
+        };
         let length = usize::try_from(u32::from_be_bytes(*length)).unwrap_or(usize::MAX);
         if length > LONGEST {
             return Err(io::Error::other("too long an answer"));
         }
-        let Some(content) = rest.get(..length) else { return Ok(None) };
+        let Some(content) = rest.get(..length) else {
+            return Ok(None);
+        };
         let answer = serde_json::from_slice(content)?;
         self.heard.drain(..4 + length);
         Ok(Some(answer))
@@ -103,7 +125,11 @@ impl Channel {
 pub(super) fn frame(content: &[u8]) -> Vec<u8> {
     let mut frame = Vec::with_capacity(4 + content.len());
     // Nothing longer than an environment is ever sent.
-    frame.extend_from_slice(&u32::try_from(content.len()).unwrap_or(u32::MAX).to_be_bytes());
+    frame.extend_from_slice(
+        &u32::try_from(content.len())
+            .unwrap_or(u32::MAX)
+            .to_be_bytes(),
+    );
     frame.extend_from_slice(content);
     frame
 }
@@ -126,16 +152,25 @@ mod tests {
         bytes.extend(frame(br#"{"started": 7}"#));
         let (first, second) = bytes.split_at(60);
         host.write_all(first).unwrap();
-        assert!(matches!(channel.next().await.unwrap(), Answer::Ready(versions) if versions.dbt == "1.11.16"));
+        assert!(
+            matches!(channel.next().await.unwrap(), Answer::Ready(versions) if versions.dbt == "1.11.16")
+        );
         host.write_all(second).unwrap();
         assert!(matches!(channel.next().await.unwrap(), Answer::Started(7)));
         drop(host);
-        assert_eq!(channel.next().await.unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+        assert_eq!(
+            channel.next().await.unwrap_err().kind(),
+            io::ErrorKind::UnexpectedEof
+        );
     }
 
     #[tokio::test]
     async fn nonsense_is_an_error_and_not_waited_for() {
-        for nonsense in [&b"Traceback (most recent call last)"[..], b"\0\0\0\x02{}", b"\xff\xff\xff\xff"] {
+        for nonsense in [
+            &b"Traceback (most recent call last)"[..],
+            b"\0\0\0\x02{}",
+            b"\xff\xff\xff\xff",
+        ] {
             let (mut channel, mut host) = pair();
             host.write_all(nonsense).unwrap();
             assert!(channel.next().await.is_err());

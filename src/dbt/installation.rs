@@ -1,19 +1,20 @@
 //! Owns the question which Python interpreter belongs to the `dbt` that the settings name, if any.
 //!
-//! Only the script that installers write for dbt-core's command counts: one that does more, or something else, is run as it is.
+//! Only the script that installers write for dbt-core's command counts: one that does more, or
+//! something else, is run as it is.
 
 use std::path::{Path, PathBuf};
 
 use crate::config::Variables;
-use crate::pipeline::program;
+use crate::process;
 
 /// A `dbt` that is nothing but a way into Python's dbt.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Installation {
     pub(crate) python: PathBuf,
     /// The interpreter's own, from the script's first line.
-    pub(super) options: Vec<String>,
-    pub(super) script: PathBuf,
+    pub(crate) options: Vec<String>,
+    pub(crate) script: PathBuf,
 }
 
 /// Longer than any that an installer writes.
@@ -34,19 +35,42 @@ const LINES: [&str; 10] = [
 
 impl Installation {
     /// `script`: the absolute path of dbt. The error is a reason, in words that follow "since".
-    pub(crate) fn of(script: &Path, variables: &Variables, home: &Path) -> Result<Self, String> {
-        let is_small = script.metadata().is_ok_and(|metadata| metadata.len() <= LONGEST);
-        let text = is_small.then(|| std::fs::read_to_string(script).ok()).flatten();
-        let other = || format!("{} is not the script that comes with dbt-core", script.display());
+    pub(crate) fn of(
+        script: &Path,
+        variables: &Variables,
+        working_directory: &Path,
+    ) -> Result<Self, String> {
+        let is_small = script
+            .metadata()
+            .is_ok_and(|metadata| metadata.len() <= LONGEST);
+        let text = is_small
+            .then(|| std::fs::read_to_string(script).ok())
+            .flatten();
+        let other = || {
+            format!(
+                "{} is not the script that comes with dbt-core",
+                script.display()
+            )
+        };
         let (command, rest) = text.as_deref().and_then(interpreter).ok_or_else(other)?;
         let mut lines = rest.lines().map(str::trim).filter(|line| !line.is_empty());
-        let is_known = lines.clone().all(|line| LINES.iter().any(|known| line.starts_with(known)));
-        if !is_known || !lines.any(|line| line == "sys.exit(cli())") || !rest.contains("from dbt.cli.main import cli") {
+        let is_known = lines
+            .clone()
+            .all(|line| LINES.iter().any(|known| line.starts_with(known)));
+        if !is_known
+            || !lines.any(|line| line == "sys.exit(cli())")
+            || !rest.contains("from dbt.cli.main import cli")
+        {
             return Err(other());
         }
         let (python, options) = command.split_first().ok_or_else(other)?;
-        let python = program::find(Path::new(python), variables, home).map_err(|error| error.to_string())?;
-        Ok(Self { python, options: options.to_vec(), script: script.to_owned() })
+        let python = process::find(Path::new(python), variables, working_directory)
+            .map_err(|error| error.to_string())?;
+        Ok(Self {
+            python,
+            options: options.to_vec(),
+            script: script.to_owned(),
+        })
     }
 }
 
@@ -54,14 +78,23 @@ impl Installation {
 fn interpreter(text: &str) -> Option<(Vec<String>, &str)> {
     let (first, rest) = text.strip_prefix("#!")?.split_once('\n')?;
     let words: Vec<String> = first.split_ascii_whitespace().map(str::to_owned).collect();
-    let name = |word: &String| Path::new(word).file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let name = |word: &String| {
+        Path::new(word)
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+            .unwrap_or_default()
+    };
     let is_python = |word: &String| name(word).starts_with("python");
     match words.first().map(name)?.as_str() {
         "env" if words.get(1).is_some_and(is_python) => Some((words[1..].to_vec(), rest)),
         // Where the path is too long for a first line, or has a blank in it.
         "sh" => {
             let (exec, rest) = rest.split_once('\n')?;
-            let path = exec.strip_prefix("'''exec' ")?.strip_suffix(" \"$0\" \"$@\"")?.trim_matches(['"', '\'']).to_owned();
+            let path = exec
+                .strip_prefix("'''exec' ")?
+                .strip_suffix(" \"$0\" \"$@\"")?
+                .trim_matches(['"', '\''])
+                .to_owned();
             let rest = rest.strip_prefix("' '''\n")?;
             is_python(&path).then(|| (vec![path], rest))
         }
@@ -88,7 +121,11 @@ mod tests {
         std::fs::set_permissions(&python, all).unwrap();
         std::fs::rename(&python, directory.path().join("python3")).unwrap();
         let script = directory.path().join("dbt");
-        std::fs::write(&script, first.replace("BIN", directory.path().to_str().unwrap()) + body).unwrap();
+        std::fs::write(
+            &script,
+            first.replace("BIN", directory.path().to_str().unwrap()) + body,
+        )
+        .unwrap();
         let variables = Variables::from([("PATH".into(), directory.path().into())]);
         let found = Installation::of(&script, &variables, Path::new("/"));
         found.inspect(|found| assert_eq!(found.python, directory.path().join("python3")))
@@ -116,7 +153,10 @@ mod tests {
             ("", BODY),
             ("\u{7f}ELF", ""),
             ("#!/bin/bash\n", "exec dbt-1.9 \"$@\"\n"),
-            ("#!BIN/python3\n", "import os\nos.environ['DBT_TARGET'] = 'live'\nfrom dbt.cli.main import cli\nsys.exit(cli())\n"),
+            (
+                "#!BIN/python3\n",
+                "import os\nos.environ['DBT_TARGET'] = 'live'\nfrom dbt.cli.main import cli\nsys.exit(cli())\n",
+            ),
             ("#!BIN/python3\n", "from dbt.cli.main import cli\n"),
             ("#!BIN/python3\n", "import sys\nsys.exit(cli())\n"),
             ("#!/usr/bin/env -S python3 -I\n", BODY),

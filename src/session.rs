@@ -1,7 +1,9 @@
-//! Owns the warm session: one Python process that has imported dbt and forks a child for every step.
+//! Owns the warm session: one Python process that has imported dbt and forks a child for every
+//! step.
 //!
-//! That process never sees a secret: the environment of a step goes to its child alone, and only once the child has left the process
-//! group. Never decides what a failure means: it says why a step could not be started, and the step is started otherwise.
+//! That process never sees a secret: the environment of a step goes to its child alone, and only
+//! once the child has left the process group. Never decides what a failure means: it says why a
+//! step could not be started, and the step is started otherwise.
 
 use std::io::{self, PipeReader, PipeWriter, Write};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
@@ -19,16 +21,16 @@ use tokio::process::Child;
 use tokio::time::{sleep, timeout};
 use zeroize::Zeroizing;
 
-use super::child::{AFTER_SIGKILL, Ending, LOOK, isolate};
-use super::group::ProcessGroup;
 use crate::config::Variables;
+use crate::dbt::Installation;
+use crate::process::{AFTER_SIGKILL, Ending, GROUP_POLL, ProcessGroup, isolate};
 
 mod channel;
-mod installation;
+mod saved_parse;
 
 pub(crate) use channel::Versions;
 use channel::{Answer, Channel};
-pub(crate) use installation::Installation;
+pub(crate) use saved_parse::{FILE as SAVED_PARSE, ParsedBy, Parsing, SavedParse};
 
 /// The program of the host: one, in the order in which its parts build on each other.
 const HOST: &str = concat!(
@@ -57,7 +59,8 @@ while part and left > 0:
     left -= len(part)
 exec(compile(text, 'dbt-entrypoint', 'exec'))";
 
-/// An idle host needs a moment to see that nobody is there any more, one that parses would need seconds.
+/// An idle host needs a moment to see that nobody is there any more, one that parses would need
+/// seconds.
 const LEAVE_TAKING: Duration = Duration::from_millis(300);
 
 /// What the host has to know of the installation.
@@ -88,70 +91,109 @@ pub(crate) struct Session {
 
 /// A step that the host has forked.
 #[derive(Debug)]
-pub(super) struct Forked {
-    pub(super) group: ProcessGroup,
-    pub(super) stdout: PipeReader,
-    pub(super) stderr: PipeReader,
-    pub(super) status: Status,
+pub(crate) struct Forked {
+    pub(crate) group: ProcessGroup,
+    pub(crate) stdout: PipeReader,
+    pub(crate) stderr: PipeReader,
+    pub(crate) status: Status,
 }
 
 /// What a step itself says of its end, for the case that the host is gone by then.
 #[derive(Debug)]
-pub(super) struct Status {
+pub(crate) struct Status {
     pipe: pipe::Receiver,
     said: Vec<u8>,
 }
 
 impl Session {
-    /// Starts the host, which imports dbt at once. `variables`: those that dbt was started with, without secrets.
-    pub(crate) fn begin(installation: &Installation, adapter: Option<&str>, variables: &Variables, directory: &Path) -> io::Result<Self> {
-        let name = installation.script.to_str().ok_or_else(|| io::Error::other("the path of dbt is not valid UTF-8"))?;
+    /// Starts the host, which imports dbt at once. `variables`: those that dbt was started with,
+    /// without secrets.
+    pub(crate) fn begin(
+        installation: &Installation,
+        adapter: Option<&str>,
+        variables: &Variables,
+        directory: &Path,
+    ) -> io::Result<Self> {
+        let name = installation
+            .script
+            .to_str()
+            .ok_or_else(|| io::Error::other("the path of dbt is not valid UTF-8"))?;
         let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
         let mut command = std::process::Command::new(&installation.python);
-        // As for the script itself, its directory stands first on the path, and not the working directory, which may hold anything.
+        // As for the script itself, its directory stands first on the path, and not the working
+        // directory, which may hold anything.
         command
             .args(&installation.options)
             .args(["-c", BOOTSTRAP])
-            .args(beside(&installation.script))
+            .args(script_directory(&installation.script))
             .env_clear()
             .envs(variables)
             .current_dir(directory);
-        command.stdin(OwnedFd::from(theirs)).stdout(kept()).stderr(kept());
+        command
+            .stdin(OwnedFd::from(theirs))
+            .stdout(capture_file())
+            .stderr(capture_file());
         isolate(&mut command);
         let host = tokio::process::Command::from(command).spawn()?;
-        let number = host.id().and_then(|id| i32::try_from(id).ok()).ok_or_else(|| io::Error::other("it has no number"))?;
+        let number = host
+            .id()
+            .and_then(|id| i32::try_from(id).ok())
+            .ok_or_else(|| io::Error::other("it has no number"))?;
         // All of this fits into the socket, so nobody is waited for.
         write!(&ours, "{}\n{HOST}", HOST.len())?;
-        (&ours).write_all(&channel::frame(&serde_json::to_vec(&Import { script: name, adapter })?))?;
+        (&ours).write_all(&channel::frame(&serde_json::to_vec(&Import {
+            script: name,
+            adapter,
+        })?))?;
         let channel = Channel::new(ours)?;
-        Ok(Self { host, group: ProcessGroup::led_by(Pid::from_raw(number)), channel, surroundings: None, restored: None })
+        Ok(Self {
+            host,
+            group: ProcessGroup::led_by(Pid::from_raw(number)),
+            channel,
+            surroundings: None,
+            restored: None,
+        })
     }
 
     /// Waits until dbt is imported. The error is the reason why it cannot be.
-    pub(super) async fn imported(&mut self) -> Result<Versions, String> {
+    pub(crate) async fn imported(&mut self) -> Result<Versions, String> {
         match self.channel.next().await {
             Ok(Answer::Ready(versions)) => Ok(versions),
-            other => Err(self.why(other).await),
+            other => Err(self.failure_reason(other).await),
         }
     }
 
-    /// Says what the project is parsed with: `variables` hold no secret; `restored`: a file with a parse that was made elsewhere.
-    pub(super) fn surround(&mut self, directory: &Path, variables: &Variables, restored: Option<PathBuf>) {
+    /// Says what the project is parsed with: `variables` hold no secret; `restored`: a file with a
+    /// parse that was made elsewhere.
+    pub(crate) fn set_parse_environment(
+        &mut self,
+        directory: &Path,
+        variables: &Variables,
+        restored: Option<PathBuf>,
+    ) {
         self.restored = restored;
-        self.surroundings = Some(block(directory, variables).to_vec());
+        self.surroundings = Some(environment_block(directory, variables).to_vec());
     }
 
-    /// Lets the host fork a step; before the first that needs a manifest, it parses the project. May be dropped, together with the
-    /// session: the step then does nothing.
-    pub(super) async fn start(&mut self, arguments: &[String], directory: &Path, variables: &Variables) -> Result<Forked, String> {
+    /// Lets the host fork a step; before the first that needs a manifest, it parses the project.
+    /// May be dropped, together with the session: the step then does nothing.
+    pub(crate) async fn start(
+        &mut self,
+        arguments: &[String],
+        directory: &Path,
+        variables: &Variables,
+    ) -> Result<Forked, String> {
         if let Some(surroundings) = self.surroundings.take() {
             self.send(&surroundings, &[]).await?;
         }
-        let request = Request { arguments, restored: self.restored.as_deref() };
+        let request = Request {
+            arguments,
+            restored: self.restored.as_deref(),
+        };
         let request = serde_json::to_vec(&request).map_err(|error| error.to_string())?;
         let (forked, payload) = self.fork(&request).await?;
         // Not before the child is out of the host's group and can be sent signals.
-        let payload = hand_over(payload, block(directory, variables));
+        let payload = send_environment(payload, environment_block(directory, variables));
         payload.map_err(|error| error.to_string())?;
         Ok(forked)
     }
@@ -162,30 +204,47 @@ impl Session {
         let (stderr, its_stderr) = io::pipe().map_err(text)?;
         let (its_payload, payload) = io::pipe().map_err(text)?;
         let (status, its_status) = io::pipe().map_err(text)?;
-        let mut status = Status { pipe: pipe::Receiver::from_owned_fd(status.into()).map_err(text)?, said: Vec::new() };
-        let descriptors = [its_stdout.as_raw_fd(), its_stderr.as_raw_fd(), its_payload.as_raw_fd(), its_status.as_raw_fd()];
+        let mut status = Status {
+            pipe: pipe::Receiver::from_owned_fd(status.into()).map_err(text)?,
+            said: Vec::new(),
+        };
+        let descriptors = [
+            its_stdout.as_raw_fd(),
+            its_stderr.as_raw_fd(),
+            its_payload.as_raw_fd(),
+            its_status.as_raw_fd(),
+        ];
         self.send(request, &descriptors).await?;
-        // Ours are not needed any more, and the last one that is closed says that the step has ended.
+        // Ours are not needed any more, and the last one that is closed says that the step has
+        // ended.
         drop((its_stdout, its_stderr, its_payload, its_status));
         let number = match self.channel.next().await {
             Ok(Answer::Started(number)) => number,
-            other => return Err(self.why(other).await),
+            other => return Err(self.failure_reason(other).await),
         };
         if !status.has_begun().await {
             return Err("the child ended before it began".to_owned());
         }
-        Ok((Forked { group: ProcessGroup::led_by(Pid::from_raw(number)), stdout, stderr, status }, payload))
+        Ok((
+            Forked {
+                group: ProcessGroup::led_by(Pid::from_raw(number)),
+                stdout,
+                stderr,
+                status,
+            },
+            payload,
+        ))
     }
 
     async fn send(&mut self, content: &[u8], descriptors: &[RawFd]) -> Result<(), String> {
         match self.channel.send(content, descriptors).await {
             Ok(()) => Ok(()),
-            Err(error) => Err(self.why(Err(error)).await),
+            Err(error) => Err(self.failure_reason(Err(error)).await),
         }
     }
 
     /// Waits for the end of the step. May be dropped and called again.
-    pub(super) async fn ended(&mut self, status: &mut Status) -> Ending {
+    pub(crate) async fn ended(&mut self, status: &mut Status) -> Ending {
         match self.channel.next().await {
             Ok(Answer::Code(code)) => Ending::Code(code),
             Ok(Answer::Signal(number)) => Ending::Signal(number),
@@ -195,7 +254,7 @@ impl Session {
     }
 
     /// Ends the host, and waits until it is gone: by itself if it is idle, else by force.
-    pub(super) async fn end(mut self) {
+    pub(crate) async fn end(mut self) {
         self.channel.close();
         if timeout(LEAVE_TAKING, self.host.wait()).await.is_err() {
             self.kill();
@@ -203,7 +262,7 @@ impl Session {
         let gone = async {
             let _ = self.host.wait().await;
             while self.group.is_alive() {
-                sleep(LOOK).await;
+                sleep(GROUP_POLL).await;
             }
         };
         let _ = timeout(AFTER_SIGKILL, gone).await;
@@ -218,11 +277,16 @@ impl Session {
     }
 
     /// Why the host did not answer as it should.
-    async fn why(&mut self, answer: io::Result<Answer>) -> String {
+    async fn failure_reason(&mut self, answer: io::Result<Answer>) -> String {
         match answer {
             Ok(Answer::Unable(why)) => why,
             Ok(other) => format!("its host gave an unexpected answer ({other:?})"),
-            Err(error) if matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::BrokenPipe) => {
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::UnexpectedEof | io::ErrorKind::BrokenPipe
+                ) =>
+            {
                 // One that has closed the socket is of no use, even if it lives on.
                 match timeout(LEAVE_TAKING, self.host.wait()).await {
                     Ok(Ok(status)) => format!("its host ended ({status})"),
@@ -245,7 +309,7 @@ impl Drop for Session {
 impl Status {
     async fn has_begun(&mut self) -> bool {
         while self.said.is_empty() {
-            if !self.hear().await {
+            if !self.read_more().await {
                 return false;
             }
         }
@@ -255,12 +319,16 @@ impl Status {
 
     /// What the step said of its end; one that said nothing was killed.
     async fn ending(&mut self) -> Ending {
-        while self.said.len() < 2 && self.hear().await {}
-        self.said.get(1).map_or(Ending::Signal(Signal::SIGKILL as i32), |code| Ending::Code(*code))
+        while self.said.len() < 2 && self.read_more().await {}
+        self.said
+            .get(1)
+            .map_or(Ending::Signal(Signal::SIGKILL as i32), |code| {
+                Ending::Code(*code)
+            })
     }
 
     /// Says whether there may be more. May be dropped and called again.
-    async fn hear(&mut self) -> bool {
+    async fn read_more(&mut self) -> bool {
         loop {
             if self.pipe.readable().await.is_err() {
                 return false;
@@ -275,29 +343,40 @@ impl Status {
     }
 }
 
-/// The directory that Python puts on the path for a script: that of the file itself, not of a link to it.
-fn beside(script: &Path) -> Option<PathBuf> {
+/// The directory that Python puts on the path for a script: that of the file itself, not of a link
+/// to it.
+fn script_directory(script: &Path) -> Option<PathBuf> {
     script.canonicalize().ok()?.parent().map(Path::to_owned)
 }
 
-/// What the host says as it starts, each step repeats, as a dbt of its own would have said it. Nobody reads it where there is no place
-/// for it.
-fn kept() -> Stdio {
+/// What the host says as it starts, each step repeats, as a dbt of its own would have said it.
+/// Nobody reads it where there is no place for it.
+fn capture_file() -> Stdio {
     tempfile::tempfile().map_or_else(|_| Stdio::null(), Stdio::from)
 }
 
-/// On a thread of its own: an environment can be larger than a pipe, and the child reads it when it comes to it.
-fn hand_over(mut payload: PipeWriter, content: Zeroizing<Vec<u8>>) -> io::Result<()> {
-    thread::Builder::new().name("payload".to_owned()).stack_size(64 * 1024).spawn(move || {
-        // A child that is gone by now needs none.
-        let _ = payload.write_all(&content);
-    })?;
+/// On a thread of its own: an environment can be larger than a pipe, and the child reads it when it
+/// comes to it.
+fn send_environment(mut payload: PipeWriter, content: Zeroizing<Vec<u8>>) -> io::Result<()> {
+    thread::Builder::new()
+        .name("payload".to_owned())
+        .stack_size(64 * 1024)
+        .spawn(move || {
+            // A child that is gone by now needs none.
+            let _ = payload.write_all(&content);
+        })?;
     Ok(())
 }
 
-/// `directory NUL name=value NUL … NUL`: an empty entry is the end, so that half of it is not taken for all.
-fn block(directory: &Path, variables: &Variables) -> Zeroizing<Vec<u8>> {
-    let size = directory.as_os_str().len() + 2 + variables.iter().map(|(name, value)| name.len() + value.len() + 2).sum::<usize>();
+/// `directory NUL name=value NUL … NUL`: an empty entry is the end, so that half of it is not taken
+/// for all.
+fn environment_block(directory: &Path, variables: &Variables) -> Zeroizing<Vec<u8>> {
+    let size = directory.as_os_str().len()
+        + 2
+        + variables
+            .iter()
+            .map(|(name, value)| name.len() + value.len() + 2)
+            .sum::<usize>();
     let mut block = Zeroizing::new(Vec::with_capacity(size));
     block.extend_from_slice(directory.as_os_str().as_bytes());
     block.push(0);

@@ -1,0 +1,62 @@
+//! Owns the runner's own writes to stderr.
+//!
+//! Never waits for ever for a reader that has stopped reading: who cannot be told anything can
+//! still be stopped by a signal.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+/// What a pipe that is writable takes without blocking, on Linux.
+const ATOMIC: usize = 4096;
+/// How long a reader may keep the first words waiting, in milliseconds. After that nothing waits
+/// for it any more.
+const PATIENCE: u16 = 1000;
+
+/// stderr, without the lock of the standard library: another thread may hold that while it waits
+/// for the same reader.
+#[derive(Debug)]
+pub(super) struct Stderr {
+    /// `None` where stderr is closed.
+    stderr: Option<File>,
+    stalled: AtomicBool,
+}
+
+impl Stderr {
+    pub(super) fn new() -> Self {
+        let stderr = io::stderr()
+            .as_fd()
+            .try_clone_to_owned()
+            .ok()
+            .map(File::from);
+        Self {
+            stderr,
+            stalled: AtomicBool::new(false),
+        }
+    }
+
+    /// Writes it, or drops what is left of it when nobody reads.
+    pub(super) fn write_or_drop(&self, text: &[u8]) {
+        let Some(mut stderr) = self.stderr.as_ref() else {
+            return;
+        };
+        for part in text.chunks(ATOMIC) {
+            let patience = if self.stalled.load(Ordering::Relaxed) {
+                PollTimeout::ZERO
+            } else {
+                PollTimeout::from(PATIENCE)
+            };
+            let ready = poll(
+                &mut [PollFd::new(stderr.as_fd(), PollFlags::POLLOUT)],
+                patience,
+            );
+            self.stalled.store(ready == Ok(0), Ordering::Relaxed);
+            if !ready.is_ok_and(|ready| ready > 0) || stderr.write_all(part).is_err() {
+                return;
+            }
+        }
+    }
+}
