@@ -8,7 +8,8 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::cli::{CommonArgs, RunArgs};
+use crate::cli::{CommonArgs, NodeArgs, RunArgs};
+use crate::setting::{self, Typed};
 
 mod credential_source;
 mod destination;
@@ -126,10 +127,10 @@ pub(crate) fn log_settings(
     inherited: &Variables,
 ) -> (LogFormat, LogLevel) {
     let mut faults = Vec::new();
-    let layers = Layers::new(files, inherited);
+    let layers = Layers::new(common_flags(args), files, inherited);
     (
-        values::log_format(&layers, args, &mut faults),
-        values::log_level(&layers, args, &mut faults),
+        values::log_format(&layers, &mut faults),
+        values::log_level(&layers, &mut faults),
     )
 }
 
@@ -141,13 +142,13 @@ pub(crate) fn resolve(
     working_directory: &Path,
 ) -> Result<Config, Error> {
     let mut faults = files.faults.clone();
-    let layers = Layers::new(files, inherited);
-    let config = common(&layers, args, working_directory, &mut faults);
+    let layers = Layers::new(common_flags(args), files, inherited);
+    let config = common(&layers, working_directory, &mut faults);
     // Settings of the pipeline may stand in the same file and environment; a fault there is a fault
     // here.
-    values::engine(&layers, None, &mut faults);
-    values::parse_cache(&layers, None, false, &mut faults);
-    steps::resolve(&layers, &RunArgs::default(), &mut faults);
+    values::engine(&layers, &mut faults);
+    values::parse_cache(&layers, false, &mut faults);
+    steps::resolve(&layers, &NodeArgs::default(), &[], &mut faults);
     destination::check(&layers, &mut faults);
     finish(config, faults)
 }
@@ -160,17 +161,14 @@ pub(crate) fn resolve_run(
     working_directory: &Path,
 ) -> Result<(Config, Pipeline), Error> {
     let mut faults = files.faults.clone();
-    let layers = Layers::new(files, inherited);
-    let config = common(&layers, &args.common, working_directory, &mut faults);
-    let engine = values::engine(&layers, args.pipeline.engine.as_deref(), &mut faults);
-    let keeps_parse = values::parse_cache(
-        &layers,
-        args.pipeline.parse_cache.as_deref(),
-        config.is_deployment(),
-        &mut faults,
-    );
-    let steps = steps::resolve(&layers, args, &mut faults);
-    let publish = destination::resolve(&layers, args, &config, &mut faults);
+    let mut flags = common_flags(&args.common);
+    flags.extend(args.flags.typed().clone());
+    let layers = Layers::new(flags, files, inherited);
+    let config = common(&layers, working_directory, &mut faults);
+    let engine = values::engine(&layers, &mut faults);
+    let keeps_parse = values::parse_cache(&layers, config.is_deployment(), &mut faults);
+    let steps = steps::resolve(&layers, &args.nodes, &args.extra, &mut faults);
+    let publish = destination::resolve(&layers, &config, &mut faults);
     // A project that is not there is a fault of its own, told with the others before step one,
     // unless the settings end the run.
     let is_there = config.project_dir.join("dbt_project.yml").exists();
@@ -203,37 +201,26 @@ fn finish<T>(value: T, faults: Vec<String>) -> Result<T, Error> {
     }
 }
 
-fn common(
-    layers: &Layers,
-    args: &CommonArgs,
-    working_directory: &Path,
-    faults: &mut Vec<String>,
-) -> Config {
+fn common(layers: &Layers, working_directory: &Path, faults: &mut Vec<String>) -> Config {
     let env = layers
-        .text(args.env.as_deref(), "--env", "ENV", "env", faults)
+        .text(&setting::ENV, faults)
         .map_or_else(|| "local".to_owned(), |given| given.value);
-    let project_dir = paths::project_dir(layers, args, working_directory, faults);
-    let project_name = values::project_name(layers, args, &project_dir, faults);
-    let profiles_dir = paths::profiles_dir(layers, args, &project_dir, working_directory, faults);
-    let schema = layers.text(
-        args.schema.as_deref(),
-        "--schema",
-        "DBT_REDSHIFT_SCHEMA",
-        "schema",
-        faults,
-    );
-    values::log_level(layers, args, faults);
+    let project_dir = paths::project_dir(layers, working_directory, faults);
+    let project_name = values::project_name(layers, &project_dir, faults);
+    let profiles_dir = paths::profiles_dir(layers, &project_dir, working_directory, faults);
+    let schema = layers.text(&setting::SCHEMA, faults);
+    values::log_level(layers, faults);
     Config {
         deployments: values::deployments(layers, faults),
-        dbt: paths::dbt(layers, args, working_directory, faults),
-        credentials: credential_source::resolve(layers, args, schema.is_some(), faults),
+        dbt: paths::dbt(layers, working_directory, faults),
+        credentials: credential_source::resolve(layers, schema.is_some(), faults),
         schema: schema.map(|given| (given.value, given.origin)),
-        deadline: values::deadline(layers, args, faults),
-        stop_timeout: values::stop_timeout(layers, args, faults),
-        log_format: values::log_format(layers, args, faults),
+        deadline: values::deadline(layers, faults),
+        stop_timeout: values::stop_timeout(layers, faults),
+        log_format: values::log_format(layers, faults),
         variables: layers.variables(),
         from_env_file: layers.names_of_env_file(),
-        origins: origins(layers, args),
+        origins: origins(layers),
         env,
         project_name,
         project_dir,
@@ -241,44 +228,30 @@ fn common(
     }
 }
 
-fn origins(layers: &Layers, args: &CommonArgs) -> BTreeMap<&'static str, Origin> {
-    let origin = |flag: &Option<String>, flag_name, variable, key, default| {
-        (
-            variable,
-            layers.origin(flag.as_deref(), flag_name, variable, key, default),
-        )
+fn origins(layers: &Layers) -> BTreeMap<&'static str, Origin> {
+    [
+        (&setting::ENV, "default"),
+        (&setting::PROJECT_NAME, "name in dbt_project.yml"),
+        (&setting::DEPLOYMENTS, "default"),
+        (&setting::PROJECT_DIR, "default"),
+        (&setting::PROFILES_DIR, "default"),
+    ]
+    .map(|(setting, default)| (setting.variable, layers.origin(setting, default)))
+    .into()
+}
+
+/// The flags of every command, as they were typed.
+fn common_flags(args: &CommonArgs) -> Typed {
+    let mut typed = args.flags.typed().clone();
+    let log = match (args.verbose, args.quiet) {
+        (0, 0) => None,
+        (0, 1) => Some("warn"),
+        (0, _) => Some("error"),
+        (1, _) => Some("info,dbt_entrypoint=debug"),
+        (_, _) => Some("info,dbt_entrypoint=trace"),
     };
-    BTreeMap::from([
-        origin(&args.env, "--env", "ENV", "env", "default"),
-        origin(
-            &args.project_name,
-            "--project-name",
-            "PROJECT_NAME",
-            "project_name",
-            "name in dbt_project.yml",
-        ),
-        origin(
-            &None,
-            "",
-            "DBT_ENTRYPOINT_DEPLOYMENTS",
-            "deployments",
-            "default",
-        ),
-        origin(
-            &args.project_dir,
-            "--project-dir",
-            "DBT_PROJECT_DIR",
-            "project_dir",
-            "default",
-        ),
-        origin(
-            &args.profiles_dir,
-            "--profiles-dir",
-            "DBT_PROFILES_DIR",
-            "profiles_dir",
-            "default",
-        ),
-    ])
+    typed.extend(log.map(|filter| (setting::LOG.key, filter.to_owned())));
+    typed
 }
 
 /// An empty variable counts as unset.

@@ -7,6 +7,9 @@ mod init;
 /// The type that holds a secret.
 mod secret;
 
+/// What can be set, and how.
+mod setting;
+
 /// The command line as it was typed.
 mod cli;
 

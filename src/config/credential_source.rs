@@ -6,7 +6,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::layers::Layers;
-use crate::cli::CommonArgs;
+use crate::setting;
 
 const FORMS: &str = "expected glue:NAME, secretsmanager:ID-or-ARN, ssm:/path/, env or none";
 
@@ -80,18 +80,11 @@ impl fmt::Display for CredentialSource {
 /// set it.
 pub(super) fn resolve(
     layers: &Layers,
-    args: &CommonArgs,
     has_schema: bool,
     faults: &mut Vec<String>,
 ) -> CredentialSource {
     let before = faults.len();
-    let given = layers.text(
-        args.credentials.as_deref(),
-        "--credentials",
-        "DBT_ENTRYPOINT_CREDENTIALS",
-        "credentials",
-        faults,
-    );
+    let given = layers.text(&setting::CREDENTIALS, faults);
     if let Some(given) = given {
         return given.value.parse().unwrap_or_else(|what| {
             faults.push(given.fault(what));

@@ -8,7 +8,7 @@ use url::Url;
 
 use super::layers::{Layers, Origin};
 use super::{Config, Publish};
-use crate::cli::{PipelineArgs, RunArgs};
+use crate::setting;
 
 /// Where artifacts go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,22 +63,17 @@ struct Wish {
 
 /// Only the faults of what is said about publishing.
 pub(super) fn check(layers: &Layers, faults: &mut Vec<String>) {
-    let wish = wish(layers, &PipelineArgs::default(), faults);
+    let wish = wish(layers, faults);
     faults.extend(wish.destination.and_then(Result::err));
 }
 
-pub(super) fn resolve(
-    layers: &Layers,
-    args: &RunArgs,
-    config: &Config,
-    faults: &mut Vec<String>,
-) -> Publish {
+pub(super) fn resolve(layers: &Layers, config: &Config, faults: &mut Vec<String>) -> Publish {
     let Wish {
         when,
         destination,
         owner,
         encryption,
-    } = wish(layers, &args.pipeline, faults);
+    } = wish(layers, faults);
     let by_default = if config.is_deployment() || destination.is_some() {
         When::OnSuccess
     } else {
@@ -91,7 +86,7 @@ pub(super) fn resolve(
     };
     let location = match destination {
         Some(location) => location,
-        None if even_after_failure.is_some() => derived(layers, args, config, faults),
+        None if even_after_failure.is_some() => derived(layers, config, faults),
         None => return Publish::Never,
     };
     match (location, even_after_failure) {
@@ -116,21 +111,9 @@ pub(super) fn resolve(
     }
 }
 
-fn wish(layers: &Layers, args: &PipelineArgs, faults: &mut Vec<String>) -> Wish {
-    let publish = layers.text(
-        args.publish.as_deref(),
-        "--publish",
-        "DBT_ENTRYPOINT_PUBLISH",
-        "publish",
-        faults,
-    );
-    let destination = layers.text(
-        args.destination.as_deref(),
-        "--destination",
-        "DBT_ENTRYPOINT_DESTINATION",
-        "destination",
-        faults,
-    );
+fn wish(layers: &Layers, faults: &mut Vec<String>) -> Wish {
+    let publish = layers.text(&setting::PUBLISH, faults);
+    let destination = layers.text(&setting::DESTINATION, faults);
     Wish {
         when: publish.map(|given| match given.value.as_str() {
             "never" => When::Never,
@@ -142,32 +125,21 @@ fn wish(layers: &Layers, args: &PipelineArgs, faults: &mut Vec<String>) -> Wish 
             }
         }),
         destination: destination.map(|given| parse(&given.value).map_err(|what| given.fault(what))),
-        owner: owner(layers, args, faults),
-        encryption: encryption(layers, args, faults),
+        owner: owner(layers, faults),
+        encryption: encryption(layers, faults),
     }
 }
 
 /// `s3://dbt-documentation-$ENV/$PROJECT_NAME`; a fault names the setting that makes it impossible.
-fn derived(
-    layers: &Layers,
-    args: &RunArgs,
-    config: &Config,
-    faults: &mut Vec<String>,
-) -> Result<Location, String> {
+fn derived(layers: &Layers, config: &Config, faults: &mut Vec<String>) -> Result<Location, String> {
     let bucket = format!("dbt-documentation-{}", config.env);
     // A missing name has a fault of its own.
     let prefix = config.project_name.clone().unwrap_or_default();
-    let env = layers.text(args.common.env.as_deref(), "--env", "ENV", "env", faults);
+    let env = layers.text(&setting::ENV, faults);
     let origin = env.map_or_else(|| Origin::Variable("ENV".to_owned()), |given| given.origin);
     let remedy = "; change it or set --destination";
     check_bucket(&bucket).map_err(|what| format!("{origin}: {what}{remedy}"))?;
-    let name = layers.text(
-        args.common.project_name.as_deref(),
-        "--project-name",
-        "PROJECT_NAME",
-        "project_name",
-        faults,
-    );
+    let name = layers.text(&setting::PROJECT_NAME, faults);
     let origin = name.map_or_else(
         || "name in dbt_project.yml".to_owned(),
         |given| given.origin.to_string(),
@@ -261,15 +233,8 @@ fn check_prefix(prefix: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn owner(layers: &Layers, args: &PipelineArgs, faults: &mut Vec<String>) -> Option<String> {
-    let flag = args.bucket_owner.as_deref();
-    let given = layers.text(
-        flag,
-        "--bucket-owner",
-        "DBT_ENTRYPOINT_BUCKET_OWNER",
-        "bucket_owner",
-        faults,
-    )?;
+fn owner(layers: &Layers, faults: &mut Vec<String>) -> Option<String> {
+    let given = layers.text(&setting::BUCKET_OWNER, faults)?;
     if given.value.len() == 12 && given.value.bytes().all(|byte| byte.is_ascii_digit()) {
         return Some(given.value);
     }
@@ -280,18 +245,8 @@ fn owner(layers: &Layers, args: &PipelineArgs, faults: &mut Vec<String>) -> Opti
     None
 }
 
-fn encryption(
-    layers: &Layers,
-    args: &PipelineArgs,
-    faults: &mut Vec<String>,
-) -> Option<Encryption> {
-    let given = layers.text(
-        args.sse.as_deref(),
-        "--sse",
-        "DBT_ENTRYPOINT_SSE",
-        "sse",
-        faults,
-    )?;
+fn encryption(layers: &Layers, faults: &mut Vec<String>) -> Option<Encryption> {
+    let given = layers.text(&setting::SSE, faults)?;
     match given.value.as_str() {
         "AES256" => return Some(Encryption::Aes256),
         "aws:kms" => return Some(Encryption::Kms(None)),

@@ -10,31 +10,10 @@ use std::path::{Path, PathBuf};
 use serde_yaml::Value;
 
 use super::layers::{Given, Origin};
+use crate::setting;
 
 /// Read from the working directory unless `--config` names another file.
 const DEFAULT: &str = "dbt-entrypoint.yml";
-
-const KEYS: [&str; 19] = [
-    "env",
-    "deployments",
-    "project_name",
-    "project_dir",
-    "profiles_dir",
-    "dbt",
-    "credentials",
-    "schema",
-    "steps",
-    "publish",
-    "destination",
-    "bucket_owner",
-    "sse",
-    "engine",
-    "parse_cache",
-    "log_format",
-    "log",
-    "deadline",
-    "stop_timeout",
-];
 
 #[derive(Debug, Default)]
 pub(super) struct SettingsFile {
@@ -204,11 +183,14 @@ impl SettingsFile {
     fn check_keys(&self, faults: &mut Vec<String>) {
         for key in self.root.keys() {
             let name = scalar(key).unwrap_or_else(|| "(not a word)".to_owned());
-            if !KEYS.contains(&name.as_str()) {
+            if !setting::all().any(|setting| setting.key == name) {
                 faults.push(format!(
                     "{}: unknown key; known are {}",
                     self.origin(&name),
-                    KEYS.join(", ")
+                    setting::all()
+                        .map(|setting| setting.key)
+                        .collect::<Vec<_>>()
+                        .join(", ")
                 ));
             }
         }

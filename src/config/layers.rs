@@ -9,10 +9,12 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::{Files, Variables, dotenv, file};
+use crate::setting::{Setting, Typed};
 
 /// Where a value was given, in the words of who gave it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Origin {
+    /// Without its dashes.
     Flag(&'static str),
     Variable(String),
     EnvFile {
@@ -32,7 +34,8 @@ pub(crate) enum Origin {
 impl fmt::Display for Origin {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Flag(name) | Self::Default(name) => formatter.write_str(name),
+            Self::Flag(name) => write!(formatter, "--{name}"),
+            Self::Default(name) => formatter.write_str(name),
             Self::Variable(name) => write!(formatter, "variable {name}"),
             Self::EnvFile { path, line, name } => {
                 write!(formatter, "{}:{line}: {name}", path.display())
@@ -59,14 +62,16 @@ impl<T> Given<T> {
 /// Everything below the flags.
 #[derive(Debug)]
 pub(super) struct Layers<'a> {
+    flags: Typed,
     inherited: &'a Variables,
     env_file: &'a dotenv::EnvFile,
     file: &'a file::SettingsFile,
 }
 
 impl<'a> Layers<'a> {
-    pub(super) fn new(files: &'a Files, inherited: &'a Variables) -> Self {
+    pub(super) fn new(flags: Typed, files: &'a Files, inherited: &'a Variables) -> Self {
         Self {
+            flags,
             inherited,
             env_file: &files.env_file,
             file: &files.settings,
@@ -83,19 +88,13 @@ impl<'a> Layers<'a> {
     /// fault.
     pub(super) fn text(
         &self,
-        flag: Option<&str>,
-        flag_name: &'static str,
-        variable: &str,
-        key: &str,
+        setting: &Setting,
         faults: &mut Vec<String>,
     ) -> Option<Given<String>> {
-        let given = flag
-            .map(|value| Given {
-                value: value.to_owned(),
-                origin: Origin::Flag(flag_name),
-            })
-            .or_else(|| self.variable(variable, faults))
-            .or_else(|| self.file.text(key, faults))?;
+        let given = self
+            .flag(setting)
+            .or_else(|| self.variable(setting.variable, faults))
+            .or_else(|| self.file.text(setting.key, faults))?;
         if given.value.is_empty() {
             faults.push(given.fault("is empty; give a value or leave it out"));
             return None;
@@ -104,21 +103,29 @@ impl<'a> Layers<'a> {
     }
 
     /// Where a setting was given, whatever its value.
-    pub(super) fn origin(
-        &self,
-        flag: Option<&str>,
-        flag_name: &'static str,
-        variable: &str,
-        key: &str,
-        default: &'static str,
-    ) -> Origin {
-        let from_flag = flag.map(|_| Origin::Flag(flag_name));
-        let from_variable = || self.raw_variable(variable).map(|(_, origin)| origin);
-        let from_file = || self.file.node(key).map(|_| self.file.origin(key));
+    pub(super) fn origin(&self, setting: &Setting, default: &'static str) -> Origin {
+        let from_flag = self.flag(setting).map(|given| given.origin);
+        let from_variable = || {
+            self.raw_variable(setting.variable)
+                .map(|(_, origin)| origin)
+        };
+        let from_file = || {
+            self.file
+                .node(setting.key)
+                .map(|_| self.file.origin(setting.key))
+        };
         from_flag
             .or_else(from_variable)
             .or_else(from_file)
             .unwrap_or(Origin::Default(default))
+    }
+
+    fn flag(&self, setting: &Setting) -> Option<Given<String>> {
+        let value = self.flags.get(setting.key)?.clone();
+        Some(Given {
+            value,
+            origin: Origin::Flag(setting.flag.unwrap_or("verbose")),
+        })
     }
 
     /// A variable of the environment or else of the `--env-file`. An empty one counts as unset.
@@ -149,9 +156,16 @@ impl<'a> Layers<'a> {
         self.raw_variable(name).is_some()
     }
 
-    /// The settings file's node for settings that are more than one word.
-    pub(super) fn node(&self, key: &str) -> Option<(&serde_yaml::Value, &file::SettingsFile)> {
-        self.file.node(key).map(|node| (node, self.file))
+    /// The settings file's node for a setting that may be more than one word, unless a flag or a
+    /// variable wins over it.
+    pub(super) fn only_in_file(
+        &self,
+        setting: &Setting,
+    ) -> Option<(&serde_yaml::Value, &file::SettingsFile)> {
+        if self.flag(setting).is_some() || self.has_variable(setting.variable) {
+            return None;
+        }
+        self.file.node(setting.key).map(|node| (node, self.file))
     }
 
     /// What a child inherits: the environment over the `--env-file`.

@@ -9,7 +9,7 @@ use serde_yaml::Value;
 
 use super::file::scalar;
 use super::layers::Layers;
-use crate::cli::CommonArgs;
+use crate::setting;
 
 /// What the runner reads in dbt_project.yml.
 #[derive(Debug, Default)]
@@ -44,17 +44,10 @@ pub(crate) fn read_yaml(path: &Path) -> Result<Value, String> {
 /// `./dbt` if it holds dbt_project.yml, else `.`.
 pub(super) fn project_dir(
     layers: &Layers,
-    args: &CommonArgs,
     working_directory: &Path,
     faults: &mut Vec<String>,
 ) -> PathBuf {
-    let given = layers.text(
-        args.project_dir.as_deref(),
-        "--project-dir",
-        "DBT_PROJECT_DIR",
-        "project_dir",
-        faults,
-    );
+    let given = layers.text(&setting::PROJECT_DIR, faults);
     match given {
         Some(given) => absolute(working_directory, Path::new(&given.value)),
         None if working_directory.join("dbt/dbt_project.yml").is_file() => {
@@ -67,18 +60,11 @@ pub(super) fn project_dir(
 /// The project's own, else what dbt itself would take: the working directory, then `~/.dbt`.
 pub(super) fn profiles_dir(
     layers: &Layers,
-    args: &CommonArgs,
     project_dir: &Path,
     working_directory: &Path,
     faults: &mut Vec<String>,
 ) -> Option<PathBuf> {
-    let given = layers.text(
-        args.profiles_dir.as_deref(),
-        "--profiles-dir",
-        "DBT_PROFILES_DIR",
-        "profiles_dir",
-        faults,
-    );
+    let given = layers.text(&setting::PROFILES_DIR, faults);
     if let Some(given) = given {
         return Some(absolute(working_directory, Path::new(&given.value)));
     }
@@ -99,19 +85,8 @@ pub(super) fn profiles_dir(
 
 /// A name is looked up on `PATH` later; a path counts from the working directory of the runner, not
 /// from that of dbt.
-pub(super) fn dbt(
-    layers: &Layers,
-    args: &CommonArgs,
-    working_directory: &Path,
-    faults: &mut Vec<String>,
-) -> PathBuf {
-    let given = layers.text(
-        args.dbt.as_deref(),
-        "--dbt",
-        "DBT_ENTRYPOINT_DBT",
-        "dbt",
-        faults,
-    );
+pub(super) fn dbt(layers: &Layers, working_directory: &Path, faults: &mut Vec<String>) -> PathBuf {
+    let given = layers.text(&setting::DBT, faults);
     let program = PathBuf::from(given.map_or_else(|| "dbt".to_owned(), |given| given.value));
     if program.components().count() > 1 {
         absolute(working_directory, &program)

@@ -10,7 +10,8 @@ use serde_yaml::{Mapping, Value};
 use super::file::{SettingsFile, scalar};
 use super::layers::{Given, Layers};
 use super::values;
-use crate::cli::{NodeArgs, RunArgs};
+use crate::cli::NodeArgs;
+use crate::setting;
 
 const SHORT: [&str; 10] = [
     "deps",
@@ -57,21 +58,19 @@ impl Step {
 }
 
 /// The steps with the selection of nodes in them.
-pub(super) fn resolve(layers: &Layers, args: &RunArgs, faults: &mut Vec<String>) -> Vec<Step> {
-    const VARIABLE: &str = "DBT_ENTRYPOINT_STEPS";
-    let flag = args.pipeline.steps.as_deref();
-    let listed = if flag.is_some()
-        || layers.has_variable(VARIABLE)
-        || !matches!(layers.node("steps"), Some((Value::Sequence(_), _)))
-    {
-        layers.text(flag, "--steps", VARIABLE, "steps", faults)
-    } else {
-        None
-    };
-    let mut steps = match (listed, layers.node("steps")) {
-        (Some(given), _) => listed_steps(&given, faults),
-        (None, Some((Value::Sequence(items), file))) => spelled_steps(items, file, faults),
-        _ => DEFAULT.iter().map(|name| short(name)).collect(),
+/// `extra`: arguments for the run or build step.
+pub(super) fn resolve(
+    layers: &Layers,
+    nodes: &NodeArgs,
+    extra: &[String],
+    faults: &mut Vec<String>,
+) -> Vec<Step> {
+    let mut steps = match layers.only_in_file(&setting::STEPS) {
+        Some((Value::Sequence(items), file)) => spelled_steps(items, file, faults),
+        _ => match layers.text(&setting::STEPS, faults) {
+            Some(given) => listed_steps(&given, faults),
+            None => DEFAULT.iter().map(|name| short(name)).collect(),
+        },
     };
     if steps.len() > MOST {
         faults.push(format!(
@@ -80,19 +79,19 @@ pub(super) fn resolve(layers: &Layers, args: &RunArgs, faults: &mut Vec<String>)
         ));
     }
     for step in &mut steps {
-        add_selection(step, &args.nodes);
+        add_selection(step, nodes);
         if matches!(step.subcommand(), "run" | "build") {
-            step.command.extend(args.extra.iter().cloned());
+            step.command.extend(extra.iter().cloned());
         }
     }
-    if !args.extra.is_empty()
+    if !extra.is_empty()
         && !steps
             .iter()
             .any(|step| matches!(step.subcommand(), "run" | "build"))
     {
         faults.push(format!(
             "arguments after -- ({}): there is no run or build step that could take them",
-            args.extra.join(" ")
+            extra.join(" ")
         ));
     }
     steps

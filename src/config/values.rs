@@ -8,9 +8,9 @@ use std::time::Duration;
 use tracing_subscriber::EnvFilter;
 
 use super::file::scalar;
-use super::layers::{Given, Layers, Origin};
+use super::layers::{Given, Layers};
 use super::paths::ProjectFile;
-use crate::cli::CommonArgs;
+use crate::setting;
 
 /// Inside the 30 s after which ECS kills.
 const STOP_TIMEOUT: Duration = Duration::from_secs(25);
@@ -39,18 +39,8 @@ pub(crate) enum Engine {
 #[derive(Debug, Clone)]
 pub(crate) struct LogLevel(pub(crate) String);
 
-pub(super) fn log_format(
-    layers: &Layers,
-    args: &CommonArgs,
-    faults: &mut Vec<String>,
-) -> LogFormat {
-    let given = layers.text(
-        args.log_format.as_deref(),
-        "--log-format",
-        "DBT_ENTRYPOINT_LOG_FORMAT",
-        "log_format",
-        faults,
-    );
+pub(super) fn log_format(layers: &Layers, faults: &mut Vec<String>) -> LogFormat {
+    let given = layers.text(&setting::LOG_FORMAT, faults);
     match given.as_ref().map(|given| given.value.as_str()) {
         None | Some("text") => LogFormat::Text,
         Some("json") => LogFormat::Json,
@@ -65,16 +55,8 @@ pub(super) fn log_format(
     }
 }
 
-/// `-v` and `-q` are flags, so they win over the variable.
-pub(super) fn log_level(layers: &Layers, args: &CommonArgs, faults: &mut Vec<String>) -> LogLevel {
-    let flag = match (args.verbose, args.quiet) {
-        (0, 0) => None,
-        (0, 1) => Some("warn"),
-        (0, _) => Some("error"),
-        (1, _) => Some("info,dbt_entrypoint=debug"),
-        (_, _) => Some("info,dbt_entrypoint=trace"),
-    };
-    let given = layers.text(flag, "-v", "DBT_ENTRYPOINT_LOG", "log", faults);
+pub(super) fn log_level(layers: &Layers, faults: &mut Vec<String>) -> LogLevel {
+    let given = layers.text(&setting::LOG, faults);
     let Some(given) = given else {
         return LogLevel("info".to_owned());
     };
@@ -90,9 +72,8 @@ pub(super) fn log_level(layers: &Layers, args: &CommonArgs, faults: &mut Vec<Str
     }
 }
 
-pub(super) fn engine(layers: &Layers, flag: Option<&str>, faults: &mut Vec<String>) -> Engine {
-    let Some(given) = layers.text(flag, "--engine", "DBT_ENTRYPOINT_ENGINE", "engine", faults)
-    else {
+pub(super) fn engine(layers: &Layers, faults: &mut Vec<String>) -> Engine {
+    let Some(given) = layers.text(&setting::ENGINE, faults) else {
         return Engine::Auto;
     };
     match given.value.as_str() {
@@ -108,19 +89,8 @@ pub(super) fn engine(layers: &Layers, flag: Option<&str>, faults: &mut Vec<Strin
 
 /// Whether dbt's parse is kept below the destination. A developer's own target directory keeps it
 /// better.
-pub(super) fn parse_cache(
-    layers: &Layers,
-    flag: Option<&str>,
-    is_deployment: bool,
-    faults: &mut Vec<String>,
-) -> bool {
-    let given = layers.text(
-        flag,
-        "--parse-cache",
-        "DBT_ENTRYPOINT_PARSE_CACHE",
-        "parse_cache",
-        faults,
-    );
+pub(super) fn parse_cache(layers: &Layers, is_deployment: bool, faults: &mut Vec<String>) -> bool {
+    let given = layers.text(&setting::PARSE_CACHE, faults);
     match given.as_ref().map(|given| given.value.as_str()) {
         None | Some("auto") => is_deployment,
         // YAML takes `on` for a text and `true` for another.
@@ -137,33 +107,13 @@ pub(super) fn parse_cache(
     }
 }
 
-pub(super) fn deadline(
-    layers: &Layers,
-    args: &CommonArgs,
-    faults: &mut Vec<String>,
-) -> Option<Duration> {
-    let given = layers.text(
-        args.deadline.as_deref(),
-        "--deadline",
-        "DBT_ENTRYPOINT_DEADLINE",
-        "deadline",
-        faults,
-    )?;
+pub(super) fn deadline(layers: &Layers, faults: &mut Vec<String>) -> Option<Duration> {
+    let given = layers.text(&setting::DEADLINE, faults)?;
     time(&given, faults)
 }
 
-pub(super) fn stop_timeout(
-    layers: &Layers,
-    args: &CommonArgs,
-    faults: &mut Vec<String>,
-) -> Duration {
-    let given = layers.text(
-        args.stop_timeout.as_deref(),
-        "--stop-timeout",
-        "DBT_ENTRYPOINT_STOP_TIMEOUT",
-        "stop_timeout",
-        faults,
-    );
+pub(super) fn stop_timeout(layers: &Layers, faults: &mut Vec<String>) -> Duration {
+    let given = layers.text(&setting::STOP_TIMEOUT, faults);
     given
         .and_then(|given| time(&given, faults))
         .unwrap_or(STOP_TIMEOUT)
@@ -187,22 +137,19 @@ pub(super) fn time(given: &Given<String>, faults: &mut Vec<String>) -> Option<Du
 
 /// A list in the file, or names with commas between them.
 pub(super) fn deployments(layers: &Layers, faults: &mut Vec<String>) -> Vec<String> {
-    const VARIABLE: &str = "DBT_ENTRYPOINT_DEPLOYMENTS";
-    let from_variable = layers.variable(VARIABLE, faults);
-    let (names, origin): (Vec<String>, Origin) = match (from_variable, layers.node("deployments")) {
-        (Some(given), _) => (split(&given.value), given.origin),
-        (None, Some((serde_yaml::Value::Sequence(items), file))) => (
-            items
-                .iter()
-                .map(|item| scalar(item).unwrap_or_default())
-                .collect(),
-            file.origin("deployments"),
-        ),
-        (None, Some((node, file))) => (
+    let (names, origin) = match layers.only_in_file(&setting::DEPLOYMENTS) {
+        Some((serde_yaml::Value::Sequence(items), file)) => {
+            let names = items.iter().map(|item| scalar(item).unwrap_or_default());
+            (names.collect(), file.origin(setting::DEPLOYMENTS.key))
+        }
+        Some((node, file)) => (
             split(&scalar(node).unwrap_or_default()),
-            file.origin("deployments"),
+            file.origin(setting::DEPLOYMENTS.key),
         ),
-        (None, None) => return vec!["dev".to_owned(), "live".to_owned()],
+        None => match layers.text(&setting::DEPLOYMENTS, faults) {
+            Some(given) => (split(&given.value), given.origin),
+            None => return vec!["dev".to_owned(), "live".to_owned()],
+        },
     };
     if names.is_empty() || names.iter().any(String::is_empty) {
         faults.push(format!(
@@ -214,17 +161,10 @@ pub(super) fn deployments(layers: &Layers, faults: &mut Vec<String>) -> Vec<Stri
 
 pub(super) fn project_name(
     layers: &Layers,
-    args: &CommonArgs,
     project_dir: &Path,
     faults: &mut Vec<String>,
 ) -> Option<String> {
-    let given = layers.text(
-        args.project_name.as_deref(),
-        "--project-name",
-        "PROJECT_NAME",
-        "project_name",
-        faults,
-    );
+    let given = layers.text(&setting::PROJECT_NAME, faults);
     given
         .map(|given| given.value)
         .or_else(|| ProjectFile::read(project_dir).ok()?.text("name"))

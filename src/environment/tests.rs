@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use super::*;
 use crate::cli::CommonArgs;
 use crate::config;
+use crate::setting::{self, Flags};
 
 /// The parts of a login in the order of their variables below.
 const NAMES: [&str; 5] = [
@@ -334,8 +335,10 @@ fn the_resolved_settings_go_to_dbt_with_absolute_directories() {
 #[test]
 fn a_schema_by_flag_wins_over_the_variable_and_what_was_fetched() {
     let args = CommonArgs {
-        schema: Some("flag".to_owned()),
-        credentials: Some("glue:x".to_owned()),
+        flags: Flags::of(&[
+            (&setting::SCHEMA, "flag"),
+            (&setting::CREDENTIALS, "glue:x"),
+        ]),
         ..CommonArgs::default()
     };
     let variables: Variables = [("DBT_REDSHIFT_SCHEMA".into(), "variable".into())].into();

@@ -43,8 +43,7 @@ fn inside(scene: &Scene, path: Option<&Path>) -> String {
     )
 }
 
-/// Everything but the log filter, which is read before the rest, and the engine, of which there is
-/// only one.
+/// Everything but what [`REST`] names.
 #[rustfmt::skip]
 fn settings() -> Vec<Setting> {
     fn row(
@@ -135,6 +134,26 @@ fn scene(setting: &Setting, from: usize) -> Scene {
         scene = scene.flags(&[flag, setting.given[0]]);
     }
     scene.settings(&settings).env_file(&env_file)
+}
+
+/// The log filter is read before the rest; of the others a value of each place is tested elsewhere.
+const REST: [&str; 3] = ["log", "engine", "parse_cache"];
+
+#[test]
+fn every_setting_is_in_the_table() {
+    let tested: BTreeSet<&str> = settings().iter().map(|row| row.key).chain(REST).collect();
+    let declared: BTreeSet<&str> = setting::all().map(|setting| setting.key).collect();
+    assert_eq!(tested, declared);
+    for row in settings() {
+        let setting = setting::all()
+            .find(|setting| setting.key == row.key)
+            .unwrap();
+        assert_eq!(row.variable, setting.variable);
+        assert_eq!(
+            row.flag.map(|flag| flag.trim_start_matches("--")),
+            setting.flag
+        );
+    }
 }
 
 #[test]

@@ -1,0 +1,196 @@
+//! Owns the declaration of every setting, once: flag, variable, key of the settings file, help and
+//! default. The command line, the known keys and the table in docs/settings.md come from here.
+//!
+//! Never reads a value: where values come from and what they mean is for `config`.
+
+use std::collections::BTreeMap;
+use std::marker::PhantomData;
+
+use clap::error::Error;
+use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
+
+/// One setting.
+#[derive(Debug)]
+pub(crate) struct Setting {
+    /// Without its dashes; `None` for a setting that has no flag of its own.
+    pub(crate) flag: Option<&'static str>,
+    /// What stands for the value in the help.
+    value: &'static str,
+    pub(crate) variable: &'static str,
+    /// Key in dbt-entrypoint.yml.
+    pub(crate) key: &'static str,
+    help: &'static str,
+    /// What applies if nobody sets it, in words; empty where the help says it.
+    default: &'static str,
+}
+
+impl Setting {
+    /// The help text with the variable and the default.
+    pub(crate) fn help(&self) -> String {
+        let default = match self.default {
+            "" => String::new(),
+            default => format!(" [default: {default}]"),
+        };
+        format!("{} [env: {}]{default}", self.help, self.variable)
+    }
+
+    fn argument(&self, flag: &'static str) -> Arg {
+        Arg::new(self.key)
+            .long(flag)
+            .value_name(self.value)
+            .help(self.help())
+    }
+}
+
+/// Declares settings, and collects them in [`COMMON`] or [`PIPELINE`] in this order.
+macro_rules! settings {
+    ($list:ident: $($name:ident = $flag:expr, $value:literal, $variable:literal, $key:literal,
+        $help:literal, $default:literal;)*) => {
+        $(pub(crate) static $name: Setting = Setting {
+            flag: $flag,
+            value: $value,
+            variable: $variable,
+            key: $key,
+            help: $help,
+            default: $default,
+        };)*
+        static $list: &[&Setting] = &[$(&$name),*];
+    };
+}
+
+settings! { COMMON:
+    ENV = Some("env"), "NAME", "ENV", "env",
+        "Environment; those of `deployments` are written to, any other is a sandbox", "local";
+    DEPLOYMENTS = None, "", "DBT_ENTRYPOINT_DEPLOYMENTS", "deployments",
+        "Environments that are deployments", "dev,live";
+    PROJECT_NAME = Some("project-name"), "NAME", "PROJECT_NAME", "project_name",
+        "Project name, part of the destination", "name in dbt_project.yml";
+    PROJECT_DIR = Some("project-dir"), "DIR", "DBT_PROJECT_DIR", "project_dir",
+        "Directory of dbt_project.yml", "./dbt, else .";
+    PROFILES_DIR = Some("profiles-dir"), "DIR", "DBT_PROFILES_DIR", "profiles_dir",
+        "Directory of profiles.yml", "the project's, else dbt's own";
+    DBT = Some("dbt"), "PROGRAM", "DBT_ENTRYPOINT_DBT", "dbt",
+        "The dbt program", "dbt on PATH";
+    CREDENTIALS = Some("credentials"), "SOURCE", "DBT_ENTRYPOINT_CREDENTIALS", "credentials",
+        "glue:NAME, secretsmanager:ID-or-ARN, ssm:/path/, env or none", "";
+    SCHEMA = Some("schema"), "NAME", "DBT_REDSHIFT_SCHEMA", "schema",
+        "Schema that dbt writes to", "the source's";
+    LOG_FORMAT = Some("log-format"), "FORMAT", "DBT_ENTRYPOINT_LOG_FORMAT", "log_format",
+        "text or json", "text";
+    LOG = None, "", "DBT_ENTRYPOINT_LOG", "log",
+        "Say more of what the runner does; the variable takes a tracing filter", "";
+    DEADLINE = Some("deadline"), "TIME", "DBT_ENTRYPOINT_DEADLINE", "deadline",
+        "Longest time for the whole run, as 55m or 1h30m", "none";
+    STOP_TIMEOUT = Some("stop-timeout"), "TIME", "DBT_ENTRYPOINT_STOP_TIMEOUT", "stop_timeout",
+        "Time from a signal to the end, the last 5 s of it for the upload", "25s";
+}
+
+settings! { PIPELINE:
+    STEPS = Some("steps"), "LIST", "DBT_ENTRYPOINT_STEPS", "steps",
+        "Steps in order", "deps,debug,run,test,freshness,docs";
+    PUBLISH = Some("publish"), "WHEN", "DBT_ENTRYPOINT_PUBLISH", "publish",
+        "on-success, always or never",
+        "on-success; never in a local run without a destination";
+    DESTINATION = Some("destination"), "URL", "DBT_ENTRYPOINT_DESTINATION", "destination",
+        "s3://bucket/prefix or file:///dir", "s3://dbt-documentation-$ENV/$PROJECT_NAME";
+    BUCKET_OWNER = Some("bucket-owner"), "ACCOUNT", "DBT_ENTRYPOINT_BUCKET_OWNER", "bucket_owner",
+        "ID of the account that must own the bucket", "";
+    SSE = Some("sse"), "SSE", "DBT_ENTRYPOINT_SSE", "sse",
+        "AES256, aws:kms or aws:kms:KEY", "as the bucket has it";
+    ENGINE = Some("engine"), "ENGINE", "DBT_ENTRYPOINT_ENGINE", "engine",
+        "process, session or auto", "auto";
+    PARSE_CACHE = Some("parse-cache"), "WHEN", "DBT_ENTRYPOINT_PARSE_CACHE", "parse_cache",
+        "on, off or auto: keep dbt's parse below the destination", "auto: not in a local run";
+}
+
+/// All settings, in the order of the help.
+pub(crate) fn all() -> impl Iterator<Item = &'static Setting> {
+    COMMON.iter().chain(PIPELINE).copied()
+}
+
+/// A part of the settings that commands take as flags.
+pub(crate) trait Group {
+    const SETTINGS: &'static [&'static Setting];
+    const HEADING: &'static str;
+}
+
+/// What every command that fetches credentials takes.
+#[derive(Debug, Default)]
+pub(crate) struct Common;
+
+/// What only the pipeline takes.
+#[derive(Debug, Default)]
+pub(crate) struct Pipeline;
+
+impl Group for Common {
+    const SETTINGS: &'static [&'static Setting] = COMMON;
+    const HEADING: &'static str = "Settings";
+}
+
+impl Group for Pipeline {
+    const SETTINGS: &'static [&'static Setting] = PIPELINE;
+    const HEADING: &'static str = "Pipeline";
+}
+
+/// The flags of a group as they were typed.
+#[derive(Debug, Default)]
+pub(crate) struct Flags<G> {
+    typed: Typed,
+    group: PhantomData<G>,
+}
+
+/// Values by the key of their setting.
+pub(crate) type Typed = BTreeMap<&'static str, String>;
+
+impl<G> Flags<G> {
+    pub(crate) fn typed(&self) -> &Typed {
+        &self.typed
+    }
+}
+
+impl<G: Group> Args for Flags<G> {
+    fn augment_args(command: Command) -> Command {
+        let flags = G::SETTINGS
+            .iter()
+            .filter_map(|setting| Some(setting.argument(setting.flag?)))
+            .map(|argument| argument.help_heading(G::HEADING));
+        command.args(flags)
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl<G: Group> FromArgMatches for Flags<G> {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
+        let typed = G::SETTINGS.iter().filter_map(|setting| {
+            setting.flag?;
+            let value = matches.get_one::<String>(setting.key)?;
+            Some((setting.key, value.clone()))
+        });
+        Ok(Self {
+            typed: typed.collect(),
+            group: PhantomData,
+        })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+impl<G> Flags<G> {
+    /// Flags for a test, as `("--env", "dev")`.
+    pub(crate) fn of(typed: &[(&Setting, &str)]) -> Self {
+        Self {
+            typed: typed
+                .iter()
+                .map(|(setting, value)| (setting.key, (*value).to_owned()))
+                .collect(),
+            group: PhantomData,
+        }
+    }
+}
