@@ -2,6 +2,8 @@
 //!
 //! Never starts a step.
 
+mod backtrace;
 mod installation;
 
+pub(crate) use backtrace::without_backtrace;
 pub(crate) use installation::Installation;

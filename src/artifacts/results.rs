@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use crate::config::Step;
+use crate::dbt::without_backtrace;
 
 /// Counts by outcome, in the order of the closing line.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -85,38 +86,82 @@ pub(super) fn file_of(step: &Step) -> Option<&'static str> {
     }
 }
 
+/// What a state of dbt means. Versions write them in different cases and with different names:
+/// `pass` in 1.x is `Pass` in the sources.json of 2.x.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Success,
+    Error,
+    Warn,
+    Skipped,
+    /// None that is known: it counts as nothing, since it could mean anything.
+    Unknown,
+}
+
+impl State {
+    fn of(word: &str) -> Self {
+        let word: String = word
+            .chars()
+            .filter(char::is_ascii_alphanumeric)
+            .map(|letter| letter.to_ascii_lowercase())
+            .collect();
+        match word.as_str() {
+            "success" | "succeeded" | "pass" | "passed" | "noop" | "reused" => Self::Success,
+            // dbt itself exits with 1 for a partial success, of a microbatch.
+            "error" | "errored" | "fail" | "failed" | "runtimeerror" | "partialsuccess" => {
+                Self::Error
+            }
+            "warn" | "warned" | "warning" => Self::Warn,
+            "skip" | "skipped" => Self::Skipped,
+            _ => Self::Unknown,
+        }
+    }
+}
+
 /// Counts. A file that cannot be read says nothing: `None`.
 pub(super) fn read(step: &str, content: &[u8]) -> Option<Results> {
     let file: File = serde_json::from_slice(content).ok()?;
     let mut results = Results::default();
     for node in file.results {
-        match node.status.as_deref().unwrap_or_default() {
-            "success" | "pass" | "no-op" | "reused" => results.nodes.success += 1,
-            "warn" => results.nodes.warn += 1,
-            "skipped" => results.nodes.skipped += 1,
-            // error, fail, runtime error, partial success: dbt itself exits with 1 for each.
-            _ => {
+        match State::of(node.status.as_deref().unwrap_or_default()) {
+            State::Success => results.nodes.success += 1,
+            State::Warn => results.nodes.warn += 1,
+            State::Skipped => results.nodes.skipped += 1,
+            State::Unknown => tracing::warn!(
+                "step {step}: {} has the state {:?}, which is not known here and counts as nothing",
+                node.unique_id.as_deref().unwrap_or("a node"),
+                node.status.as_deref().unwrap_or_default()
+            ),
+            State::Error => {
                 results.nodes.error += 1;
-                let message = node.message.or(node.error);
-                let stale = || {
-                    node.max_loaded_at_time_ago_in_s
-                        .map(|age| format!("stale: the youngest row is {} old", duration(age)))
-                };
-                let message = message
-                    .filter(|message| !message.is_empty())
-                    .or_else(stale)
-                    .or(node.status)
-                    .unwrap_or_default();
-                let node = node.unique_id.unwrap_or_default();
-                results.failed.push(FailedNode {
-                    step: step.to_owned(),
-                    node,
-                    message,
-                });
+                results.failed.push(node.into_failed(step));
             }
         }
     }
     Some(results)
+}
+
+impl Node {
+    fn into_failed(self, step: &str) -> FailedNode {
+        let said = self
+            .message
+            .or(self.error)
+            .map(|message| without_backtrace(&message));
+        let stale = || {
+            self.max_loaded_at_time_ago_in_s
+                .map(|age| format!("stale: the youngest row is {} old", duration(age)))
+        };
+        let message = said
+            .filter(|message| !message.is_empty())
+            .or_else(stale)
+            .or(self.status)
+            .unwrap_or_default();
+        FailedNode {
+            step: step.to_owned(),
+            node: self.unique_id.unwrap_or_default(),
+            message,
+        }
+    }
 }
 
 /// Whole minutes, in words of people.
@@ -130,45 +175,65 @@ fn duration(seconds: f64) -> String {
 mod tests {
     use super::*;
 
+    /// Each state in the case and with the name of some version, and where it counts: success,
+    /// error, warn, skipped, or nowhere.
+    const STATES: [(&str, [usize; 4]); 24] = [
+        ("success", [1, 0, 0, 0]),
+        ("Success", [1, 0, 0, 0]),
+        ("Succeeded", [1, 0, 0, 0]),
+        ("pass", [1, 0, 0, 0]),
+        ("Pass", [1, 0, 0, 0]),
+        ("PASSED", [1, 0, 0, 0]),
+        ("no-op", [1, 0, 0, 0]),
+        ("NoOp", [1, 0, 0, 0]),
+        ("reused", [1, 0, 0, 0]),
+        ("error", [0, 1, 0, 0]),
+        ("Error", [0, 1, 0, 0]),
+        ("Errored", [0, 1, 0, 0]),
+        ("fail", [0, 1, 0, 0]),
+        ("Failed", [0, 1, 0, 0]),
+        ("runtime error", [0, 1, 0, 0]),
+        ("RuntimeError", [0, 1, 0, 0]),
+        ("partial success", [0, 1, 0, 0]),
+        ("warn", [0, 0, 1, 0]),
+        ("Warning", [0, 0, 1, 0]),
+        ("skipped", [0, 0, 0, 1]),
+        ("Skipped", [0, 0, 0, 1]),
+        ("unsuccessful", [0, 0, 0, 0]),
+        ("Deferred", [0, 0, 0, 0]),
+        ("", [0, 0, 0, 0]),
+    ];
+
     #[test]
-    fn counts_every_status() {
-        let statuses = [
-            "success",
-            "pass",
-            "no-op",
-            "error",
-            "fail",
-            "runtime error",
-            "partial success",
-            "warn",
-            "skipped",
-        ];
-        let nodes: Vec<_> =
-            statuses.iter().map(|status| serde_json::json!({"status": status, "unique_id": format!("model.x.{status}")})).collect();
-        let results = read(
-            "run",
-            serde_json::json!({ "results": nodes })
-                .to_string()
-                .as_bytes(),
-        )
-        .unwrap();
-        assert_eq!(
-            results.nodes,
-            Nodes {
-                success: 3,
-                error: 4,
-                warn: 1,
-                skipped: 1
-            }
-        );
-        assert_eq!(
-            results.failed[0],
-            FailedNode {
-                step: "run".into(),
-                node: "model.x.error".into(),
-                message: "error".into()
-            }
-        );
+    fn counts_every_state_in_any_case() {
+        for (state, [success, error, warn, skipped]) in STATES {
+            let node = serde_json::json!({"status": state, "unique_id": "model.x.a"});
+            let content = serde_json::json!({ "results": [node] }).to_string();
+            let results = read("run", content.as_bytes()).unwrap();
+            let expected = Nodes {
+                success,
+                error,
+                warn,
+                skipped,
+            };
+            assert_eq!(results.nodes, expected, "{state:?}");
+            let failed: Vec<_> = results
+                .failed
+                .iter()
+                .map(|failed| (failed.step.as_str(), failed.message.as_str()))
+                .collect();
+            let told: &[_] = if error == 1 { &[("run", state)] } else { &[] };
+            assert_eq!(failed, told, "{state:?}");
+        }
+    }
+
+    #[test]
+    fn a_backtrace_is_no_message() {
+        let message = "Remote database error\n   0: <unknown>\n  12: start_thread\n             at ./nptl/pthread_create.c:442:8\n";
+        let node = serde_json::json!({"status": "error", "unique_id": "b", "message": message});
+        let content = serde_json::json!({ "results": [node] }).to_string();
+        let failed = read("run", content.as_bytes()).unwrap().failed;
+        assert_eq!(failed[0].message, "Remote database error");
     }
 
     #[test]
@@ -189,8 +254,8 @@ mod tests {
         let results = serde_json::json!({"results": [{"status": null, "message": 5}, {"status": "error", "unique_id": "b", "message": "boom"}]});
         let results = read("run", results.to_string().as_bytes()).unwrap();
         assert_eq!(
-            (results.nodes.error, results.failed[1].message.as_str()),
-            (2, "boom")
+            (results.nodes.error, results.failed[0].message.as_str()),
+            (1, "boom")
         );
     }
 
