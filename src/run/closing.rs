@@ -8,12 +8,13 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
 
+use super::full::Run;
 use super::prepare::Error;
 use crate::artifacts::Results;
 use crate::config::{Config, Pipeline, Publish};
 use crate::exit_code::ExitCode;
-use crate::pipeline::{Cause, Outcome, Shutdown, Status, Stop};
-use crate::report::{self, Console, RunStatus, StepLine, Summary};
+use crate::pipeline::{Cause, Outcome, Status, Stop};
+use crate::report::{self, RunStatus, StepLine, Summary};
 
 /// The least that the closing line is given, even where the upload has used up the stop budget.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -43,99 +44,103 @@ pub(super) fn print_rejection(code: ExitCode, what: &str) {
     report::print(&format!("{}\n", summary.line()));
 }
 
-/// What the settings say; every step counts as skipped until it has run.
-pub(super) fn describe_plan(summary: &mut Summary, config: &Config, plan: &Pipeline) {
-    summary.env = Some(config.env.clone());
-    summary.project.clone_from(&config.project_name);
-    summary.steps = plan
-        .steps
-        .iter()
-        .map(|step| StepLine::new(&Outcome::skipped(&step.name), None))
-        .collect();
-    if let Publish::To { location, .. } = &plan.publish {
-        summary.destination = Some(location.to_string());
+impl Run<'_> {
+    /// What the settings say; every step counts as skipped until it has run.
+    pub(super) fn describe_plan(&mut self, config: &Config, plan: &Pipeline) {
+        let summary = &mut self.summary;
+        summary.env = Some(config.env.clone());
+        summary.project.clone_from(&config.project_name);
+        summary.steps = plan
+            .steps
+            .iter()
+            .map(|step| StepLine::new(&Outcome::skipped(&step.name), None))
+            .collect();
+        if let Publish::To { location, .. } = &plan.publish {
+            summary.destination = Some(location.to_string());
+        }
     }
-}
 
-/// The run cannot start.
-pub(super) fn record_error(error: &Error, summary: &mut Summary, console: &Console) -> ExitCode {
-    console.error(error, error.hint().as_deref());
-    summary.status = RunStatus::Error;
-    summary.error = Some(report::chain(error));
-    summary.exit_code = error.code().number();
-    error.code()
-}
-
-/// The run was stopped while no step ran.
-pub(super) fn record_stop(stop: Stop, summary: &mut Summary) -> ExitCode {
-    summary.status = match stop.cause {
-        Cause::Signal(_) => RunStatus::Cancelled,
-        Cause::Deadline => RunStatus::TimedOut,
-    };
-    stop.cause.into()
-}
-
-/// What became of a step.
-pub(super) fn record_step(
-    summary: &mut Summary,
-    index: usize,
-    outcome: &Outcome,
-    results: Option<Results>,
-) {
-    let (nodes, failed) = results.map_or((None, Vec::new()), |results| {
-        (Some(results.nodes), results.failed)
-    });
-    if let Some(line) = summary.steps.get_mut(index) {
-        *line = StepLine::new(outcome, nodes);
+    /// The run cannot start.
+    pub(super) fn record_error(&mut self, error: &Error) -> ExitCode {
+        let console = &self.surroundings.console;
+        console.error(error, error.hint().as_deref());
+        self.summary.status = RunStatus::Error;
+        self.summary.error = Some(report::chain(error));
+        error.code()
     }
-    // Of a step whose failure is only a warning, nothing failed.
-    if !matches!(outcome.status, Status::Success | Status::Warned) {
-        summary.failed.extend(failed);
-    }
-    if summary.error.is_none() {
-        summary.error.clone_from(&outcome.fault);
-    }
-}
 
-/// What the steps together mean.
-pub(super) fn set_final_status(
-    code: ExitCode,
-    outcomes: &[Outcome],
-    summary: &mut Summary,
-) -> ExitCode {
-    summary.status = match code {
-        ExitCode::Success => RunStatus::Success,
-        ExitCode::Signal(_) => RunStatus::Cancelled,
-        ExitCode::TimedOut => RunStatus::TimedOut,
-        _ if outcomes.iter().any(|outcome| outcome.fault.is_some()) => RunStatus::Error,
-        _ => RunStatus::Failed,
-    };
-    code
-}
+    /// The run was stopped while no step ran.
+    pub(super) fn record_stop(&mut self, stop: Stop) -> ExitCode {
+        self.summary.status = match stop.cause {
+            Cause::Signal(_) => RunStatus::Cancelled,
+            Cause::Deadline => RunStatus::TimedOut,
+        };
+        stop.cause.into()
+    }
 
-/// Prints the table and the line. A reader of stdout that has stopped reading does not hold up a
-/// run that should stop.
-pub(super) async fn close(
-    mut summary: Summary,
-    console: &Console,
-    budget: Duration,
-    shutdown: &mut Shutdown,
-) {
-    let line = console.line(&mut summary);
-    let (printed, done) = oneshot::channel();
-    let console = console.clone();
-    thread::spawn(move || {
-        console.close(&summary, &line);
-        // The run may have given up waiting.
-        let _ = printed.send(());
-    });
-    let over = async {
-        let stop = shutdown.stopped().await;
-        sleep_until((stop.at + budget).max(Instant::now() + LAST_WORDS)).await;
-    };
-    tokio::select! {
-        _ = done => {}
-        () = over => {}
+    /// What became of a step.
+    pub(super) fn record_step(
+        &mut self,
+        index: usize,
+        outcome: &Outcome,
+        results: Option<Results>,
+    ) {
+        let summary = &mut self.summary;
+        let (nodes, failed) = results.map_or((None, Vec::new()), |results| {
+            (Some(results.nodes), results.failed)
+        });
+        if let Some(line) = summary.steps.get_mut(index) {
+            *line = StepLine::new(outcome, nodes);
+        }
+        // Of a step whose failure is only a warning, nothing failed.
+        if !matches!(outcome.status, Status::Success | Status::Warned) {
+            summary.failed.extend(failed);
+        }
+        if summary.error.is_none() {
+            summary.error.clone_from(&outcome.fault);
+        }
+    }
+
+    /// What the steps together mean.
+    pub(super) fn set_final_status(&mut self, outcomes: &[Outcome]) -> ExitCode {
+        let code = ExitCode::of_steps(outcomes);
+        self.summary.status = match code {
+            ExitCode::Success => RunStatus::Success,
+            ExitCode::Signal(_) => RunStatus::Cancelled,
+            ExitCode::TimedOut => RunStatus::TimedOut,
+            _ if outcomes.iter().any(|outcome| outcome.fault.is_some()) => RunStatus::Error,
+            _ => RunStatus::Failed,
+        };
+        code
+    }
+
+    /// Prints the table and the line. A reader of stdout that has stopped reading does not hold up
+    /// a run that should stop.
+    pub(super) async fn close(self, code: ExitCode) {
+        let Self {
+            surroundings,
+            shutdown,
+            mut summary,
+            stop_timeout,
+            ..
+        } = self;
+        summary.exit_code = code.number();
+        let console = surroundings.console.clone();
+        let line = console.line(&mut summary);
+        let (printed, done) = oneshot::channel();
+        thread::spawn(move || {
+            console.close(&summary, &line);
+            // The run may have given up waiting.
+            let _ = printed.send(());
+        });
+        let stop_budget_elapsed = async {
+            let stop = shutdown.stopped().await;
+            sleep_until((stop.at + stop_timeout).max(Instant::now() + LAST_WORDS)).await;
+        };
+        tokio::select! {
+            _ = done => {}
+            () = stop_budget_elapsed => {}
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::prepare::{self, Error, Prepared};
+use super::prepare::{self, Composed, Error};
 use super::{Surroundings, adopt, log_where_it_writes};
 use crate::cli::CommonArgs;
 use crate::config::{self, Config};
@@ -41,21 +41,18 @@ pub(super) async fn print_injected(
     surroundings: &Surroundings,
     shutdown: &mut Shutdown,
 ) -> ExitCode {
-    let listed = prepare(args, false, surroundings, shutdown)
-        .await
-        .map(|ready| match ready {
-            Ok(Ready { prepared, .. }) => {
-                surroundings.console.injected(
-                    prepared
-                        .environment
-                        .injected
-                        .iter()
-                        .map(|variable| (variable.name, variable.origin.as_str())),
-                );
-                ExitCode::Success
-            }
-            Err(stop) => stop.cause.into(),
-        });
+    let prepared = prepare(args, false, surroundings, shutdown).await;
+    let listed = prepared.map(|prepared| match prepared {
+        Prepared::Ready(ready) => {
+            let injected = &ready.composed.environment.injected;
+            let names = injected
+                .iter()
+                .map(|variable| (variable.name, variable.origin.as_str()));
+            surroundings.console.injected(names);
+            ExitCode::Success
+        }
+        Prepared::Stopped(stop) => stop.cause.into(),
+    });
     finish(surroundings, listed)
 }
 
@@ -66,10 +63,16 @@ fn finish(surroundings: &Surroundings, code: Result<ExitCode, Error>) -> ExitCod
     })
 }
 
-/// What `exec` and `env` have in common.
+/// What came of the preparation that `exec` and `env` have in common.
+enum Prepared {
+    Ready(Box<Ready>),
+    Stopped(Stop),
+}
+
+/// What a program needs.
 struct Ready {
     config: Config,
-    prepared: Prepared,
+    composed: Composed,
     /// The copy of a project that cannot be written to; `None` for `env`, which writes nothing.
     _workspace: Option<Workspace>,
 }
@@ -80,7 +83,7 @@ async fn prepare(
     writes: bool,
     surroundings: &Surroundings,
     shutdown: &mut Shutdown,
-) -> Result<Result<Ready, Stop>, Error> {
+) -> Result<Prepared, Error> {
     let start = Instant::now();
     let mut config = config::resolve(
         args,
@@ -103,16 +106,16 @@ async fn prepare(
     };
     let (aws, connection, workspace) = tokio::select! {
         biased;
-        stop = shutdown.stopped() => return Ok(Err(stop)),
+        stop = shutdown.stopped() => return Ok(Prepared::Stopped(stop)),
         fetched = fetched => fetched?,
     };
-    let prepared =
+    let composed =
         prepare::compose_environment(&config, &connection, aws.as_ref(), &surroundings.console)?;
-    Ok(Ok(Ready {
+    Ok(Prepared::Ready(Box::new(Ready {
         config,
-        prepared,
+        composed,
         _workspace: workspace,
-    }))
+    })))
 }
 
 /// A program need not be dbt and need not write into the project, so a copy that cannot be made is
@@ -131,8 +134,8 @@ async fn run_program(
     shutdown: &mut Shutdown,
 ) -> Result<ExitCode, Error> {
     let ready = match prepare(args, true, surroundings, shutdown).await? {
-        Ok(ready) => ready,
-        Err(stop) => return Ok(stop.cause.into()),
+        Prepared::Ready(ready) => ready,
+        Prepared::Stopped(stop) => return Ok(stop.cause.into()),
     };
     let (name, arguments) = command
         .split_first()
@@ -145,7 +148,7 @@ async fn run_program(
     } else {
         name
     };
-    let variables = &ready.prepared.environment.variables;
+    let variables = &ready.composed.environment.variables;
     let path = process::find(name, variables, &surroundings.working_directory)?;
     let stdin = io::stdin();
     let program = Program {
@@ -158,7 +161,7 @@ async fn run_program(
             .try_clone_to_owned()
             .map_or_else(|_| Stdio::null(), Stdio::from),
     };
-    let redactor = Arc::clone(&ready.prepared.redactor);
+    let redactor = Arc::clone(&ready.composed.redactor);
     let ended = pipeline::run_program(
         program,
         &Framing::Program,

@@ -8,14 +8,13 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::prepare::{self, Error};
-use super::publishing::{self, Due};
+use super::publishing::Due;
 use super::{Surroundings, adopt, closing, log_where_it_writes, preflight};
 use crate::artifacts::{Destination, Publisher, parse_cache};
-use crate::aws::Aws;
 use crate::cli::RunArgs;
 use crate::config::{self, Config, Pipeline, Publish, Variables};
 use crate::exit_code::ExitCode;
-use crate::pipeline::{self, Engine, Shutdown, Stage};
+use crate::pipeline::{self, Engine, Shutdown, Stage, Stop};
 use crate::process;
 use crate::project::profile::{self, Selected};
 use crate::project::{Workspace, packages};
@@ -25,6 +24,34 @@ use crate::session::{Parsing, SavedParse};
 /// Where the closing line has to be out if the settings do not say.
 const STOP_TIMEOUT: Duration = Duration::from_secs(25);
 
+/// A run, from its first moment to its closing line.
+pub(super) struct Run<'a> {
+    pub(super) surroundings: &'a Surroundings,
+    pub(super) shutdown: &'a mut Shutdown,
+    /// What the closing line will say.
+    pub(super) summary: Summary,
+    /// From a signal to the end.
+    pub(super) stop_timeout: Duration,
+    /// Where the artifacts go; `None` until AWS is known, and for a run that publishes nothing.
+    pub(super) destination: Option<Destination>,
+}
+
+/// What came of the preparation.
+enum Prepared {
+    Ready(Box<Ready>),
+    /// The run cannot start.
+    Refused(Error),
+    /// The run should stop before step one.
+    Stopped(Stop),
+}
+
+/// All that the steps need.
+struct Ready {
+    stage: Stage,
+    workspace: Workspace,
+    saved_parse: Option<SavedParse>,
+}
+
 /// Runs the pipeline. The closing line is printed in any case.
 pub(super) async fn run(
     args: &RunArgs,
@@ -32,114 +59,154 @@ pub(super) async fn run(
     shutdown: &mut Shutdown,
 ) -> ExitCode {
     let start = Instant::now();
-    let mut summary = closing::blank_summary();
-    let mut budget = STOP_TIMEOUT;
-    let code = match config::resolve_run(
+    let mut run = Run {
+        surroundings,
+        shutdown,
+        summary: closing::blank_summary(),
+        stop_timeout: STOP_TIMEOUT,
+        destination: None,
+    };
+    let settings = config::resolve_run(
         args,
         &surroundings.files,
         &surroundings.variables,
         &surroundings.working_directory,
-    ) {
-        Err(error) => closing::record_error(&error.into(), &mut summary, &surroundings.console),
+    );
+    let code = match settings {
+        Err(error) => run.record_error(&error.into()),
         Ok((config, plan)) => {
-            shutdown.set_deadline(start, config.deadline);
-            budget = config.stop_timeout;
+            run.shutdown.set_deadline(start, config.deadline);
+            run.stop_timeout = config.stop_timeout;
             // On the heap, since it holds all that a run needs.
-            Box::pin(run_configured(
-                args,
-                config,
-                plan,
-                &mut summary,
-                surroundings,
-                shutdown,
-            ))
-            .await
+            Box::pin(run.run_configured(args, config, &plan)).await
         }
     };
-    summary.exit_code = code.number();
-    closing::close(summary, &surroundings.console, budget, shutdown).await;
+    run.close(code).await;
     code
 }
 
-/// The settings are known, so the summary can say what was to be done.
-async fn run_configured(
-    args: &RunArgs,
-    mut config: Config,
-    plan: Pipeline,
-    summary: &mut Summary,
-    surroundings: &Surroundings,
-    shutdown: &mut Shutdown,
-) -> ExitCode {
-    closing::describe_plan(summary, &config, &plan);
-    if let Err(error) = adopt::aws_variables(&args.common, &config) {
-        return closing::record_error(&Error::Restart(error), summary, &surroundings.console);
-    }
-    log_where_it_writes(&config);
-    let aws = match prepare::load_aws(&config, Some(&plan.publish)).await {
-        Ok(aws) => aws,
-        Err(error) => return closing::record_error(&error, summary, &surroundings.console),
-    };
-    let destination = prepare::open_destination(&plan.publish, aws.as_ref());
-    // While AWS is asked, dbt can be imported.
-    let selected = select_target(&config, &plan, &config.variables);
-    let mut engine = start_engine(&config, &plan, selected.as_ref(), surroundings);
-    let staged = tokio::select! {
-        biased;
-        stop = shutdown.stopped() => Err(stop),
-        staged = prepare_stage(&mut config, &plan, aws.as_ref(), destination.as_ref(), engine.is_warm(), surroundings) => Ok(staged),
-    };
-    match staged {
-        Ok(Ok((stage, workspace, saved))) => {
-            if plan.keeps_parse {
-                offer_parse(&mut engine, &config, &plan, &stage, &workspace, saved);
+impl Run<'_> {
+    /// The settings are known, so the summary can say what was to be done.
+    async fn run_configured(
+        &mut self,
+        args: &RunArgs,
+        mut config: Config,
+        plan: &Pipeline,
+    ) -> ExitCode {
+        self.describe_plan(&config, plan);
+        if let Err(error) = adopt::aws_variables(&args.common, &config) {
+            return self.record_error(&Error::Restart(error));
+        }
+        log_where_it_writes(&config);
+        // While AWS is asked, dbt can be imported.
+        let mut engine = start_engine(&config, plan, self.surroundings);
+        match Box::pin(self.prepare(&mut config, plan, engine.is_warm())).await {
+            Prepared::Ready(ready) => {
+                let Ready {
+                    stage,
+                    workspace,
+                    saved_parse,
+                } = *ready;
+                if plan.keeps_parse {
+                    offer_parse(&mut engine, &config, plan, &stage, &workspace, saved_parse);
+                }
+                self.run_steps_and_publish(plan, &stage, &workspace, engine)
+                    .await
             }
-            let publisher = Publisher::new(
-                destination,
-                &workspace.target,
-                &summary.run_id,
-                Arc::clone(&stage.redactor),
-            );
-            run_steps_and_publish(
-                &plan,
-                &stage,
-                engine,
-                publisher,
-                summary,
-                surroundings,
-                shutdown,
-            )
+            Prepared::Refused(error) => {
+                engine.end().await;
+                let code = self.record_error(&error);
+                self.publish_early_summary(code).await;
+                code
+            }
+            Prepared::Stopped(stop) => {
+                engine.end().await;
+                tracing::warn!("stopped before the first step");
+                self.record_stop(stop)
+            }
+        }
+    }
+
+    /// Everything before step one; a request to stop ends it at once.
+    async fn prepare(&mut self, config: &mut Config, plan: &Pipeline, is_warm: bool) -> Prepared {
+        let Self {
+            surroundings,
+            shutdown,
+            destination,
+            ..
+        } = self;
+        tokio::select! {
+            biased;
+            stop = shutdown.stopped() => Prepared::Stopped(stop),
+            ready = get_ready(config, plan, is_warm, destination, surroundings) => {
+                ready.map_or_else(Prepared::Refused, |ready| Prepared::Ready(Box::new(ready)))
+            }
+        }
+    }
+
+    /// Steps, then artifacts.
+    async fn run_steps_and_publish(
+        &mut self,
+        plan: &Pipeline,
+        stage: &Stage,
+        workspace: &Workspace,
+        mut engine: Engine,
+    ) -> ExitCode {
+        let mut publisher = Publisher::new(
+            self.destination.take(),
+            &workspace.target,
+            &self.summary.run_id,
+            Arc::clone(&stage.redactor),
+        );
+        let mut results = Vec::new();
+        let (outcomes, between) = pipeline::run(
+            &plan.steps,
+            stage,
+            &mut engine,
+            self.shutdown,
+            |index, step| {
+                results.push(publisher.keep(index, step));
+            },
+        )
+        .await;
+        let parse = engine.parsed_by().cloned();
+        engine.end().await;
+        for (index, (outcome, results)) in outcomes.iter().zip(results).enumerate() {
+            self.record_step(index, outcome, results);
+        }
+        let code = match between {
+            Some(stop) => self.record_stop(stop),
+            None => self.set_final_status(&outcomes),
+        };
+        let docs = match plan.publish {
+            Publish::Never => false,
+            Publish::To {
+                even_after_failure, ..
+            } => even_after_failure || code == ExitCode::Success,
+        };
+        self.publish(&mut publisher, Due { docs, parse }, code)
             .await
-        }
-        Ok(Err(error)) => {
-            engine.end().await;
-            let code = closing::record_error(&error, summary, &surroundings.console);
-            publishing::publish_early_summary(destination, summary, code, surroundings, shutdown)
-                .await;
-            code
-        }
-        Err(stop) => {
-            engine.end().await;
-            tracing::warn!("stopped before the first step");
-            closing::record_stop(stop, summary)
-        }
     }
 }
 
-/// Everything before step one.
-async fn prepare_stage(
+/// The destination is opened as soon as AWS is known, so that a run that fails later can still
+/// leave its summary there.
+async fn get_ready(
     config: &mut Config,
     plan: &Pipeline,
-    aws: Option<&Aws>,
-    destination: Option<&Destination>,
     is_warm: bool,
+    opened: &mut Option<Destination>,
     surroundings: &Surroundings,
-) -> Result<(Stage, Workspace, Option<SavedParse>), Error> {
+) -> Result<Ready, Error> {
+    let aws = prepare::load_aws(config, Some(&plan.publish)).await?;
+    let aws = aws.as_ref();
+    *opened = prepare::open_destination(&plan.publish, aws);
     // Whoever waits for Glue can wait for S3 at the same time. A login that cannot be had is told
     // at once.
-    let (connection, (unusable, saved)) = {
+    let (connection, (unusable, saved_parse)) = {
         let login = prepare::fetch_login(config, aws);
         let check = async {
-            let Some(destination) = destination else {
+            let Some(destination) = opened else {
                 return (None, None);
             };
             match destination.check().await {
@@ -160,10 +227,9 @@ async fn prepare_stage(
     let packages_installed = packages::installed(&config.project_dir);
     let workspace = Workspace::prepare(config).await?;
     let prepared = prepare::compose_environment(config, &connection, aws, &surroundings.console)?;
-    let variables = &prepared.environment.variables;
     let dbt = preflight::check(
         config,
-        variables,
+        &prepared.environment.variables,
         plan.target.as_deref(),
         unusable.as_ref(),
         &surroundings.working_directory,
@@ -177,7 +243,11 @@ async fn prepare_stage(
         stop_timeout: config.stop_timeout,
         packages_installed,
     };
-    Ok((stage, workspace, saved))
+    Ok(Ready {
+        stage,
+        workspace,
+        saved_parse,
+    })
 }
 
 /// What is wrong with the profile is told later, with all that is wrong.
@@ -199,89 +269,37 @@ fn offer_parse(
     workspace: &Workspace,
     saved: Option<SavedParse>,
 ) {
-    if let Some(Selected {
-        adapter,
-        profile,
-        target,
-    }) = select_target(config, plan, &stage.environment.variables)
-    {
-        engine.offer(Parsing::new(
-            adapter,
-            profile,
-            target,
-            workspace.target.clone(),
-            saved,
-        ));
-    } else {
+    let Some(selected) = select_target(config, plan, &stage.environment.variables) else {
         tracing::info!(
             "the parse of this project is not kept, since profile and target cannot be told without dbt"
         );
-    }
+        return;
+    };
+    let Selected {
+        adapter,
+        profile,
+        target,
+    } = selected;
+    engine.offer(Parsing::new(
+        adapter,
+        profile,
+        target,
+        workspace.target.clone(),
+        saved,
+    ));
 }
 
-/// The same with dbt.
-fn start_engine(
-    config: &Config,
-    plan: &Pipeline,
-    selected: Option<&Selected>,
-    surroundings: &Surroundings,
-) -> Engine {
-    let dbt = process::find(
-        &config.dbt,
-        &config.variables,
-        &surroundings.working_directory,
-    )
-    .ok();
-    let adapter = selected.map(|selected| selected.adapter.as_str());
+/// What is wrong with dbt is told later, too.
+fn start_engine(config: &Config, plan: &Pipeline, surroundings: &Surroundings) -> Engine {
+    let directory = &surroundings.working_directory;
+    let dbt = process::find(&config.dbt, &config.variables, directory).ok();
+    let selected = select_target(config, plan, &config.variables);
+    let adapter = selected.as_ref().map(|selected| selected.adapter.as_str());
     Engine::begin(
         plan.engine,
         dbt.as_deref(),
         adapter,
         &config.variables,
-        &surroundings.working_directory,
+        directory,
     )
-}
-
-/// Steps, then artifacts.
-async fn run_steps_and_publish(
-    plan: &Pipeline,
-    stage: &Stage,
-    mut engine: Engine,
-    mut publisher: Publisher,
-    summary: &mut Summary,
-    surroundings: &Surroundings,
-    shutdown: &mut Shutdown,
-) -> ExitCode {
-    let mut results = Vec::new();
-    let (outcomes, between) =
-        pipeline::run(&plan.steps, stage, &mut engine, shutdown, |index, step| {
-            results.push(publisher.keep(index, step));
-        })
-        .await;
-    let parse = engine.parsed_by().cloned();
-    engine.end().await;
-    for (index, (outcome, results)) in outcomes.iter().zip(results).enumerate() {
-        closing::record_step(summary, index, outcome, results);
-    }
-    let code = match between {
-        Some(stop) => closing::record_stop(stop, summary),
-        None => closing::set_final_status(ExitCode::of_steps(&outcomes), &outcomes, summary),
-    };
-    summary.exit_code = code.number();
-    let docs = match plan.publish {
-        Publish::Never => false,
-        Publish::To {
-            even_after_failure, ..
-        } => even_after_failure || code == ExitCode::Success,
-    };
-    publishing::publish(
-        &mut publisher,
-        Due { docs, parse },
-        summary,
-        code,
-        stage.stop_timeout,
-        surroundings,
-        shutdown,
-    )
-    .await
 }

@@ -165,7 +165,7 @@ pub(super) async fn fetch_login(config: &Config, aws: Option<&Aws>) -> Result<Co
 
 /// All that a child needs.
 #[derive(Debug)]
-pub(super) struct Prepared {
+pub(super) struct Composed {
     pub(super) environment: Environment,
     pub(super) redactor: Arc<Redactor>,
 }
@@ -176,7 +176,7 @@ pub(super) fn compose_environment(
     connection: &Connection,
     aws: Option<&Aws>,
     console: &Console,
-) -> Result<Prepared, Error> {
+) -> Result<Composed, Error> {
     let environment = environment::compose(config, connection, io::stdout().is_terminal())?;
     let mut secrets = environment.secrets.clone();
     secrets.extend(
@@ -198,7 +198,7 @@ pub(super) fn compose_environment(
             "the value of {name} is shorter than {SHORTEST} bytes, so it is neither masked in the output nor looked for in artifacts"
         );
     }
-    Ok(Prepared {
+    Ok(Composed {
         environment,
         redactor,
     })
