@@ -1,7 +1,6 @@
-//! The README, `--help` and the program against each other.
+//! Owns the comparison of the documents, `--help` and the program.
 //!
-//! Owns the comparison. What the program does is tested elsewhere; here it only has to be what the
-//! documentation says.
+//! Never tests what the program does: here it only has to be what the documents say.
 
 #![allow(
     clippy::unwrap_used,
@@ -15,18 +14,20 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
-const README: &str = include_str!("../README.md");
-const BINARY: &str = env!("CARGO_BIN_EXE_dbt-entrypoint");
+#[path = "documentation/links.rs"]
+mod links;
+#[path = "documentation/markdown.rs"]
+mod markdown;
 
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
+use markdown::{Document, documents, quoted, root, table};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_dbt-entrypoint");
 
 /// Runs the program with these variables, without AWS and without a login.
 fn run(directory: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
@@ -43,70 +44,6 @@ fn help(command: &[&str]) -> String {
     let output = run(root(), &[command, &["--help"]].concat(), &[]);
     assert!(output.status.success(), "{output:?}");
     String::from_utf8(output.stdout).unwrap()
-}
-
-/// The text below a heading, up to the next one of any level.
-#[track_caller]
-fn section(heading: &str) -> &'static str {
-    let begin = README
-        .find(&format!("\n{heading}\n"))
-        .unwrap_or_else(|| panic!("the README has no {heading:?}"))
-        + heading.len()
-        + 2;
-    let rest = &README[begin..];
-    let next = rest
-        .lines()
-        .scan(0, |at, line| {
-            Some((std::mem::replace(at, *at + line.len() + 1), line))
-        })
-        .find(|(_, line)| is_heading(line));
-    &rest[..next.map_or(rest.len(), |(at, _)| at)]
-}
-
-/// `# …` in a block of code is a comment.
-fn is_heading(line: &str) -> bool {
-    let level = line.bytes().take_while(|byte| *byte == b'#').count();
-    level > 1 && line[level..].starts_with(' ')
-}
-
-/// The rows of the table that begins with this column, without its head.
-#[track_caller]
-fn table(text: &str, first_column: &str) -> Vec<Vec<String>> {
-    let head = format!("| {first_column} |");
-    let lines: Vec<&str> = text
-        .lines()
-        .skip_while(|line| !line.starts_with(&head))
-        .take_while(|line| line.starts_with('|'))
-        .collect();
-    assert!(
-        lines.len() > 2,
-        "there is no table with the column {first_column:?}"
-    );
-    let cells = |line: &&str| {
-        line.trim_matches('|')
-            .split(" | ")
-            .map(|cell| cell.trim().to_owned())
-            .collect()
-    };
-    lines[2..].iter().map(cells).collect()
-}
-
-/// What stands between backticks.
-fn quoted(cell: &str) -> Vec<String> {
-    cell.split('`')
-        .skip(1)
-        .step_by(2)
-        .map(str::to_owned)
-        .collect()
-}
-
-/// The block of code that begins with this line.
-#[track_caller]
-fn block(first_line: &str) -> &'static str {
-    let at = README
-        .find(&format!("\n{first_line}\n"))
-        .unwrap_or_else(|| panic!("the README has no block with {first_line:?}"));
-    README[at + 1..].split("\n```").next().unwrap()
 }
 
 /// A folder with a dbt project and nothing else.
@@ -144,7 +81,7 @@ fn codes<'a>(cells: impl Iterator<Item = &'a str>) -> Vec<String> {
 
 #[test]
 fn the_readme_and_help_have_the_same_exit_codes() {
-    let rows = table(section("## Exit codes"), "code");
+    let rows = table(Document::read("README.md").section("## Exit codes"), "code");
     let readme = codes(rows.iter().map(|row| row[0].as_str()));
     for command in [&[][..], &["run"], &["exec"]] {
         let help = help(command);
@@ -183,7 +120,7 @@ fn the_documented_exit_codes_are_those_of_the_program() {
             .ok()
     });
     let program: BTreeSet<u8> = arms.collect();
-    let rows = table(section("## Exit codes"), "code");
+    let rows = table(Document::read("README.md").section("## Exit codes"), "code");
     // 1 and 2 are dbt's, and passed through.
     let readme = codes(rows.iter().map(|row| row[0].as_str()))
         .iter()
@@ -253,7 +190,7 @@ fn the_program_exits_as_the_readme_says() {
 }
 
 #[test]
-fn every_flag_is_in_the_readme_and_every_flag_of_the_readme_exists() {
+fn every_flag_is_documented_and_every_documented_flag_exists() {
     let help = help(&["run"]);
     let flags: BTreeSet<String> = help
         .lines()
@@ -263,7 +200,8 @@ fn every_flag_is_in_the_readme_and_every_flag_of_the_readme_exists() {
         .filter(|flag| !["--help", "--verbose", "--quiet"].contains(&flag.as_str()))
         .collect();
     assert!(flags.len() > 20, "{flags:?}");
-    let text = section("## Settings");
+    let document = Document::read("docs/settings.md");
+    let text = document.section("## Settings");
     let settings = table(text, "setting");
     let nodes = table(text, "flag");
     let prose = ["--env-file".to_owned(), "--config".to_owned()];
@@ -288,7 +226,10 @@ fn every_variable_of_help_is_in_the_row_of_its_flag() {
         .collect::<Vec<_>>()
         .join(" ");
     let mut with_variable = 0;
-    for row in table(section("## Settings"), "setting") {
+    for row in table(
+        Document::read("docs/settings.md").section("## Settings"),
+        "setting",
+    ) {
         let (flags, variables) = (quoted(&row[1]), quoted(&row[2]));
         assert_eq!(variables.len(), 1, "{row:?}");
         let Some(flag) = flags.iter().find(|flag| flag.starts_with("--")) else {
@@ -312,7 +253,7 @@ fn every_variable_of_help_is_in_the_row_of_its_flag() {
 }
 
 #[test]
-fn the_keys_of_the_settings_file_are_those_of_the_readme() {
+fn the_keys_of_the_settings_file_are_the_documented_ones() {
     let folder = project();
     fs::write(folder.path().join("dbt-entrypoint.yml"), "no_such_key: 1\n").unwrap();
     let output = run(
@@ -330,10 +271,13 @@ fn the_keys_of_the_settings_file_are_those_of_the_readme() {
         .next()
         .unwrap();
     let known: BTreeSet<String> = known.split(", ").map(str::to_owned).collect();
-    let documented: BTreeSet<String> = table(section("## Settings"), "setting")
-        .iter()
-        .flat_map(|row| quoted(&row[3]))
-        .collect();
+    let documented: BTreeSet<String> = table(
+        Document::read("docs/settings.md").section("## Settings"),
+        "setting",
+    )
+    .iter()
+    .flat_map(|row| quoted(&row[3]))
+    .collect();
     assert_eq!(known, documented);
 }
 
@@ -342,7 +286,7 @@ fn the_example_of_a_settings_file_is_accepted() {
     let folder = project();
     fs::write(
         folder.path().join("dbt-entrypoint.yml"),
-        block("# dbt-entrypoint.yml"),
+        Document::read("docs/settings.md").block("# dbt-entrypoint.yml"),
     )
     .unwrap();
     let arguments = [
@@ -405,7 +349,9 @@ fn the_example_of_a_closing_line_has_the_fields_of_a_real_one() {
         &[("DBT_ENTRYPOINT_CREDENTIALS", "none")],
     );
     let real = closing(&output);
-    let line = README
+    let document = Document::read("docs/operations.md");
+    let line = document
+        .text
         .lines()
         .find(|line| line.starts_with("{\"status\""))
         .unwrap();
@@ -420,49 +366,19 @@ fn the_example_of_a_closing_line_has_the_fields_of_a_real_one() {
     };
     assert_eq!(keys(&real), keys(&example));
     assert_eq!(keys(&real["steps"][0]), keys(&example["steps"][0]));
-    let fields: BTreeSet<String> = table(section("## The closing line"), "field")
+    let fields: BTreeSet<String> = table(document.section("## The closing line"), "field")
         .iter()
         .flat_map(|row| quoted(&row[0]))
         .collect();
-    // Explained by the ledger.
-    let mut expected: BTreeSet<String> = keys(&real).into_iter().collect();
-    expected.remove("run_id");
+    let expected: BTreeSet<String> = keys(&real).into_iter().collect();
     assert_eq!(fields, expected);
-}
-
-#[test]
-fn every_path_that_the_documents_name_exists() {
-    for document in ["README.md", "ARCHITECTURE.md", "CHANGELOG.md"] {
-        let text = fs::read_to_string(root().join(document)).unwrap();
-        let words = text.split(|character: char| {
-            !(character.is_ascii_alphanumeric() || "/._-".contains(character))
-        });
-        let paths = words
-            .map(|word| word.trim_end_matches(['.', '/']))
-            .filter(|word| {
-                ["scripts/", "src/", "tests/", "dbt/macros"]
-                    .iter()
-                    .any(|start| word.starts_with(start))
-                    || *word == "dbt/profiles.yml"
-            });
-        let missing: Vec<PathBuf> = paths
-            .map(|path| root().join(path))
-            .filter(|path| !path.exists())
-            .collect();
-        assert!(missing.is_empty(), "{document}: {missing:?}");
-    }
-    for file in ["ARCHITECTURE.md", "CHANGELOG.md", "LICENSE"] {
-        assert!(
-            README.contains(&format!("({file})")) && root().join(file).exists(),
-            "{file}"
-        );
-    }
 }
 
 /// The names of macros stand in the README without their folder.
 #[test]
 fn the_macros_of_the_sandbox_are_those_of_the_sample_project() {
-    let text = section("### Outside Docker, in the sandbox");
+    let readme = Document::read("README.md");
+    let text = readme.section("### Outside Docker, in the sandbox");
     let named: Vec<String> = quoted(text)
         .into_iter()
         .filter(|name| name.ends_with(".sql"))
@@ -474,16 +390,21 @@ fn the_macros_of_the_sandbox_are_those_of_the_sample_project() {
 }
 
 #[test]
-fn the_parts_of_the_test_script_that_the_readme_names_exist() {
-    for part in README
-        .split("`scripts/test ")
-        .skip(1)
-        .filter_map(|rest| rest.split('`').next())
-    {
-        let script = fs::read_to_string(root().join("scripts/test")).unwrap();
-        assert!(
-            script.contains(&format!("part_{part}() {{")) || part == "lint",
-            "{part}"
-        );
+fn the_parts_of_the_test_script_that_the_documents_name_exist() {
+    let script = fs::read_to_string(root().join("scripts/test")).unwrap();
+    for document in documents() {
+        for part in document
+            .text
+            .split("`scripts/test ")
+            .skip(1)
+            .filter_map(|rest| rest.split('`').next())
+            .flat_map(|parts| parts.split(' '))
+        {
+            assert!(
+                script.contains(&format!("part_{part}() {{")) || part == "lint",
+                "{}: {part}",
+                document.path
+            );
+        }
     }
 }
