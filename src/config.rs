@@ -16,13 +16,14 @@ mod destination;
 mod dotenv;
 mod file;
 mod layers;
+mod origin;
 mod paths;
 mod steps;
 mod values;
 
 pub(crate) use credential_source::CredentialSource;
 pub(crate) use destination::{Encryption, Location};
-pub(crate) use layers::Origin;
+pub(crate) use origin::Origin;
 pub(crate) use paths::{ProjectFile, read_yaml};
 pub(crate) use steps::{OnFailure, Step};
 pub(crate) use values::{Engine, LogFormat, LogLevel};

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 use url::Url;
 
-use super::layers::{Layers, Origin};
+use super::layers::Layers;
+use super::origin::Origin;
 use super::{Config, Publish};
 use crate::setting;
 

@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Origin;
+use super::origin::Origin;
 
 /// The variables of one file, in its order.
 #[derive(Debug, Default)]

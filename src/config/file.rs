@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde_yaml::Value;
 
-use super::layers::{Given, Origin};
+use super::origin::{Given, Origin};
 use crate::setting;
 
 /// Read from the working directory unless `--config` names another file.

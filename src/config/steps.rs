@@ -8,7 +8,8 @@ use std::time::Duration;
 use serde_yaml::{Mapping, Value};
 
 use super::file::{SettingsFile, scalar};
-use super::layers::{Given, Layers};
+use super::layers::Layers;
+use super::origin::Given;
 use super::values;
 use crate::cli::NodeArgs;
 use crate::setting;

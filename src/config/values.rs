@@ -8,7 +8,8 @@ use std::time::Duration;
 use tracing_subscriber::EnvFilter;
 
 use super::file::scalar;
-use super::layers::{Given, Layers};
+use super::layers::Layers;
+use super::origin::Given;
 use super::paths::ProjectFile;
 use crate::setting;
 

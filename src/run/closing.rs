@@ -8,16 +8,28 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
 
-use super::full::Run;
+use super::Surroundings;
 use super::prepare::Error;
-use crate::artifacts::Results;
+use crate::artifacts::{Destination, Results};
 use crate::config::{Config, Pipeline, Publish};
 use crate::exit_code::ExitCode;
-use crate::pipeline::{Cause, Outcome, Status, Stop};
+use crate::pipeline::{Cause, Outcome, Shutdown, Status, Stop};
 use crate::report::{self, RunStatus, StepLine, Summary};
 
 /// The least that the closing line is given, even where the upload has used up the stop budget.
 const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// A run, from its first moment to its closing line.
+pub(super) struct Run<'a> {
+    pub(super) surroundings: &'a Surroundings,
+    pub(super) shutdown: &'a mut Shutdown,
+    /// What the closing line will say.
+    pub(super) summary: Summary,
+    /// From a signal to the end.
+    pub(super) stop_timeout: Duration,
+    /// Where the artifacts go; `None` until AWS is known, and for a run that publishes nothing.
+    pub(super) destination: Option<Destination>,
+}
 
 /// A run of which nothing is known but that it began.
 pub(super) fn blank_summary() -> Summary {

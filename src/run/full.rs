@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::closing::{self, Run};
 use super::prepare::{self, Error};
 use super::publishing::Due;
-use super::{Surroundings, adopt, closing, log_where_it_writes, preflight};
+use super::{Surroundings, adopt, log_where_it_writes, preflight};
 use crate::artifacts::{Destination, Publisher, parse_cache};
 use crate::cli::RunArgs;
 use crate::config::{self, Config, Pipeline, Publish, Variables};
@@ -18,23 +19,10 @@ use crate::pipeline::{self, Engine, Shutdown, Stage, Stop};
 use crate::process;
 use crate::project::profile::{self, Selected};
 use crate::project::{Workspace, packages};
-use crate::report::Summary;
 use crate::session::{Parsing, SavedParse};
 
 /// Where the closing line has to be out if the settings do not say.
 const STOP_TIMEOUT: Duration = Duration::from_secs(25);
-
-/// A run, from its first moment to its closing line.
-pub(super) struct Run<'a> {
-    pub(super) surroundings: &'a Surroundings,
-    pub(super) shutdown: &'a mut Shutdown,
-    /// What the closing line will say.
-    pub(super) summary: Summary,
-    /// From a signal to the end.
-    pub(super) stop_timeout: Duration,
-    /// Where the artifacts go; `None` until AWS is known, and for a run that publishes nothing.
-    pub(super) destination: Option<Destination>,
-}
 
 /// What came of the preparation.
 enum Prepared {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::time::{sleep_until, timeout};
 
-use super::full::Run;
+use super::closing::Run;
 use crate::artifacts::{Destination, Error, Publisher};
 use crate::exit_code::ExitCode;
 use crate::redact::Redactor;
