@@ -24,7 +24,7 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Run the whole pipeline: credentials, steps, artifacts (what happens without a command, too)
+    /// Run the whole pipeline: credentials, steps, artifacts (the default)
     #[command(after_long_help = EXIT_CODES)]
     Run(Box<RunArgs>),
     /// Fetch and inject the credentials, then run one program
@@ -33,7 +33,7 @@ pub(crate) enum Command {
     /// Run one dbt command: short for `exec -- dbt ARG…`
     #[command(disable_help_flag = true)]
     Dbt(DbtArgs),
-    /// Print what would be injected and where each value comes from, the values masked
+    /// Print what would be injected and where it comes from, with masked values
     Env(CommonArgs),
     /// Print a completion script
     Completions { shell: Shell },
@@ -47,15 +47,15 @@ pub(crate) enum Command {
 pub(crate) struct CommonArgs {
     #[command(flatten)]
     pub(crate) flags: Flags<setting::Common>,
-    /// Variables for settings and for dbt, one NAME=value a line; what is already set wins
+    /// Variables for settings and dbt, one NAME=value per line; those already set win
     #[arg(long, value_name = "FILE")]
     pub(crate) env_file: Option<PathBuf>,
-    /// Settings file [default: dbt-entrypoint.yml, if it is there]
+    /// Settings file [default: dbt-entrypoint.yml, if it exists]
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     #[arg(short, long, action = ArgAction::Count, conflicts_with = "quiet", help = setting::LOG.help())]
     pub(crate) verbose: u8,
-    /// Say only what is wrong
+    /// Log only warnings, with -qq only errors
     #[arg(short, long, action = ArgAction::Count)]
     pub(crate) quiet: u8,
 }
@@ -84,19 +84,19 @@ pub(crate) struct NodeArgs {
     /// Nodes to leave out
     #[arg(long, value_name = "SELECTION", num_args = 1..)]
     pub(crate) exclude: Vec<String>,
-    /// Name of a selector of selectors.yml
+    /// Name of a selector in selectors.yml
     #[arg(long, value_name = "NAME")]
     pub(crate) selector: Option<String>,
     /// Rebuild incremental models
     #[arg(long)]
     pub(crate) full_refresh: bool,
-    /// Variables of the project, as YAML
+    /// Variables for the project, as YAML
     #[arg(long, value_name = "YAML")]
     pub(crate) vars: Option<String>,
-    /// Target of profiles.yml
+    /// Target in profiles.yml
     #[arg(short, long, value_name = "NAME")]
     pub(crate) target: Option<String>,
-    /// Number of dbt's threads
+    /// How many threads dbt uses
     #[arg(long, value_name = "NUMBER")]
     pub(crate) threads: Option<String>,
 }

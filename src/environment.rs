@@ -61,7 +61,7 @@ impl fmt::Display for Field {
 pub(crate) enum Error {
     #[error("the login from {origin} is incomplete: no {}", join(.missing, ", no "))]
     Incomplete { origin: String, missing: Vec<Field> },
-    #[error("DBT_REDSHIFT_PORT is no port number; expected 1 to 65535")]
+    #[error("DBT_REDSHIFT_PORT is not a port number; expected 1 to 65535")]
     Port,
 }
 

@@ -29,7 +29,7 @@ pub(crate) enum Error {
     NotFound { program: PathBuf, source: io::Error },
     #[error("{} cannot be run", .program.display())]
     CannotRun { program: PathBuf, source: io::Error },
-    #[error("the end of {} cannot be waited for", .program.display())]
+    #[error("cannot wait for {} to end", .program.display())]
     Wait { program: PathBuf, source: io::Error },
 }
 

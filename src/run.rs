@@ -103,7 +103,7 @@ fn on_runtime(
         .build()
     {
         Ok(runtime) => runtime,
-        Err(error) => return failed("the runtime cannot be started", &error),
+        Err(error) => return failed("cannot start the runtime", &error),
     };
     silence_panics(&console);
     let story = async {
@@ -117,7 +117,7 @@ fn on_runtime(
                 };
                 story(&surroundings, &mut shutdown).await
             }
-            Err(error) => failed("signals cannot be listened to", &error),
+            Err(error) => failed("cannot install signal handlers", &error),
         }
     };
     // What panics is a fault of ours or of a library. The run still ends as promised: with its
@@ -240,7 +240,7 @@ fn log_where_it_writes(config: &Config) {
             );
         }
         (false, true) => tracing::warn!(
-            "THIS RUN GOES TO THE SANDBOX, though it runs in ECS: ENV is {:?} and no deployment ({deployments}); set ENV",
+            "THIS RUN GOES TO THE SANDBOX, though it runs in ECS: ENV is {:?}, which is not a deployment ({deployments}); set ENV",
             config.env
         ),
         (true, true) => tracing::info!("writing to the deployment {:?}", config.env),

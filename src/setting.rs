@@ -60,7 +60,7 @@ macro_rules! settings {
 
 settings! { COMMON:
     ENV = Some("env"), "NAME", "ENV", "env",
-        "Environment; those of `deployments` are written to, any other is a sandbox", "local";
+        "Environment: one of `deployments`, or any other name for a sandbox", "local";
     DEPLOYMENTS = None, "", "DBT_ENTRYPOINT_DEPLOYMENTS", "deployments",
         "Environments that are deployments", "dev,live";
     PROJECT_NAME = Some("project-name"), "NAME", "PROJECT_NAME", "project_name",
@@ -78,11 +78,11 @@ settings! { COMMON:
     LOG_FORMAT = Some("log-format"), "FORMAT", "DBT_ENTRYPOINT_LOG_FORMAT", "log_format",
         "text or json", "text";
     LOG = None, "", "DBT_ENTRYPOINT_LOG", "log",
-        "Say more of what the runner does; the variable takes a tracing filter", "";
+        "Log more of what the runner does; the variable takes a tracing filter", "";
     DEADLINE = Some("deadline"), "TIME", "DBT_ENTRYPOINT_DEADLINE", "deadline",
-        "Longest time for the whole run, as 55m or 1h30m", "none";
+        "Longest time for the whole run, such as 55m or 1h30m", "none";
     STOP_TIMEOUT = Some("stop-timeout"), "TIME", "DBT_ENTRYPOINT_STOP_TIMEOUT", "stop_timeout",
-        "Time from a signal to the end, the last 5 s of it for the upload", "25s";
+        "Longest time from a stop signal to the exit; the last 5 s are for the upload", "25s";
 }
 
 settings! { PIPELINE:
@@ -100,7 +100,7 @@ settings! { PIPELINE:
     ENGINE = Some("engine"), "ENGINE", "DBT_ENTRYPOINT_ENGINE", "engine",
         "process, session or auto", "auto";
     PARSE_CACHE = Some("parse-cache"), "WHEN", "DBT_ENTRYPOINT_PARSE_CACHE", "parse_cache",
-        "on, off or auto: keep dbt's parse below the destination", "auto: not in a local run";
+        "on, off or auto: keep dbt's parse below the destination", "auto: off in a local run";
 }
 
 /// All settings, in the order of the help.

@@ -128,7 +128,7 @@ pub(super) fn read(step: &str, content: &[u8]) -> Option<Results> {
             State::Warn => results.nodes.warn += 1,
             State::Skipped => results.nodes.skipped += 1,
             State::Unknown => tracing::warn!(
-                "step {step}: {} has the state {:?}, which is not known here and counts as nothing",
+                "step {step}: {} has the state {:?}, which is unknown, so the node is not counted",
                 node.unique_id.as_deref().unwrap_or("a node"),
                 node.status.as_deref().unwrap_or_default()
             ),

@@ -160,12 +160,12 @@ impl S3 {
                 source: Box::new(fault),
             }),
             (FaultKind::Denied, ..) => {
-                tracing::debug!("the bucket {} could not be looked at: {fault}", self.bucket);
+                tracing::debug!("the bucket {} could not be checked: {fault}", self.bucket);
                 Ok(())
             }
             _ => {
                 tracing::warn!(
-                    "the bucket {} could not be looked at: {fault}; the run goes on",
+                    "the bucket {} could not be checked: {fault}; the run goes on",
                     self.bucket
                 );
                 Ok(())
@@ -261,7 +261,7 @@ impl S3 {
                     kind: FaultKind::Unreachable,
                     code: None,
                     status: None,
-                    message: format!("no complete answer within {} s", limit.as_secs()),
+                    message: format!("no complete response within {} s", limit.as_secs()),
                     hint: None,
                 };
                 let source = Box::new(

@@ -58,7 +58,11 @@ pub(super) fn response(error: &(dyn Error + 'static), status: Option<u16>) -> Fa
     if cut_off {
         return Fault {
             status,
-            ..Fault::silent(FaultKind::Unreachable, "the answer of AWS broke off", None)
+            ..Fault::silent(
+                FaultKind::Unreachable,
+                "the connection to AWS was cut off mid-response",
+                None,
+            )
         };
     }
     Fault::answered(None, None, status)
@@ -355,7 +359,7 @@ mod tests {
         check(
             &of(200, "unexpected token"),
             FaultKind::Unexpected,
-            "the answer is not one of AWS (HTTP status 200)",
+            "the response is not from AWS (HTTP status 200)",
         );
         check(
             &of(503, "unexpected token"),
@@ -365,7 +369,7 @@ mod tests {
         check(
             &of(200, "throughput of 0 B/s was observed"),
             FaultKind::Unreachable,
-            "the answer of AWS broke off",
+            "the connection to AWS was cut off mid-response",
         );
         let metadata = ErrorMetadata::builder()
             .code("NoSuchBucket")

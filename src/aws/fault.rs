@@ -79,7 +79,7 @@ impl Fault {
             },
             (None, _) => match (kind, status) {
                 (FaultKind::Unexpected, Some(status)) => {
-                    format!("the answer is not one of AWS (HTTP status {status})")
+                    format!("the response is not from AWS (HTTP status {status})")
                 }
                 (_, Some(status)) => format!("HTTP status {status}"),
                 (_, None) => "AWS refused the request without a reason".to_owned(),
@@ -291,7 +291,7 @@ mod tests {
         );
         assert_eq!(
             Fault::answered(None, None, Some(200)).to_string(),
-            "the answer is not one of AWS (HTTP status 200)"
+            "the response is not from AWS (HTTP status 200)"
         );
     }
 

@@ -59,7 +59,7 @@ impl FromStr for CredentialSource {
                 Err(format!("{text:?} names nothing after the colon; {FORMS}"))
             }
             // A password pasted into the wrong place must not come back in an error message.
-            _ => Err(format!("is no credential source; {FORMS}")),
+            _ => Err(format!("is not a credential source; {FORMS}")),
         }
     }
 }

@@ -190,7 +190,7 @@ fn parse(text: &str) -> Result<Location, String> {
 
 /// The rules of S3 for general purpose buckets.
 fn check_bucket(name: &str) -> Result<(), String> {
-    let impossible = |why: &str| Err(format!("{name:?} is no possible bucket name: {why}"));
+    let impossible = |why: &str| Err(format!("{name:?} is not a valid bucket name: {why}"));
     let is_plain = |character: char| character.is_ascii_lowercase() || character.is_ascii_digit();
     if !(3..=63).contains(&name.len()) {
         return impossible("it must have 3 to 63 characters");
@@ -240,7 +240,7 @@ fn owner(layers: &Layers, faults: &mut Vec<String>) -> Option<String> {
         return Some(given.value);
     }
     faults.push(given.fault(format!(
-        "{:?} is no account id of 12 digits (in YAML, put it in quotes)",
+        "{:?} is not a 12-digit account ID (in YAML, put it in quotes)",
         given.value
     )));
     None

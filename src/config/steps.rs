@@ -75,7 +75,7 @@ pub(super) fn resolve(
     };
     if steps.len() > MOST {
         faults.push(format!(
-            "steps: {} are more than the {MOST} that a run may have",
+            "steps: {} steps, but a run may have at most {MOST}",
             steps.len()
         ));
     }
@@ -177,7 +177,7 @@ fn spelled(
             .is_some_and(|word| !word.is_empty() && word != "dbt")
     });
     if command.is_none() {
-        let what = "must be the list of dbt's arguments, as [test, --select, \"tag:nightly\"], without dbt itself";
+        let what = "must be the list of dbt's arguments, such as [test, --select, \"tag:nightly\"], without dbt itself";
         faults.push(format!("{}: {what}", file.origin_in("command", lines)));
     }
     let on_failure = match fields

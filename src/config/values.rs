@@ -65,7 +65,7 @@ pub(super) fn log_level(layers: &Layers, faults: &mut Vec<String>) -> LogLevel {
         LogLevel(given.value)
     } else {
         let what = format!(
-            "{:?} is no log filter; expected error, warn, info, debug, trace or a list as info,dbt_entrypoint=debug",
+            "{:?} is not a log filter; expected error, warn, info, debug, trace or a list such as info,dbt_entrypoint=debug",
             given.value
         );
         faults.push(given.fault(what));
@@ -126,10 +126,10 @@ pub(super) fn time(given: &Given<String>, faults: &mut Vec<String>) -> Option<Du
         Ok(time) if time > LONGEST => faults.push(given.fault("is more than a year")),
         Ok(time) if !time.is_zero() => return Some(time),
         Ok(_) => {
-            faults.push(given.fault("must be longer than nothing; leave it out for the default"));
+            faults.push(given.fault("must be longer than zero; leave it out for the default"));
         }
         Err(_) => faults.push(given.fault(format!(
-            "{:?} is no time; expected a number with a unit, as 25s, 55m or 1h30m",
+            "{:?} is not a duration; expected a number with a unit, such as 25s, 55m or 1h30m",
             given.value
         ))),
     }
@@ -154,7 +154,7 @@ pub(super) fn deployments(layers: &Layers, faults: &mut Vec<String>) -> Vec<Stri
     };
     if names.is_empty() || names.iter().any(String::is_empty) {
         faults.push(format!(
-            "{origin}: expected names of environments, as dev,live"
+            "{origin}: expected names of environments, such as dev,live"
         ));
     }
     names

@@ -197,7 +197,7 @@ fn the_port_has_a_default_except_for_another_database() {
         );
         assert_eq!(
             refused.unwrap_err().to_string(),
-            "DBT_REDSHIFT_PORT is no port number; expected 1 to 65535"
+            "DBT_REDSHIFT_PORT is not a port number; expected 1 to 65535"
         );
         // Whatever a project on another database means by it.
         compose(

@@ -68,7 +68,7 @@ impl Engine {
             (config::Engine::Process, _) => Err("it is set".to_owned()),
             // What fork leaves of Apple's libraries may end a child at any time.
             (config::Engine::Auto, _) if cfg!(target_os = "macos") => {
-                Err("on macOS a session has to be asked for".to_owned())
+                Err("on macOS only --engine session starts a session".to_owned())
             }
             (_, _)
                 if variables

@@ -31,7 +31,7 @@ pub(super) fn aws_variables(args: &CommonArgs, config: &Config) -> io::Result<()
         .find(|path| !path.is_file())
     {
         return Err(io::Error::other(format!(
-            "{} is no regular file; export its AWS and proxy variables instead",
+            "{} is not a regular file; export its AWS and proxy variables instead",
             path.display()
         )));
     }

@@ -259,7 +259,7 @@ fn offer_parse(
 ) {
     let Some(selected) = select_target(config, plan, &stage.environment.variables) else {
         tracing::info!(
-            "the parse of this project is not kept, since profile and target cannot be told without dbt"
+            "the parse of this project is not kept, since only dbt can tell its profile and target"
         );
         return;
     };

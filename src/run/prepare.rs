@@ -40,9 +40,9 @@ pub(super) enum Error {
     Project(#[from] project::Error),
     #[error(transparent)]
     Program(#[from] process::Error),
-    #[error("{origin} was not answered completely within {} s", FETCH.as_secs())]
+    #[error("the response for {origin} was not complete within {} s", FETCH.as_secs())]
     FetchTimeout { origin: String },
-    #[error("cannot start again with the variables of the --env-file")]
+    #[error("cannot restart with the variables of the --env-file")]
     Restart(#[source] io::Error),
     #[error("{}", .faults.join("\n       "))]
     Faults {

@@ -115,7 +115,7 @@ fn a_pipe_with_variables_of_aws_is_refused_since_it_would_be_read_twice() {
         .stdin(reader)
         .run();
     run.assert_code(64)
-        .assert_err_has(&["/dev/stdin is no regular file"]);
+        .assert_err_has(&["/dev/stdin is not a regular file"]);
 }
 
 #[test]

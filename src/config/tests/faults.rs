@@ -18,7 +18,7 @@ const MALFORMED: [(&str, &str, &str, &str, &str); 17] = [
         "DBT_ENTRYPOINT_CREDENTIALS",
         "credentials",
         "vault:x",
-        "is no credential source",
+        "is not a credential source",
     ),
     (
         "--credentials",
@@ -67,7 +67,7 @@ const MALFORMED: [(&str, &str, &str, &str, &str); 17] = [
         "DBT_ENTRYPOINT_BUCKET_OWNER",
         "bucket_owner",
         "12345678901",
-        "is no account id of 12 digits",
+        "is not a 12-digit account ID",
     ),
     (
         "--sse",
@@ -102,28 +102,28 @@ const MALFORMED: [(&str, &str, &str, &str, &str); 17] = [
         "DBT_ENTRYPOINT_LOG",
         "log",
         "dbt_entrypoint=loud",
-        "is no log filter",
+        "is not a log filter",
     ),
     (
         "--deadline",
         "DBT_ENTRYPOINT_DEADLINE",
         "deadline",
         "55",
-        "is no time",
+        "is not a duration",
     ),
     (
         "--deadline",
         "DBT_ENTRYPOINT_DEADLINE",
         "deadline",
         "0s",
-        "must be longer than nothing",
+        "must be longer than zero",
     ),
     (
         "--stop-timeout",
         "DBT_ENTRYPOINT_STOP_TIMEOUT",
         "stop_timeout",
         "soon",
-        "is no time",
+        "is not a duration",
     ),
     (
         "",
@@ -351,9 +351,9 @@ fn all_faults_are_told_at_once() {
     places.sort_unstable();
     let expected = [
         "--engine: \"warp\" is not process, session or auto",
-        "--stop-timeout: \"never\" is no time; expected a number with a unit, as 25s, 55m or 1h30m",
-        "variable DBT_ENTRYPOINT_DEADLINE: \"soon\" is no time; expected a number with a unit, as 25s, 55m or 1h30m",
-        "variable DBT_ENTRYPOINT_DESTINATION: \"B\" is no possible bucket name",
+        "--stop-timeout: \"never\" is not a duration; expected a number with a unit, such as 25s, 55m or 1h30m",
+        "variable DBT_ENTRYPOINT_DEADLINE: \"soon\" is not a duration; expected a number with a unit, such as 25s, 55m or 1h30m",
+        "variable DBT_ENTRYPOINT_DESTINATION: \"B\" is not a valid bucket name",
         "~/sandbox.env:1: is not NAME=value",
         "~/sandbox.env:2: DBT_ENTRYPOINT_SSE",
         "~/settings.yml:1: publsh",

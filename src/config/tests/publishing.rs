@@ -204,7 +204,7 @@ fn impossible_bucket_names_are_refused() {
             .flags(&["--destination", &format!("s3://{name}/x")])
             .faults();
         assert!(
-            faults.len() == 1 && faults[0].contains("is no possible bucket name"),
+            faults.len() == 1 && faults[0].contains("is not a valid bucket name"),
             "{name}: {faults:?}"
         );
     }
@@ -224,7 +224,7 @@ fn an_impossible_name_that_is_derived_blames_the_setting_it_is_made_of() {
             .var("DBT_ENTRYPOINT_DEPLOYMENTS", "Dev_EU"),
     );
     assert!(
-        fault.starts_with("variable ENV: \"dbt-documentation-Dev_EU\" is no possible bucket name"),
+        fault.starts_with("variable ENV: \"dbt-documentation-Dev_EU\" is not a valid bucket name"),
         "{fault}"
     );
     let fault = faults(Scene::new().settings("project_name: x\nenv: Dev_EU\npublish: always\n"));

@@ -237,7 +237,7 @@ fn a_fault_of_a_step_is_named_with_the_line_of_its_key() {
     let block = "env: dev # name: x\nsteps:\n  - name: a\n    command: [run]\n    timeout: 5m\n    on_failure: warn\n\n  # name: b\n  - name: b\n";
     let block = format!("{block}    command: [run]\n  - name: c\n    command: [run]\n");
     for (more, line, key, what) in [
-        ("    timeout: soon\n", 13, "timeout", "is no time"),
+        ("    timeout: soon\n", 13, "timeout", "is not a duration"),
         (
             "    # on_failure: stop\n    on_failure: shrug\n",
             14,
@@ -335,6 +335,6 @@ fn there_can_be_99_steps_and_no_more() {
     );
     assert!(
         Scene::new().flags(&["--steps", &list(100)]).faults()[0]
-            .contains("100 are more than the 99")
+            .contains("100 steps, but a run may have at most 99")
     );
 }
