@@ -135,6 +135,17 @@ pub(crate) fn log_settings(
     )
 }
 
+/// Where the closing line is written besides stdout, as far as it can be read: it is needed to
+/// report faults in the other settings.
+pub(crate) fn summary_file(
+    args: &RunArgs,
+    files: &Files,
+    inherited: &Variables,
+) -> Option<PathBuf> {
+    let layers = Layers::new(run_flags(args), files, inherited);
+    values::summary_file(&layers, &mut Vec::new())
+}
+
 /// Settings of `exec` and `env`. `working_directory` is where the working directory's relative paths start.
 pub(crate) fn resolve(
     args: &CommonArgs,
@@ -148,6 +159,7 @@ pub(crate) fn resolve(
     // Settings of the pipeline may stand in the same file and environment; a fault there is a fault
     // here.
     values::engine(&layers, &mut faults);
+    values::summary_file(&layers, &mut faults);
     values::parse_cache(&layers, false, &mut faults);
     steps::resolve(&layers, &NodeArgs::default(), &[], &mut faults);
     destination::check(&layers, &mut faults);
@@ -162,11 +174,10 @@ pub(crate) fn resolve_run(
     working_directory: &Path,
 ) -> Result<(Config, Pipeline), Error> {
     let mut faults = files.faults.clone();
-    let mut flags = common_flags(&args.common);
-    flags.extend(args.flags.typed().clone());
-    let layers = Layers::new(flags, files, inherited);
+    let layers = Layers::new(run_flags(args), files, inherited);
     let config = common(&layers, working_directory, &mut faults);
     let engine = values::engine(&layers, &mut faults);
+    values::summary_file(&layers, &mut faults);
     let keeps_parse = values::parse_cache(&layers, config.is_deployment(), &mut faults);
     let steps = steps::resolve(&layers, &args.nodes, &args.extra, &mut faults);
     let publish = destination::resolve(&layers, &config, &mut faults);
@@ -239,6 +250,13 @@ fn origins(layers: &Layers) -> BTreeMap<&'static str, Origin> {
     ]
     .map(|(setting, default)| (setting.variable, layers.origin(setting, default)))
     .into()
+}
+
+/// The flags of the pipeline, as they were typed.
+fn run_flags(args: &RunArgs) -> Typed {
+    let mut flags = common_flags(&args.common);
+    flags.extend(args.flags.typed().clone());
+    flags
 }
 
 /// The flags of every command, as they were typed.

@@ -4,9 +4,13 @@
 //! Never decides how a run ended, and never prints a secret: all text passes the redactor.
 
 use std::error::Error;
+use std::fs::File;
 use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
+use nix::libc;
 use serde::Serialize;
 
 use crate::config::LogFormat;
@@ -90,8 +94,15 @@ impl Console {
         self.stderr.write_or_drop(text.as_bytes());
     }
 
-    /// The table, in text format, and the closing line. Nothing is written after it.
-    pub(crate) fn close(&self, summary: &Summary, line: &str) {
+    /// The table, in text format, and the closing line, which goes to a file as well if one is
+    /// named. Nothing is written after it.
+    pub(crate) fn close(&self, summary: &Summary, line: &str, file: Option<&Path>) {
+        if let Some(path) = file {
+            write_summary(path, line).unwrap_or_else(|error| {
+                let path = path.display();
+                tracing::warn!("the closing line cannot be written to {path}: {error}");
+            });
+        }
         let table = if self.format == LogFormat::Text {
             table::render(summary)
         } else {
@@ -120,6 +131,18 @@ impl Console {
             |redactor| redactor.text(text).into_owned(),
         )
     }
+}
+
+/// Writes in place: files such as /dev/termination-log are mounted and cannot be replaced. A pipe
+/// that nobody reads is an error and not waited for.
+pub(crate) fn write_summary(path: &Path, line: &str) -> io::Result<()> {
+    let mut options = File::options();
+    options
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .custom_flags(libc::O_NONBLOCK);
+    writeln!(options.open(path)?, "{line}")
 }
 
 /// A text of its own on stdout: a completion script, the manual page.

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use clap::{CommandFactory, Parser};
 
-use crate::cli::{Cli, Command, CommonArgs};
+use crate::cli::{Cli, Command, CommonArgs, RunArgs};
 use crate::config::{self, Config, Files, LogFormat, Variables, variable};
 use crate::exit_code::ExitCode;
 use crate::pipeline::Shutdown;
@@ -32,6 +32,8 @@ struct Surroundings {
     /// The working directory.
     working_directory: PathBuf,
     console: Console,
+    /// Where the closing line of a run goes besides stdout.
+    summary_file: Option<PathBuf>,
 }
 
 /// Does what the command line says. Returns the exit code.
@@ -49,10 +51,12 @@ pub(crate) fn main() -> u8 {
             ExitCode::Success
         }
         Command::Man => print_manual(),
-        Command::Run(args) => on_runtime(&args.common, true, async |surroundings, shutdown| {
-            full::run(args, surroundings, shutdown).await
-        }),
-        Command::Exec(args) => on_runtime(&args.common, false, async |surroundings, shutdown| {
+        Command::Run(args) => {
+            on_runtime(&args.common, Some(args), async |surroundings, shutdown| {
+                full::run(args, surroundings, shutdown).await
+            })
+        }
+        Command::Exec(args) => on_runtime(&args.common, None, async |surroundings, shutdown| {
             exec::run(&args.common, &args.program, surroundings, shutdown).await
         }),
         Command::Dbt(args) => {
@@ -61,13 +65,13 @@ pub(crate) fn main() -> u8 {
                 .collect();
             on_runtime(
                 &CommonArgs::default(),
-                false,
+                None,
                 async |surroundings, shutdown| {
                     exec::run(&CommonArgs::default(), &program, surroundings, shutdown).await
                 },
             )
         }
-        Command::Env(args) => on_runtime(args, false, async |surroundings, shutdown| {
+        Command::Env(args) => on_runtime(args, None, async |surroundings, shutdown| {
             exec::print_injected(args, surroundings, shutdown).await
         }),
     };
@@ -75,10 +79,10 @@ pub(crate) fn main() -> u8 {
 }
 
 /// Reads the surroundings, starts the log and the runtime, and listens for signals before anything
-/// else happens.
+/// else happens. `run`: the arguments of a command that ends with the closing line.
 fn on_runtime(
     args: &CommonArgs,
-    is_run: bool,
+    run: Option<&RunArgs>,
     story: impl AsyncFnOnce(&Surroundings, &mut Shutdown) -> ExitCode,
 ) -> ExitCode {
     let variables: Variables = std::env::vars_os().collect();
@@ -86,12 +90,16 @@ fn on_runtime(
     let (format, level) = config::log_settings(args, &files, &variables);
     let coloured = io::stderr().is_terminal() && variable(&variables, "NO_COLOR").is_none();
     let console = Console::start(format, &level.0, coloured);
+    let summary_file = run.and_then(|args| config::summary_file(args, &files, &variables));
+    let reject = |what: &str| {
+        if run.is_some() {
+            closing::print_rejection(ExitCode::Internal, what, summary_file.as_deref());
+        }
+    };
     let failed = |what: &str, error: &io::Error| {
         let what = format!("{what}: {error}");
         console.error(&io::Error::other(what.clone()), None);
-        if is_run {
-            closing::print_rejection(ExitCode::Internal, &what);
-        }
+        reject(&what);
         ExitCode::Internal
     };
     let working_directory = match std::env::current_dir() {
@@ -114,6 +122,7 @@ fn on_runtime(
                     files,
                     working_directory,
                     console: console.clone(),
+                    summary_file: summary_file.clone(),
                 };
                 story(&surroundings, &mut shutdown).await
             }
@@ -124,9 +133,7 @@ fn on_runtime(
     // code, its line and no backtrace.
     let code =
         panic::catch_unwind(AssertUnwindSafe(|| runtime.block_on(story))).unwrap_or_else(|_| {
-            if is_run {
-                closing::print_rejection(ExitCode::Internal, "a fault in the runner itself");
-            }
+            reject("a fault in the runner itself");
             ExitCode::Internal
         });
     // Nothing that is still under way (a name look-up, a file of an upload that was given up) may
@@ -165,32 +172,51 @@ fn report_usage_error(error: &clap::Error) -> u8 {
             .is_some_and(|found| found.get_name() != "run")
     });
     if !other {
-        closing::print_rejection(ExitCode::Usage, &what);
+        let file = raw_setting(
+            "--summary-file",
+            |value| Some(value.into()),
+            config::summary_file,
+        );
+        closing::print_rejection(ExitCode::Usage, &what, file.as_deref());
     }
     ExitCode::Usage.number()
 }
 
-/// The log format, as far as it can be told from a command line that cannot be understood.
-fn wants_json_log() -> bool {
+/// A setting as far as it can be told from a command line that cannot be understood: by its flag,
+/// else by `otherwise` from everything but flags.
+fn raw_setting<T>(
+    flag: &str,
+    parse: impl Fn(&str) -> T,
+    otherwise: impl FnOnce(&RunArgs, &Files, &Variables) -> T,
+) -> T {
     let arguments: Vec<String> = std::env::args_os()
         .map(|argument| argument.to_string_lossy().into_owned())
+        .take_while(|argument| argument != "--")
         .collect();
-    let by_flag = arguments
-        .windows(2)
-        .any(|pair| pair[0] == "--log-format" && pair[1] == "json");
-    let by_variable = || {
-        config::log_settings(
-            &CommonArgs::default(),
-            &Files::read(&CommonArgs::default()),
+    let with_value = arguments
+        .iter()
+        .find_map(|argument| argument.strip_prefix(flag)?.strip_prefix('='));
+    let before_value = arguments.windows(2).find(|pair| pair[0] == flag);
+    let given = with_value.or(before_value.map(|pair| pair[1].as_str()));
+    let from_elsewhere = || {
+        let args = RunArgs::default();
+        otherwise(
+            &args,
+            &Files::read(&args.common),
             &std::env::vars_os().collect(),
         )
-        .0 == LogFormat::Json
     };
-    by_flag
-        || arguments
-            .iter()
-            .any(|argument| argument == "--log-format=json")
-        || by_variable()
+    given.map_or_else(from_elsewhere, parse)
+}
+
+fn wants_json_log() -> bool {
+    raw_setting(
+        "--log-format",
+        |value| value == "json",
+        |args, files, variables| {
+            config::log_settings(&args.common, files, variables).0 == LogFormat::Json
+        },
+    )
 }
 
 /// One line for a fault in the runner, in the format of the log. What it says of itself names types
@@ -254,7 +280,7 @@ mod tests {
 
     #[test]
     fn a_panic_ends_with_the_code_of_a_fault_in_the_runner() {
-        let code = on_runtime(&CommonArgs::default(), false, async |_, _| {
+        let code = on_runtime(&CommonArgs::default(), None, async |_, _| {
             panic!("as a library may")
         });
         assert_eq!(code, ExitCode::Internal);

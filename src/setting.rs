@@ -101,6 +101,8 @@ settings! { PIPELINE:
         "process, session or auto", "auto";
     PARSE_CACHE = Some("parse-cache"), "WHEN", "DBT_ENTRYPOINT_PARSE_CACHE", "parse_cache",
         "on, off or auto: keep dbt's parse below the destination", "auto: off in a local run";
+    SUMMARY_FILE = Some("summary-file"), "FILE", "DBT_ENTRYPOINT_SUMMARY_FILE", "summary_file",
+        "File that gets the closing line too, as /dev/termination-log", "none";
 }
 
 /// All settings, in the order of the help.

@@ -2,7 +2,7 @@
 //!
 //! Never looks at more than one setting at a time.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
@@ -106,6 +106,12 @@ pub(super) fn parse_cache(layers: &Layers, is_deployment: bool, faults: &mut Vec
             false
         }
     }
+}
+
+/// Counts from the working directory, as everything that is opened does.
+pub(super) fn summary_file(layers: &Layers, faults: &mut Vec<String>) -> Option<PathBuf> {
+    let given = layers.text(&setting::SUMMARY_FILE, faults)?;
+    Some(PathBuf::from(given.value))
 }
 
 pub(super) fn deadline(layers: &Layers, faults: &mut Vec<String>) -> Option<Duration> {

@@ -2,6 +2,7 @@
 //!
 //! Never publishes it: the ledger is `publishing`'s.
 
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
@@ -49,11 +50,17 @@ pub(super) fn blank_summary() -> Summary {
 
 /// The closing line of a run of which nothing is known: a command line that could not be
 /// understood, a fault in the runner.
-pub(super) fn print_rejection(code: ExitCode, what: &str) {
+/// `file`: where the line goes besides stdout.
+pub(super) fn print_rejection(code: ExitCode, what: &str, file: Option<&Path>) {
     let mut summary = blank_summary();
     summary.exit_code = code.number();
     summary.error = Some(what.to_owned());
-    report::print(&format!("{}\n", summary.line()));
+    let line = summary.line();
+    if let Some(path) = file {
+        // The log may not have begun, and the line itself says what matters.
+        let _ = report::write_summary(path, &line);
+    }
+    report::print(&format!("{line}\n"));
 }
 
 impl Run<'_> {
@@ -139,9 +146,10 @@ impl Run<'_> {
         summary.exit_code = code.number();
         let console = surroundings.console.clone();
         let line = console.line(&mut summary);
+        let file = surroundings.summary_file.clone();
         let (printed, done) = oneshot::channel();
         thread::spawn(move || {
-            console.close(&summary, &line);
+            console.close(&summary, &line, file.as_deref());
             // The run may have given up waiting.
             let _ = printed.send(());
         });

@@ -1,9 +1,14 @@
 //! The end of a run: counts, failed nodes, the table above, and one last line that always fits.
 
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
 use serde_json::json;
 
 use crate::support::fake::Fake;
 use crate::support::project::{PASSWORD, Scene};
+use crate::support::result::Finished;
 
 #[test]
 fn nodes_are_counted_by_what_their_status_means() {
@@ -229,7 +234,7 @@ fn nothing_follows_it_on_either_stream() {
         .arg("--no-such-flag")
         .run()
         .assert_code(64);
-    merged(healthy.publishing_runner(std::path::Path::new("/dev/null/site")))
+    merged(healthy.publishing_runner(Path::new("/dev/null/site")))
         .run()
         .assert_code(74)
         .closing();
@@ -258,4 +263,69 @@ fn a_reader_that_goes_away_breaks_nothing() {
         ["run", "test"],
         "the work goes on: {run}"
     );
+}
+
+/// What the run said last, and what it left in the file.
+fn line_and_file(run: &Finished, file: &Path) -> (String, String) {
+    let last = run.out().lines().last().unwrap_or_default().to_owned();
+    let text = fs::read_to_string(file).unwrap_or_else(|error| panic!("{error}: {run}"));
+    (format!("{last}\n"), text)
+}
+
+/// Arguments, variables, exit code.
+type Case<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)], i32);
+
+#[test]
+fn the_line_goes_to_a_file_too_however_the_run_ends() {
+    let failing = || Fake::new().on("run", "exit", "1");
+    let cases: [Case; 5] = [
+        (
+            &["--steps", "deps"],
+            &[("DBT_ENTRYPOINT_SUMMARY_FILE", "line.json")],
+            0,
+        ),
+        (&["--steps", "run", "--summary-file", "line.json"], &[], 1),
+        (&["--steps", "nosuch", "--summary-file=line.json"], &[], 64),
+        (&["--nosuch", "--summary-file", "line.json"], &[], 64),
+        (
+            &["--nosuch"],
+            &[("DBT_ENTRYPOINT_SUMMARY_FILE", "line.json")],
+            64,
+        ),
+    ];
+    for (arguments, variables, code) in cases {
+        let scene = Scene::new(failing());
+        let file = scene.project.path().join("line.json");
+        // Longer than the line will be: what was there before is gone.
+        fs::write(&file, "x".repeat(20_000)).unwrap();
+        let runner = variables
+            .iter()
+            .fold(scene.runner(), |runner, (name, value)| {
+                runner.env(name, value)
+            });
+        let run = runner.args(arguments).run();
+        run.assert_code(code);
+        let (line, text) = line_and_file(&run, &file);
+        assert_eq!(text, line, "{arguments:?}: {run}");
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_written_is_a_warning() {
+    let scene = Scene::new(Fake::new());
+    let pipe = scene.project.path().join("pipe");
+    let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    for file in ["pipe", "no/such/directory", "."] {
+        let run = scene
+            .runner()
+            .args(["--steps", "deps", "--summary-file", file])
+            .run();
+        run.assert_code(0);
+        assert_eq!(run.closing()["status"], "success");
+        assert!(
+            run.err().contains("the closing line cannot be written to"),
+            "{file}: {run}"
+        );
+    }
 }

@@ -137,7 +137,7 @@ fn scene(setting: &Setting, from: usize) -> Scene {
 }
 
 /// The log filter is read before the rest; of the others a value of each place is tested elsewhere.
-const REST: [&str; 3] = ["log", "engine", "parse_cache"];
+const REST: [&str; 4] = ["log", "engine", "parse_cache", "summary_file"];
 
 #[test]
 fn every_setting_is_in_the_table() {
