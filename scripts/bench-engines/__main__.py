@@ -1,8 +1,10 @@
-"""Measures the engines beside the shell script that dbt-entrypoint takes the place of, for `scripts/bench engines`.
+"""Measures the engines beside the shell script that dbt-entrypoint takes the place of, for
+`scripts/bench engines`.
 
-Each round runs all four, in another order each time; ratios are taken round by round, so that a slow hour of the machine meets both sides.
-Every run is noted at once in target/bench/engines.jsonl: broken off and started again, the measuring goes on where it was, for as long as
-the runner is the same build. It judges nothing; the goals stand beside the figures.
+Each round runs all four, in another order each time; ratios are taken round by round, so that a
+slow hour of the machine meets both sides. Every run is noted at once in target/bench/engines.jsonl:
+broken off and started again, the measuring goes on where it was, for as long as the runner is the
+same build. It judges nothing; the goals stand beside the figures.
 """
 
 import argparse
@@ -18,6 +20,7 @@ import tempfile
 
 import group
 import lab
+
 import report
 
 
@@ -38,29 +41,57 @@ class Records:
             file.write(json.dumps(record) + "\n")
 
 
-def measure(records: Records, bench: lab.Lab, project: str, warehouse: str, limits: list[str], rounds: int) -> None:
+def measure(
+    records: Records, bench: lab.Lab, project: str, warehouse: str, limits: list[str], rounds: int
+) -> None:
     wanted = [(number, limit) for number in range(1, rounds + 1) for limit in limits]
     key = {"project": project, "warehouse": warehouse}
-    wanted = [(number, limit) for number, limit in wanted
-              if not all(records.has({**key, "limit": limit, "round": number, "contender": name}) for name in lab.CONTENDERS)]
+    wanted = [
+        (number, limit)
+        for number, limit in wanted
+        if not all(
+            records.has({**key, "limit": limit, "round": number, "contender": name})
+            for name in lab.CONTENDERS
+        )
+    ]
     if not wanted:
         return
     say(f"{project} on {warehouse}: preparing")
     case = lab.Case(bench, project, warehouse)
     case.run("cached", "none", first=True)
     for number, limit in wanted:
-        # A round that was broken off is measured anew as a whole, or its ratios would be of different hours.
-        records.all = [record for record in records.all if not {**key, "limit": limit, "round": number}.items() <= record.items()]
+        # A round that was broken off is measured anew as a whole, or its ratios would be of
+        # different hours.
+        records.all = [
+            record
+            for record in records.all
+            if not {**key, "limit": limit, "round": number}.items() <= record.items()
+        ]
         order = list(lab.CONTENDERS)
         random.Random(f"{project} {warehouse} {limit} {number}").shuffle(order)
         for name in order:
             load = os.getloadavg()[0]
             used = case.run(name, limit)
             now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
-            records.add({"build": records.build, "at": now, "load": load, **key, "limit": limit, "round": number, "contender": name,
-                         "wall": used.wall, "cpu": used.cpu, "peak": used.peak})
-            say(f"{project} on {warehouse}, limit {limit}, round {number}, {name}: {used.wall:.1f} s, {used.cpu:.1f} CPU seconds, "
-                f"{used.peak / 1e6:.0f} MB")
+            records.add(
+                {
+                    "build": records.build,
+                    "at": now,
+                    "load": load,
+                    **key,
+                    "limit": limit,
+                    "round": number,
+                    "contender": name,
+                    "wall": used.wall,
+                    "cpu": used.cpu,
+                    "peak": used.peak,
+                }
+            )
+            say(
+                f"{project} on {warehouse}, limit {limit}, round {number}, {name}: "
+                f"{used.wall:.1f} s, {used.cpu:.1f} CPU seconds, "
+                f"{used.peak / 1e6:.0f} MB"
+            )
 
 
 def say(text: str) -> None:
@@ -76,21 +107,55 @@ def listed(kinds: list[str] | None = None):
             if kinds is not None and word not in kinds:
                 raise argparse.ArgumentTypeError(f"{word!r} is none of {', '.join(kinds)}")
             if kinds is None and word != "sample" and not (word.isdecimal() and int(word) >= 10):
-                raise argparse.ArgumentTypeError(f"{word!r} is neither 'sample' nor a number of models from 10 on")
+                raise argparse.ArgumentTypeError(
+                    f"{word!r} is neither 'sample' nor a number of models from 10 on"
+                )
         return words
 
     return read
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="scripts/bench engines", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--projects", type=listed(), default="sample,30,300,1000", help="'sample' or numbers of models (%(default)s)")
-    parser.add_argument("--warehouses", type=listed(["duckdb", "redshift"]), default="duckdb,redshift", help="(%(default)s)")
-    parser.add_argument("--limits", type=listed(list(lab.LIMITS)), default="none,half",
-                        help="none: all cores; half: 0.5 CPU and 1 GB (%(default)s)")
-    parser.add_argument("--rounds", type=int, default=5, help="how many there should be in the end, earlier ones included (%(default)s)")
-    parser.add_argument("--runner", type=pathlib.Path, default=lab.ROOT / "target/release/dbt-entrypoint", help="the build (%(default)s)")
-    parser.add_argument("--report", action="store_true", help="measure nothing, write the table and the plot of what there is")
+    parser = argparse.ArgumentParser(
+        prog="scripts/bench engines",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--projects",
+        type=listed(),
+        default="sample,30,300,1000",
+        help="'sample' or numbers of models (%(default)s)",
+    )
+    parser.add_argument(
+        "--warehouses",
+        type=listed(["duckdb", "redshift"]),
+        default="duckdb,redshift",
+        help="(%(default)s)",
+    )
+    parser.add_argument(
+        "--limits",
+        type=listed(list(lab.LIMITS)),
+        default="none,half",
+        help="none: all cores; half: 0.5 CPU and 1 GB (%(default)s)",
+    )
+    parser.add_argument(
+        "--rounds",
+        type=int,
+        default=5,
+        help="how many there should be in the end, earlier ones included (%(default)s)",
+    )
+    parser.add_argument(
+        "--runner",
+        type=pathlib.Path,
+        default=lab.ROOT / "target/release/dbt-entrypoint",
+        help="the build (%(default)s)",
+    )
+    parser.add_argument(
+        "--report",
+        action="store_true",
+        help="measure nothing, write the table and the plot of what there is",
+    )
     arguments = parser.parse_args()
     # Stopped by a signal, the servers are stopped, too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
@@ -100,14 +165,23 @@ def main() -> None:
     records = Records(out / "engines.jsonl", hashlib.sha256(runner.read_bytes()).hexdigest()[:12])
     try:
         if not arguments.report:
-            with tempfile.TemporaryDirectory(prefix="dbt-entrypoint-bench-", ignore_cleanup_errors=True) as work:
+            with tempfile.TemporaryDirectory(
+                prefix="dbt-entrypoint-bench-", ignore_cleanup_errors=True
+            ) as work:
                 directory = pathlib.Path(work).resolve()
                 directory.chmod(0o755)
                 bench = lab.Lab(runner, directory)
                 try:
                     for project in arguments.projects:
                         for warehouse in arguments.warehouses:
-                            measure(records, bench, project, warehouse, arguments.limits, arguments.rounds)
+                            measure(
+                                records,
+                                bench,
+                                project,
+                                warehouse,
+                                arguments.limits,
+                                arguments.rounds,
+                            )
                 finally:
                     bench.stop()
     except group.Unable as error:

@@ -1,10 +1,11 @@
 """Runs a program in a control group of its own, and says what it and all that it started have used.
 
-CPU time is the kernel's account of the group, so that of a process nobody waited for is in it. Memory is the sum of the processes'
-proportional set sizes (PSS), sampled: a page that several share counts once, and the page cache does not count at all, as it would in
-the group's own peak.
+CPU time is the kernel's account of the group, so that of a process nobody waited for is in it.
+Memory is the sum of the processes' proportional set sizes (PSS), sampled: a page that several share
+counts once, and the page cache does not count at all, as it would in the group's own peak.
 """
 
+import contextlib
 import dataclasses
 import os
 import pathlib
@@ -14,11 +15,12 @@ import threading
 import time
 
 CGROUPS = pathlib.Path("/sys/fs/cgroup")
-# Reading the account of a dbt takes the kernel some milliseconds, in which that process cannot grow.
+# Reading the account of a dbt takes the kernel some milliseconds, in which that process cannot
+# grow.
 EVERY = 0.05
 
 
-class Unable(Exception):
+class Unable(Exception):  # noqa: N818
     """What this machine lacks, and what helps."""
 
 
@@ -42,7 +44,7 @@ class Version1:
     """One hierarchy for each controller."""
 
     def __init__(self, name: str, limit: Limit):
-        mounts = {"cpu": None, "cpuacct": None, "memory": None}
+        mounts: dict[str, pathlib.Path | None] = dict.fromkeys(["cpu", "cpuacct", "memory"])
         for line in pathlib.Path("/proc/self/mountinfo").read_text().splitlines():
             place, _, source = line.partition(" - ")
             kind, _, options = source.split(" ", 2)
@@ -94,10 +96,15 @@ class Group:
     def __init__(self, limit: Limit):
         version = Version2 if (CGROUPS / "cgroup.controllers").exists() else Version1
         try:
-            self.kernel = version(f"dbt-entrypoint-bench-{os.getpid()}-{time.monotonic_ns()}", limit)
+            self.kernel = version(
+                f"dbt-entrypoint-bench-{os.getpid()}-{time.monotonic_ns()}", limit
+            )
         except OSError as error:
-            raise Unable(f"no control group can be made ({error}): run this as root, on a machine or in a container with its own "
-                         "/sys/fs/cgroup to write to") from error
+            raise Unable(
+                f"no control group can be made ({error}): run this as root, "
+                f"on a machine or in a container with its own "
+                "/sys/fs/cgroup to write to"
+            ) from error
 
     def __enter__(self) -> "Group":
         return self
@@ -105,7 +112,8 @@ class Group:
     def __exit__(self, *_: object) -> None:
         for pid in self.processes():
             kill(pid)
-        # One that is held back or has much memory to give back is still there when it is no longer listed.
+        # One that is held back or has much memory to give back is still there when it is no longer
+        # listed.
         until(lambda: all(map(removed, self.kernel.directories)))
 
     def enter(self) -> None:
@@ -114,7 +122,9 @@ class Group:
             (directory / "cgroup.procs").write_text("0")
 
     def processes(self) -> list[int]:
-        return [int(line) for line in (self.kernel.directories[0] / "cgroup.procs").read_text().split()]
+        return [
+            int(line) for line in (self.kernel.directories[0] / "cgroup.procs").read_text().split()
+        ]
 
     def throttled(self) -> int:
         """How often the kernel has held the group back."""
@@ -123,7 +133,13 @@ class Group:
     def memory(self) -> int:
         return sum(map(proportional_set_size, self.processes()))
 
-    def run(self, command: list[str], environment: dict[str, str], directory: pathlib.Path, log: pathlib.Path) -> Used:
+    def run(
+        self,
+        command: list[str],
+        environment: dict[str, str],
+        directory: pathlib.Path,
+        log: pathlib.Path,
+    ) -> Used:
         peak, over = [0], threading.Event()
 
         def watch() -> None:
@@ -132,9 +148,17 @@ class Group:
 
         with open(log, "wb") as output:
             start = time.perf_counter()
-            # The thread comes after the fork: between fork and exec, none but the forking one is there.
-            process = subprocess.Popen(command, env=environment, cwd=directory, stdin=subprocess.DEVNULL, stdout=output,
-                                       stderr=subprocess.STDOUT, preexec_fn=self.enter)
+            # The thread comes after the fork: between fork and exec, none but the forking one is
+            # there.
+            process = subprocess.Popen(
+                command,
+                env=environment,
+                cwd=directory,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                preexec_fn=self.enter,
+            )
             watcher = threading.Thread(target=watch)
             watcher.start()
             try:
@@ -167,10 +191,8 @@ def removed(directory: pathlib.Path) -> bool:
 
 
 def kill(pid: int) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
 
 
 def until(condition) -> None:

@@ -1,7 +1,7 @@
 """Everything that a run needs around it, and the runs: four ways to do the same six steps.
 
-A run finds the project as a container finds it in its image: no target/, no logs/, no packages. The warehouse keeps what the run before it
-built, as warehouses do.
+A run finds the project as a container finds it in its image: no target/, no logs/, no packages. The
+warehouse keeps what the run before it built, as warehouses do.
 """
 
 import json
@@ -52,7 +52,9 @@ class Lab:
 
 def closing_line(log: str) -> dict:
     """The runner's last line on stdout, which its own log on stderr may follow here."""
-    return json.loads(next(line for line in reversed(log.splitlines()) if line.startswith('{"status"')))
+    return json.loads(
+        next(line for line in reversed(log.splitlines()) if line.startswith('{"status"'))
+    )
 
 
 class Case:
@@ -63,7 +65,11 @@ class Case:
         self.template, self.directory = lab.work / f"{self.name}_image", lab.work / self.name
         sql = ""
         if project == "sample":
-            shutil.copytree(ROOT / "dbt", self.template, ignore=shutil.ignore_patterns("target", "logs", "dbt_packages", "*.duckdb"))
+            shutil.copytree(
+                ROOT / "dbt",
+                self.template,
+                ignore=shutil.ignore_patterns("target", "logs", "dbt_packages", "*.duckdb"),
+            )
         else:
             made = projects.Project(int(project))
             made.write(self.template, ROOT / "dbt" / "profiles.yml")
@@ -96,12 +102,21 @@ class Case:
         shutil.rmtree(self.directory, ignore_errors=True)
         shutil.copytree(self.template, self.directory)
         name = f"{self.name}-{contender}"
-        command = [str(SCRIPT)] if contender == "script" else [str(self.lab.runner), "run", *OPTIONS[contender]]
+        command = (
+            [str(SCRIPT)]
+            if contender == "script"
+            else [str(self.lab.runner), "run", *OPTIONS[contender]]
+        )
         log = self.lab.work / f"{name}.log"
         with group.Group(LIMITS[limit]) as place:
-            used = place.run(command, {**self.environment, "PROJECT_NAME": name}, self.lab.work, log)
+            used = place.run(
+                command, {**self.environment, "PROJECT_NAME": name}, self.lab.work, log
+            )
         if used.code != 0:
-            raise SystemExit(f"{name}, limit {limit}: ended with {used.code}:\n{log.read_text(errors='replace')[-5000:]}")
+            raise SystemExit(
+                f"{name}, limit {limit}: ended with {used.code}:\n"
+                f"{log.read_text(errors='replace')[-5000:]}"
+            )
         self.check(contender, name, log.read_text(errors="replace"), first)
         return used
 
@@ -121,4 +136,7 @@ class Case:
             ("restored the saved parse", contender == "cached" and not first),
         ]:
             if (words in log) != wanted:
-                raise SystemExit(f"{name}: {words!r} should{'' if wanted else ' not'} be in the log:\n{log[-5000:]}")
+                raise SystemExit(
+                    f"{name}: {words!r} should{'' if wanted else ' not'} be in the log:\n"
+                    f"{log[-5000:]}"
+                )

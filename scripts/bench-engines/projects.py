@@ -1,13 +1,26 @@
-"""Writes dbt projects of any size, shaped as teams have them: the same files for the same number of models, byte for byte.
+"""Writes dbt projects of any size, shaped as teams have them: the same files for the same number of
+models, byte for byte.
 
-Of ten models four are staging views, each on a source table of its own, two are views that join them, and four are tables for reports, of
-which every tenth is incremental. There are two data tests for each model, freshness for each source, and a description for everything.
+Of ten models four are staging views, each on a source table of its own, two are views that join
+them, and four are tables for reports, of which every tenth is incremental. There are two data tests
+for each model, freshness for each source, and a description for everything.
 """
 
 import pathlib
 import shutil
 
-SYSTEMS = ["crm", "billing", "shop", "logistics", "support", "marketing", "web", "hr", "finance", "product"]
+SYSTEMS = [
+    "crm",
+    "billing",
+    "shop",
+    "logistics",
+    "support",
+    "marketing",
+    "web",
+    "hr",
+    "finance",
+    "product",
+]
 TABLES_OF_A_SOURCE = 10
 ROWS = 20
 
@@ -31,12 +44,16 @@ models:
 """
 
 MACROS = {
-    "cents_to_amount": "{% macro cents_to_amount(column) -%}\n    cast({{ column }} / 100.0 as numeric(12, 2))\n{%- endmacro %}\n",
-    "clean_text": "{% macro clean_text(column) -%}\n    nullif(lower(trim({{ column }})), '')\n{%- endmacro %}\n",
-    "latest": "{% macro latest(columns) -%}\n    greatest({{ columns | join(', ') }})\n{%- endmacro %}\n",
+    "cents_to_amount": "{% macro cents_to_amount(column) -%}\n"
+    "    cast({{ column }} / 100.0 as numeric(12, 2))\n{%- endmacro %}\n",
+    "clean_text": "{% macro clean_text(column) -%}\n    nullif(lower(trim({{ column }})), '')\n"
+    "{%- endmacro %}\n",
+    "latest": "{% macro latest(columns) -%}\n    greatest({{ columns | join(', ') }})\n"
+    "{%- endmacro %}\n",
     "since_last_run": (
         "{% macro since_last_run(column) -%}\n"
-        "    {% if is_incremental() %}where {{ column }} > (select max({{ column }}) from {{ this }}){% endif %}\n"
+        "    {% if is_incremental() %}where {{ column }} > (select max({{ column }}) from "
+        "{{ this }}){% endif %}\n"
         "{%- endmacro %}\n"
     ),
 }
@@ -126,17 +143,24 @@ class Project:
 
     def raw(self) -> str:
         """SQL that makes what the sources name."""
-        return "create schema analytics_raw;\n" + "".join(RAW.format(table=table, rows=ROWS) for table in self.tables)
+        return "create schema analytics_raw;\n" + "".join(
+            RAW.format(table=table, rows=ROWS) for table in self.tables
+        )
 
     def write(self, directory: pathlib.Path, profiles: pathlib.Path) -> None:
         texts = {"dbt_project.yml": PROJECT, "models/columns.md": documentation()}
         texts |= {f"macros/{name}.sql": text for name, text in MACROS.items()}
         for index, name in enumerate(self.staging):
             table = self.tables[index]
-            texts[f"models/staging/{system(index)}/{name}.sql"] = STAGING.format(source=source(index), table=table)
+            texts[f"models/staging/{system(index)}/{name}.sql"] = STAGING.format(
+                source=source(index), table=table
+            )
         for index, name in enumerate(self.intermediate):
             # Each joins two neighbours, so that every staging model is read by one.
-            pair = {"left": self.staging[2 * index], "right": self.staging[(2 * index + 1) % len(self.staging)]}
+            pair = {
+                "left": self.staging[2 * index],
+                "right": self.staging[(2 * index + 1) % len(self.staging)],
+            }
             texts[f"models/intermediate/{name}.sql"] = JOINED.format(config="", tail="", **pair)
         for index, name in enumerate(self.marts):
             texts[f"models/marts/{name}.sql"] = self.mart(index)
@@ -148,7 +172,11 @@ class Project:
 
     def mart(self, index: int) -> str:
         # A third of them stands on another mart: graphs are a few levels deep.
-        left = self.marts[index // 2] if index % 3 == 2 else self.intermediate[index % len(self.intermediate)]
+        left = (
+            self.marts[index // 2]
+            if index % 3 == 2
+            else self.intermediate[index % len(self.intermediate)]
+        )
         right = self.staging[index % len(self.staging)]
         config, tail = "", ""
         if index % 10 == 9:
@@ -161,12 +189,17 @@ class Project:
         for first in range(0, len(self.tables), TABLES_OF_A_SOURCE):
             group = range(first, min(first + TABLES_OF_A_SOURCE, len(self.tables)))
             folder = f"models/staging/{system(first)}"
-            texts[f"{folder}/_{source(first)}__sources.yml"] = sources(source(first), [self.tables[index] for index in group])
+            texts[f"{folder}/_{source(first)}__sources.yml"] = sources(
+                source(first), [self.tables[index] for index in group]
+            )
             models = [model(self.staging[index], accepted=index % 2 == 0) for index in group]
             texts[f"{folder}/_{source(first)}__models.yml"] = "models:\n" + "".join(models)
         undemanding = [model(name, tested=False) for name in self.intermediate]
         texts["models/intermediate/_intermediate.yml"] = "models:\n" + "".join(undemanding)
-        marts = [model(name, parent=self.staging[0] if index % 2 == 0 else None) for index, name in enumerate(self.marts)]
+        marts = [
+            model(name, parent=self.staging[0] if index % 2 == 0 else None)
+            for index, name in enumerate(self.marts)
+        ]
         texts["models/marts/_marts.yml"] = "models:\n" + "".join(marts)
         return texts
 
@@ -182,7 +215,9 @@ def source(index: int) -> str:
 
 
 def documentation() -> str:
-    return "\n".join(f"{{% docs {name} %}}\n{text}\n{{% enddocs %}}\n" for name, text in COLUMNS.items())
+    return "\n".join(
+        f"{{% docs {name} %}}\n{text}\n{{% enddocs %}}\n" for name, text in COLUMNS.items()
+    )
 
 
 def sources(name: str, tables: list[str]) -> str:
@@ -198,19 +233,33 @@ def sources(name: str, tables: list[str]) -> str:
     tables:
 """
     for table in tables:
-        text += f"      - name: {table}\n        description: The table {table}.\n        columns:\n"
-        text += "".join(f"          - name: {column}\n" for column in ["id", "status", "amount_cents", "_loaded_at"])
+        text += (
+            f"      - name: {table}\n        description: The table {table}.\n        columns:\n"
+        )
+        text += "".join(
+            f"          - name: {column}\n"
+            for column in ["id", "status", "amount_cents", "_loaded_at"]
+        )
     return text
 
 
 def model(name: str, tested: bool = True, accepted: bool = False, parent: str | None = None) -> str:
-    text = f"  - name: {name}\n    description: One row per entity; read by reports and by people.\n    columns:\n"
+    text = (
+        f"  - name: {name}\n"
+        f"    description: One row per entity; read by reports and by people.\n    columns:\n"
+    )
     for column in COLUMNS:
         text += f"      - name: {column}\n        description: \"{{{{ doc('{column}') }}}}\"\n"
         if tested and column == "entity_id":
             text += "        data_tests: [unique, not_null]\n"
         if accepted and column == "status":
-            text += "        data_tests:\n          - accepted_values:\n              arguments: {values: [new, open, done]}\n"
+            text += (
+                "        data_tests:\n          - accepted_values:\n"
+                "              arguments: {values: [new, open, done]}\n"
+            )
         if parent and column == "parent_id":
-            text += f"        data_tests:\n          - relationships:\n              arguments: {{to: ref('{parent}'), field: entity_id}}\n"
+            text += (
+                f"        data_tests:\n          - relationships:\n"
+                f"              arguments: {{to: ref('{parent}'), field: entity_id}}\n"
+            )
     return text

@@ -1,4 +1,6 @@
-"""The table and the plot of what was measured: medians, and ratios to the shell script round by round."""
+"""The table and the plot of what was measured: medians, and ratios to the shell script round by
+round.
+"""
 
 import os
 import pathlib
@@ -77,14 +79,20 @@ def write(records: list[dict], out: pathlib.Path) -> None:
     found = summaries(records)
     if not found:
         raise SystemExit("scripts/bench: no round is complete yet")
-    times, loads = sorted(record["at"] for record in records), [record["load"] for record in records]
+    times, loads = (
+        sorted(record["at"] for record in records),
+        [record["load"] for record in records],
+    )
     lines = [
-        f"{times[0]} to {times[-1]}; {os.cpu_count()} cores, {platform.machine()}, Linux {platform.release()}; load before a run "
+        f"{times[0]} to {times[-1]}; {os.cpu_count()} cores, {platform.machine()}, "
+        f"Linux {platform.release()}; load before a run "
         f"{min(loads):.1f} to {max(loads):.1f}, median {statistics.median(loads):.1f}.",
         "",
-        "Medians; ratios to the shell script in the same round, as median (lowest to highest). Peak: of the whole process tree, PSS.",
+        "Medians; ratios to the shell script in the same round, as median (lowest to highest). "
+        "Peak: of the whole process tree, PSS.",
         "",
-        "| models | warehouse | held to | what | rounds | CPU s | ratio | wall s | ratio | peak MB | ratio |",
+        "| models | warehouse | held to | what | rounds | CPU s | ratio | wall s | ratio | peak "
+        "MB | ratio |",
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     lines += [row for summary in found for row in summary.rows()]
@@ -100,14 +108,24 @@ def plot(found: list[Summary], path: pathlib.Path) -> None:
     from matplotlib import pyplot
 
     panels = sorted({(summary.warehouse, summary.limit) for summary in found})
-    figure, axes = pyplot.subplots(len(panels), len(MEASURES), figsize=(4 * len(MEASURES), 2.6 * len(panels)), squeeze=False, sharey="col")
+    figure, axes = pyplot.subplots(
+        len(panels),
+        len(MEASURES),
+        figsize=(4 * len(MEASURES), 2.6 * len(panels)),
+        squeeze=False,
+        sharey="col",
+    )
     for row, (warehouse, limit) in enumerate(panels):
-        mine = [summary for summary in found if (summary.warehouse, summary.limit) == (warehouse, limit)]
+        mine = [
+            summary for summary in found if (summary.warehouse, summary.limit) == (warehouse, limit)
+        ]
         for column, (measure, name) in enumerate(MEASURES.items()):
             panel(axes[row][column], mine, measure)
             axes[row][column].set_title(f"{name}: {warehouse}, {LIMITS[limit]}", fontsize="small")
     handles, labels = axes[0][0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="lower center", ncols=len(labels), frameon=False, fontsize="small")
+    figure.legend(
+        handles, labels, loc="lower center", ncols=len(labels), frameon=False, fontsize="small"
+    )
     figure.supylabel("ratio to the shell script", fontsize="small")
     figure.tight_layout(rect=(0, 0.4 / (2.6 * len(panels)), 1, 1))
     figure.savefig(path)
@@ -120,12 +138,27 @@ def panel(axes, mine: list[Summary], measure: str) -> None:
         places = [place + (index - (len(engines) - 1) / 2) * width for place in range(len(mine))]
         ratios = [summary.ratios(contender, measure) for summary in mine]
         middles = [statistics.median(values) for values in ratios]
-        spread = [[middle - values[0] for middle, values in zip(middles, ratios)], [values[-1] - middle for middle, values in zip(middles, ratios)]]
-        axes.bar(places, middles, width, yerr=spread, error_kw={"linewidth": 0.6}, label=lab.CONTENDERS[contender])
+        spread = [
+            [middle - values[0] for middle, values in zip(middles, ratios)],
+            [values[-1] - middle for middle, values in zip(middles, ratios)],
+        ]
+        axes.bar(
+            places,
+            middles,
+            width,
+            yerr=spread,
+            error_kw={"linewidth": 0.6},
+            label=lab.CONTENDERS[contender],
+        )
         for place, summary in zip(places, mine):
             limit = goal(measure, summary.project, summary.limit, contender)
             if limit is not None:
-                axes.plot([place - width / 2, place + width / 2], [limit, limit], color="black", linewidth=1.5)
+                axes.plot(
+                    [place - width / 2, place + width / 2],
+                    [limit, limit],
+                    color="black",
+                    linewidth=1.5,
+                )
     axes.axhline(1, color="gray", linewidth=0.8, linestyle="dashed")
     axes.set_xticks(range(len(mine)), [summary.project for summary in mine], fontsize="small")
     axes.tick_params(axis="y", labelsize="small")

@@ -1,4 +1,5 @@
-"""Git's own server program behind TLS: git_server.py FOLDER, which holds bare repositories, server.pem and key.pem.
+"""Git's own server program behind TLS: git_server.py FOLDER, which holds bare repositories,
+server.pem and key.pem.
 
 Prints its port, listens on loopback, and ends when it is killed, or after ten minutes.
 """
@@ -32,7 +33,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             "CONTENT_LENGTH": str(len(body)),
             "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
         }
-        answer = subprocess.run(["git", "http-backend"], env=variables, input=body, stdout=subprocess.PIPE, check=True).stdout
+        answer = subprocess.run(
+            ["git", "http-backend"], env=variables, input=body, stdout=subprocess.PIPE, check=True
+        ).stdout
         head, _, content = answer.partition(b"\r\n\r\n")
         headers = dict(line.split(": ", 1) for line in head.decode().splitlines())
         self.send_response(int(headers.pop("Status", "200").split()[0]))

@@ -1,4 +1,6 @@
-"""An AWS of one answer behind TLS: tls_server.py FOLDER, which holds answer.json, server.pem and key.pem. Listens on port 8443."""
+"""An AWS of one answer behind TLS: tls_server.py FOLDER, which holds answer.json, server.pem and
+key.pem. Listens on port 8443.
+"""
 
 import http.server
 import pathlib

@@ -1,7 +1,7 @@
 """Redshift's syntax as PostgreSQL's: the only SQL that PostgreSQL's parser rejects outright.
 
-Works token by token and never touches strings, quoted names and comments. Functions and catalogs that only Redshift has need no help
-here: redshift_compat.sql creates them.
+Works token by token and never touches strings, quoted names and comments. Functions and catalogs
+that only Redshift has need no help here: redshift_compat.sql creates them.
 """
 
 import re
@@ -9,14 +9,19 @@ import re
 # Most statements hold none of these words and are passed on untouched.
 INTERESTING = re.compile(
     r"\b(?:backup|diststyle|distkey|sortkey|encode|dateadd|datediff"
-    r"|max|show|query_group|enable_case_sensitive_identifier|schema)\b", re.I)
+    r"|max|show|query_group|enable_case_sensitive_identifier|schema)\b",
+    re.I,
+)
 
-TOKEN = re.compile(r"""
+TOKEN = re.compile(
+    r"""
     (?P<skip>   \s+ | --[^\n]* | /\*.*?\*/ )
   | (?P<string> [eE]'(?:[^'\\]|\\.|'')*' | '(?:[^']|'')*' | \$(?P<tag>\w*)\$.*?\$(?P=tag)\$ )
   | (?P<ident>  "(?:[^"]|"")*" )
   | (?P<word>   [A-Za-z_]\w* )
-  | (?P<other>  . )""", re.X | re.S)
+  | (?P<other>  . )""",
+    re.X | re.S,
+)
 
 # Session settings of Redshift.  PostgreSQL takes any name that holds a dot.
 SETTINGS = {"query_group", "enable_case_sensitive_identifier"}
@@ -34,10 +39,10 @@ class Tokens:
     """One statement's tokens, without blanks and comments."""
 
     def __init__(self):
-        self.low = []       # lower-cased text: what the rules compare
-        self.raw = []       # text as written
-        self.span = []      # (start, end) in the SQL text
-        self.depth = []     # how many parentheses it is in
+        self.low = []  # lower-cased text: what the rules compare
+        self.raw = []  # text as written
+        self.span = []  # (start, end) in the SQL text
+        self.depth = []  # how many parentheses it is in
 
     def __len__(self):
         return len(self.low)
@@ -88,8 +93,8 @@ def rewrite(sql):
     """
     if not INTERESTING.search(sql):
         return sql
-    edits = []      # (start, end, new text); None: as many blanks, so that
-    for t in statements(sql):               # error positions stay right
+    edits = []  # (start, end, new text); None: as many blanks, so that
+    for t in statements(sql):  # error positions stay right
         edits += _schema(t)
         edits += _create(t)
         edits += _show_or_set(t)
@@ -114,7 +119,7 @@ def _create(t):
     head = t.low[1:4]
     if "view" in head:
         for i in range(len(t)):
-            if t.low[i:i + 4] == ["with", "no", "schema", "binding"]:
+            if t.low[i : i + 4] == ["with", "no", "schema", "binding"]:
                 yield t.span[i][0], t.span[i + 3][1], None
         return
     if "table" not in head:
@@ -122,7 +127,7 @@ def _create(t):
     i = t.low.index("table") + 1
     while i < len(t):
         if t.depth[i] == 0 and t.at(i) == "as":
-            return                              # the query of CREATE TABLE AS
+            return  # the query of CREATE TABLE AS
         # In a column list a word right after "(" or "," is a column's name.
         end = None if t.at(i - 1) in ("(", ",") else _storage_clause(t, i)
         if end is None:
@@ -158,16 +163,16 @@ def _show_or_set(t):
             if name != ".":
                 plain = name[1:-1].replace('""', '"') if name[0] == '"' else name.lower()
                 args.append("'" + plain.replace("'", "''") + "'")
-        query = "select * from pg_catalog.%s(%s)" % (SHOW[tuple(t.low[1:4])], ", ".join(args))
-        if rest:                # SHOW SCHEMAS ... LIKE 'x': the name is in column 2
+        query = f"select * from pg_catalog.{SHOW[tuple(t.low[1:4])]}({', '.join(args)})"
+        if rest:  # SHOW SCHEMAS ... LIKE 'x': the name is in column 2
             query += " where schema_name like " + rest[1]
         yield t.span[0][0], t.span[-1][1], query
 
 
 def _anywhere(t):
     for i in range(len(t)):
-        if t.low[i] in ("dateadd", "datediff") and t.at(i + 1) == "(" and t.at(i + 3) == ",":
-            if t.low[i + 2].isidentifier():
-                yield (*t.span[i + 2], "'" + t.low[i + 2] + "'")
-        if t.low[i] in ("varchar", "varying") and t.low[i + 1:i + 4] == ["(", "max", ")"]:
+        is_call = t.low[i] in ("dateadd", "datediff") and t.at(i + 1) == "("
+        if is_call and t.at(i + 3) == "," and t.low[i + 2].isidentifier():
+            yield (*t.span[i + 2], "'" + t.low[i + 2] + "'")
+        if t.low[i] in ("varchar", "varying") and t.low[i + 1 : i + 4] == ["(", "max", ")"]:
             yield (*t.span[i + 2], "65535")

@@ -1,8 +1,10 @@
-"""Lets Amazon Redshift clients talk to PostgreSQL: a pass-through proxy that changes only what PostgreSQL cannot accept as it is.
+"""Lets Amazon Redshift clients talk to PostgreSQL: a pass-through proxy that changes only what
+PostgreSQL cannot accept as it is.
 
-At log-in it ends TLS (or refuses it), drops start-up parameters that only Redshift knows, reports the server version as Redshift's
-8.0.2, by which redshift_connector decides what a row count means, and reports a wrong password with Redshift's SQLSTATE 28000.
-Afterwards it rewrites the SQL of Parse and Query messages. Passwords pass through: PostgreSQL checks them.
+At log-in it ends TLS (or refuses it), drops start-up parameters that only Redshift knows, reports
+the server version as Redshift's 8.0.2, by which redshift_connector decides what a row count means,
+and reports a wrong password with Redshift's SQLSTATE 28000. Afterwards it rewrites the SQL of Parse
+and Query messages. Passwords pass through: PostgreSQL checks them.
 """
 
 import asyncio
@@ -39,8 +41,10 @@ class Session:
             startup = await self.startup(reader, writer)
             server_reader, server_writer = await asyncio.open_connection(*self.upstream)
             server_writer.write(startup)
-            relays = [asyncio.ensure_future(self.to_server(reader, server_writer)),
-                      asyncio.ensure_future(self.to_client(server_reader, writer))]
+            relays = [
+                asyncio.ensure_future(self.to_server(reader, server_writer)),
+                asyncio.ensure_future(self.to_client(server_reader, writer)),
+            ]
             # Either side gone ends the session.
             _, left = await asyncio.wait(relays, return_when=asyncio.FIRST_COMPLETED)
             for task in left:
@@ -49,7 +53,7 @@ class Session:
                 # A closed connection is how sessions end; anything else is a bug.
                 if isinstance(result, Exception) and not isinstance(result, (OSError, EOFError)):
                     traceback.print_exception(result)
-        except (OSError, EOFError) as error:    # IncompleteReadError is an EOFError
+        except (OSError, EOFError) as error:  # IncompleteReadError is an EOFError
             self.log(f"session ended during log-in: {error!r}")
         finally:
             for w in (server_writer, writer):
@@ -85,10 +89,10 @@ class Session:
     async def to_server(self, reader, writer):
         while True:
             code, payload = await read_message(reader)
-            if code == b"P":                    # Parse: name, SQL, parameter types
+            if code == b"P":  # Parse: name, SQL, parameter types
                 name, sql, types = payload.split(b"\0", 2)
                 payload = name + b"\0" + self.rewrite(sql) + b"\0" + types
-            elif code == b"Q":                  # simple query
+            elif code == b"Q":  # simple query
                 payload = self.rewrite(payload[:-1]) + b"\0"
             writer.write(message(code, payload))
             await writer.drain()
@@ -101,7 +105,7 @@ class Session:
 
     async def to_client(self, reader, writer):
         code = b""
-        while code != b"Z":                     # until the first ReadyForQuery
+        while code != b"Z":  # until the first ReadyForQuery
             code, payload = await read_message(reader)
             if code == b"S" and payload.startswith(b"server_version\0"):
                 payload = b"server_version\x008.0.2\0"
@@ -115,7 +119,9 @@ class Session:
 
 
 async def listen(port, upstream, tls=None, verbose=False):
-    """Serves on a port of the loopback interface, 0 for a free one; returns the server, which tells which one it got."""
+    """Serves on a port of the loopback interface, 0 for a free one; returns the server, which tells
+    which one it got.
+    """
 
     def session(reader, writer):
         return Session(upstream, tls, verbose).run(reader, writer)

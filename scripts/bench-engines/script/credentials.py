@@ -1,4 +1,6 @@
-"""The helper of the script: credentials.py CONNECTION FILE writes a Glue Connection's login to FILE as lines for a shell to source."""
+"""The helper of the script: credentials.py CONNECTION FILE writes a Glue Connection's login to FILE
+as lines for a shell to source.
+"""
 
 import shlex
 import sys
@@ -9,7 +11,9 @@ import boto3
 
 def main() -> None:
     name, path = sys.argv[1:]
-    properties = boto3.client("glue").get_connection(Name=name)["Connection"]["ConnectionProperties"]
+    properties = boto3.client("glue").get_connection(Name=name)["Connection"][
+        "ConnectionProperties"
+    ]
     url = urlsplit(properties["JDBC_CONNECTION_URL"].removeprefix("jdbc:"))
     login = {
         "HOST": url.hostname,

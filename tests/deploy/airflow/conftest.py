@@ -31,21 +31,32 @@ def lab(tmp_path_factory):
     ready = folder / "ready.json"
     deadline = time.monotonic() + 90
     while not ready.exists():
-        assert process.poll() is None, f"the local AWS ended before it was ready:\n{log.read_text()}"
-        assert time.monotonic() < deadline, f"the local AWS was not ready after 90 s:\n{log.read_text()}"
+        assert process.poll() is None, (
+            f"the local AWS ended before it was ready:\n{log.read_text()}"
+        )
+        assert time.monotonic() < deadline, (
+            f"the local AWS was not ready after 90 s:\n{log.read_text()}"
+        )
         time.sleep(0.1)
     addresses = json.loads(ready.read_text())
-    yield aws.Lab(endpoint=addresses["endpoint"], credentials=addresses["credentials"], events_file=folder / "events.jsonl")
+    yield aws.Lab(
+        endpoint=addresses["endpoint"],
+        credentials=addresses["credentials"],
+        events_file=folder / "events.jsonl",
+    )
     process.terminate()
     process.wait()
 
 
 @pytest.fixture(scope="session")
 def home_template(tmp_path_factory):
-    """An Airflow home with a migrated database. Made once for each installed Airflow: the migration takes ten seconds."""
+    """An Airflow home with a migrated database. Made once for each installed Airflow: the migration
+    takes ten seconds.
+    """
     kept = pathlib.Path(sys.prefix) / "home-template"
     if not (kept / "airflow.db").exists():
-        # Several processes may get here at once: each makes its own, and the first to be done is kept.
+        # Several processes may get here at once: each makes its own, and the first to be done is
+        # kept.
         made = tmp_path_factory.mktemp("home-template")
         airflow.migrate(made)
         try:
@@ -57,7 +68,9 @@ def home_template(tmp_path_factory):
 
 @pytest.fixture
 def project(request, lab, tmp_path):
-    """A dbt project of this test's own on the local ECS, with the fake dbt unless the test says otherwise."""
+    """A dbt project of this test's own on the local ECS, with the fake dbt unless the test says
+    otherwise.
+    """
     name = re.sub("[^a-z0-9]+", "-", request.node.name.removeprefix("test_")).strip("-")[:60]
     return aws.Project(lab=lab, name=name, folder=tmp_path / "project", root=ROOT)
 
@@ -65,7 +78,9 @@ def project(request, lab, tmp_path):
 @pytest.fixture
 def scheduler(lab, tmp_path, home_template):
     """An Airflow of this test's own."""
-    one = airflow.Airflow(template=home_template, home=tmp_path / "airflow", lab=lab, dag_file=DAG_FILE)
+    one = airflow.Airflow(
+        template=home_template, home=tmp_path / "airflow", lab=lab, dag_file=DAG_FILE
+    )
     yield one
     one.end()
 
@@ -91,7 +106,9 @@ def connect(monkeypatch):
 
 @pytest.fixture(scope="session")
 def dbt_ecs(tmp_path_factory):
-    """The DAG file as a module of the test's own process, for what needs no run. It is loaded with settings that make one DAG."""
+    """The DAG file as a module of the test's own process, for what needs no run. It is loaded with
+    settings that make one DAG.
+    """
     home = tmp_path_factory.mktemp("home")
     os.environ.update(airflow.environment(home) | {"AIRFLOW_VAR_DBT_ECS": json.dumps(GOOD)})
     # Not from sys.path, for there is no package around it.

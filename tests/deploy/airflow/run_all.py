@@ -2,7 +2,8 @@
 
     python run_all.py DAG_ID…
 
-One process for all, since Airflow takes longer to start than these runs take. A line `=== DAG_ID` stands before the output of each.
+One process for all, since Airflow takes longer to start than these runs take. A line `=== DAG_ID`
+stands before the output of each.
 """
 
 import sys

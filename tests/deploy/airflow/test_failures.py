@@ -4,13 +4,19 @@ import re
 
 
 def test_failing_dbt_test(scheduler, project, slack):
-    """A test of the real dbt fails: no retry, and its name is in the exception, in XCom and in Slack."""
+    """A test of the real dbt fails: no retry, and its name is in the exception, in XCom and in
+    Slack.
+    """
     project.with_real_dbt()
-    (project.folder / "tests/there_are_no_orders.sql").write_text("select * from {{ ref('fct_orders') }}\n")
+    (project.folder / "tests/there_are_no_orders.sql").write_text(
+        "select * from {{ ref('fct_orders') }}\n"
+    )
     output = scheduler.run(project.settings(retries=3), params={"steps": ["deps", "run", "test"]})
     assert scheduler.state() == ("failed", 1), output
     node = "test.shop.there_are_no_orders"
-    exception = re.search(r"exit code 1: a model or a test failed.*?log: /dbt/\S+: ecs/dbt/\w+", output, re.DOTALL)
+    exception = re.search(
+        r"exit code 1: a model or a test failed.*?log: /dbt/\S+: ecs/dbt/\w+", output, re.DOTALL
+    )
     assert exception, output
     assert f"test: {node}: Got" in exception[0]
     assert re.search(rf"ledger: s3://dbt-documentation-dev/{project.name}/runs/\S+/", exception[0])

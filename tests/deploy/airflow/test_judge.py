@@ -1,4 +1,6 @@
-"""What ECS says of a stopped task, and what follows from it: the states that a local ECS does not make, too."""
+"""What ECS says of a stopped task, and what follows from it: the states that a local ECS does not
+make, too.
+"""
 
 import pytest
 
@@ -45,7 +47,9 @@ def test_killed_by_others(dbt_ecs, exit_code):
 
 
 def test_never_started(dbt_ecs):
-    code, retry, says = dbt_ecs.judge(task("TaskFailedToStart", stopped="CannotPullContainerError"), "dbt", None)
+    code, retry, says = dbt_ecs.judge(
+        task("TaskFailedToStart", stopped="CannotPullContainerError"), "dbt", None
+    )
     assert (code, retry) == (None, True)
     assert says == "ECS could not start the container: CannotPullContainerError"
 
@@ -69,9 +73,13 @@ def test_container_of_another_name(dbt_ecs):
     assert dbt_ecs.judge(task(ENDED, 0), "another", None)[:2] == (None, True)
 
 
-@pytest.mark.parametrize(("line", "retry"), [(None, True), ({"status": "error"}, True), ({"status": "failed"}, False)])
+@pytest.mark.parametrize(
+    ("line", "retry"), [(None, True), ({"status": "error"}, True), ({"status": "failed"}, False)]
+)
 def test_unreachable_aws(dbt_ecs, line, retry):
-    """69 is the runner's own where it reports an error of its own; a step that ends with it says something else."""
+    """69 is the runner's own where it reports an error of its own; a step that ends with it says
+    something else.
+    """
     code, again, says = dbt_ecs.judge(task(ENDED, 69), "dbt", line)
     assert (code, again) == (69, retry)
     assert ("AWS could not be reached" in says) == retry

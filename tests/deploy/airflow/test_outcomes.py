@@ -26,7 +26,10 @@ FAULTS = {
     2: (script(("run", "stderr", "Parsing Error"), ("run", "exit", "2")), "steps: run (failed)"),
     64: (setting("DBT_ENTRYPOINT_PUBLISH", "perhaps"), "perhaps"),
     65: (setting("DBT_ENTRYPOINT_CREDENTIALS", "glue:elsewhere"), "elsewhere"),
-    74: (setting("DBT_ENTRYPOINT_DESTINATION", "s3://there-is-no-such-bucket/shop"), "there-is-no-such-bucket"),
+    74: (
+        setting("DBT_ENTRYPOINT_DESTINATION", "s3://there-is-no-such-bucket/shop"),
+        "there-is-no-such-bucket",
+    ),
     77: (denied, "glue:GetConnection"),
     127: (setting("DBT_ENTRYPOINT_DBT", "/nowhere/dbt"), "/nowhere/dbt"),
     137: (script(("run", "kill", "9")), "Memory ran out"),
@@ -44,17 +47,25 @@ def runs(lab, tmp_path_factory, home_template):
     def add(name, breaks=lambda _: None, **changes):
         projects[name] = aws.Project(lab=lab, name=name, folder=folder / name, root=ROOT)
         breaks(projects[name])
-        settings[name] = projects[name].settings(**{"retries": 3, "deadline_seconds": 4 if name == "code-124" else 300, **changes})
+        settings[name] = projects[name].settings(
+            **{"retries": 3, "deadline_seconds": 4 if name == "code-124" else 300, **changes}
+        )
 
     for code, (breaks, _) in FAULTS.items():
         add(f"code-{code}", breaks)
     add("unreachable", setting("AWS_ENDPOINT_URL_GLUE", "http://127.0.0.1:9"), retries=1)
     add("step-69", script(("run", "exit", "69")))
-    add("cannot-start", lambda project: setattr(project, "entry_point", ["/no/such/program"]), retries=1)
+    add(
+        "cannot-start",
+        lambda project: setattr(project, "entry_point", ["/no/such/program"]),
+        retries=1,
+    )
     add("no-definition", task_definition="nowhere", retries=0)
     add("other-role", role_arn="arn:aws:iam::123456789012:role/Other")
     add("no-connection", aws_connection_id="nowhere")
-    one = airflow.Airflow(template=home_template, home=folder / "airflow", lab=lab, dag_file=DAG_FILE)
+    one = airflow.Airflow(
+        template=home_template, home=folder / "airflow", lab=lab, dag_file=DAG_FILE
+    )
     webhook = Webhook()
     one.connect("slack_dbt", **webhook.connection())
     output = one.run_all(settings)
@@ -84,7 +95,9 @@ def test_no_retry(runs, code):
 
 
 def test_unreachable_aws(runs):
-    """Exit code 69 is tried again. When the tries are used up the task fails, and only then Slack is told, once."""
+    """Exit code 69 is tried again. When the tries are used up the task fails, and only then Slack
+    is told, once.
+    """
     state, output, post = seen(runs, "unreachable")
     assert state == ("failed", 2), output
     assert len(runs.projects["unreachable"].tasks()) == 2
@@ -93,7 +106,9 @@ def test_unreachable_aws(runs):
 
 
 def test_step_that_ends_with_69(runs):
-    """The code is handed on, but AWS was reached, and another try would build again what is there."""
+    """The code is handed on, but AWS was reached, and another try would build again what is
+    there.
+    """
     state, output, post = seen(runs, "step-69")
     assert state == ("failed", 1), output
     assert len(runs.projects["step-69"].tasks()) == 1
@@ -123,8 +138,16 @@ def test_missing_task_definition(runs):
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("other-role", "assumes arn:aws:iam::123456789012:role/DBTServiceRole-shop, and role_arn in the variable 'dbt_ecs' is"),
-        ("no-connection", "There is no connection 'nowhere'. Remedy: airflow connections add nowhere --conn-type aws"),
+        (
+            "other-role",
+            "assumes arn:aws:iam::123456789012:role/DBTServiceRole-shop, "
+            "and role_arn in the variable 'dbt_ecs' is",
+        ),
+        (
+            "no-connection",
+            "There is no connection 'nowhere'. Remedy: airflow connections add nowhere "
+            "--conn-type aws",
+        ),
     ],
 )
 def test_connection_of_another_role(runs, name, says):

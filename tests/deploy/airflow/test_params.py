@@ -24,7 +24,10 @@ def test_params_are_arguments(scheduler, project):
     assert any(argument.endswith("--not-an-option") for argument in arguments)
     assert "--full-refresh" in arguments
     assert "--full-refresh" not in test["args"]
-    assert any('"jinja": "{{ 1 / 0 }}"' in argument and '"note": "orders+' in argument for argument in arguments), arguments
+    assert any(
+        '"jinja": "{{ 1 / 0 }}"' in argument and '"note": "orders+' in argument
+        for argument in arguments
+    ), arguments
     assert not list(project.folder.rglob("pwned"))
     assert not list(scheduler.home.rglob("pwned"))
 
@@ -65,6 +68,8 @@ def test_a_trigger_with_bad_params_is_refused(scheduler, project):
     dag_id = f"dbt_{project.name}_dev"
     status, output = scheduler.command("dags", "reserialize")
     assert status == 0, output
-    status, output = scheduler.command("dags", "trigger", dag_id, "--conf", '{"vars": {"api_token": "x"}}')
+    status, output = scheduler.command(
+        "dags", "trigger", dag_id, "--conf", '{"vars": {"api_token": "x"}}'
+    )
     assert status != 0
     assert "api_token" in output

@@ -5,7 +5,9 @@ from support.aws import wait_for
 
 
 def test_unreachable_aws_is_tried_again(scheduler, project, lab, slack):
-    """Exit code 69: the first try finds nobody at Glue's address, the next one does, and the run succeeds."""
+    """Exit code 69: the first try finds nobody at Glue's address, the next one does, and the run
+    succeeds.
+    """
     port = network.free_port()
     project.environment["AWS_ENDPOINT_URL_GLUE"] = f"http://127.0.0.1:{port}"
     process, output = scheduler.start(project.settings(retries=2, retry_delay_seconds=3))
@@ -24,7 +26,9 @@ def test_unreachable_aws_is_tried_again(scheduler, project, lab, slack):
 
 
 def test_ecs_out_of_sight(scheduler, project, lab):
-    """ECS does not answer for a while: the next try finds the container and waits for it, and no second one is started."""
+    """ECS does not answer for a while: the next try finds the container and waits for it, and no
+    second one is started.
+    """
     gate = network.Gate(lab.endpoint)
     scheduler.environment["AWS_ENDPOINT_URL_ECS"] = gate.url
     project.script(("run", "ready", ""), ("run", "wait-for", "go"))

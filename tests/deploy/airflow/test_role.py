@@ -1,4 +1,6 @@
-"""The role that the AWS connection assumes: it is that of the settings, or nothing is started and the remedy works as printed."""
+"""The role that the AWS connection assumes: it is that of the settings, or nothing is started and
+the remedy works as printed.
+"""
 
 import json
 import re
@@ -16,7 +18,9 @@ def message(dbt_ecs):
 
 
 def added(remedy):
-    """The extra of the `airflow connections add` at the end of the remedy, as a shell would hand it on."""
+    """The extra of the `airflow connections add` at the end of the remedy, as a shell would hand it
+    on.
+    """
     words = shlex.split(remedy)
     assert words[:6] == ["airflow", "connections", "add", "aws_dbt", "--conn-type", "aws"]
     assert words[6] == "--conn-extra"
@@ -34,7 +38,9 @@ def test_another_role(dbt_ecs, connect, extra):
     """The connection is there, and `connections add` alone would only say so."""
     connect("aws_dbt", conn_type="aws", extra=extra)
     said, _, remedy = message(dbt_ecs).partition(" Remedy: ")
-    assert re.match(rf"The connection 'aws_dbt' assumes {extra.get('role_arn', 'no role')}, and role_arn", said)
+    assert re.match(
+        rf"The connection 'aws_dbt' assumes {extra.get('role_arn', 'no role')}, and role_arn", said
+    )
     delete, _, add = remedy.partition(" && ")
     assert delete == "airflow connections delete aws_dbt"
     assert added(add)["role_arn"] == GOOD["role_arn"]

@@ -1,4 +1,6 @@
-"""All of Airflow: scheduler, executor, DAG processor and API server, with the variable in Airflow's database."""
+"""All of Airflow: scheduler, executor, DAG processor and API server, with the variable in Airflow's
+database.
+"""
 
 import json
 import time
@@ -18,7 +20,9 @@ def services(scheduler):
 
 
 def test_a_scheduler_that_dies(scheduler, services, project, lab, slack):
-    """Scheduler and worker are killed while dbt runs. Their successors find the container, and the run succeeds; once."""
+    """Scheduler and worker are killed while dbt runs. Their successors find the container, and the
+    run succeeds; once.
+    """
     began = time.time()
     project.script(("run", "ready", ""), ("run", "wait-for", "go"))
     settings = {"one": project.settings(retries=1, retry_delay_seconds=1)}
@@ -32,7 +36,11 @@ def test_a_scheduler_that_dies(scheduler, services, project, lab, slack):
     wait_for((project.shared / "ready-run").exists, "dbt's start", 240)
     services.kill_scheduler()
     services.start_scheduler()
-    wait_for(lambda: "Reattaching previously launched task" in services.task_log(), "the reattachment", 240)
+    wait_for(
+        lambda: "Reattaching previously launched task" in services.task_log(),
+        "the reattachment",
+        240,
+    )
     (project.shared / "go").touch()
     wait_for(lambda: scheduler.state() == ("success", 2), "the end", 240)
     (task,) = project.tasks()
@@ -47,8 +55,10 @@ def test_a_scheduler_that_dies(scheduler, services, project, lab, slack):
 
 
 def assumed(lab, project, began):
-    """Airflow worked as the role that its connection names, and the container as its task's role; neither made a call more."""
-    actions = {}
+    """Airflow worked as the role that its connection names, and the container as its task's role;
+    neither made a call more.
+    """
+    actions: dict[str, set] = {}
     for event in lab.events("call"):
         # Neither the tests' own calls count, nor those of other tests.
         if event["key"] != "test" and event["time"] >= began:

@@ -48,7 +48,10 @@ def import_errors(scheduler):
         ("[]", "It is not a JSON object"),
         ("{}", "It is not a JSON object"),
         ({**GOOD, "clutser": "x"}, "clutser: unknown; the keys are project, env"),
-        ({**GOOD, "deadline_seconds": "1h"}, "deadline_seconds: '1h' is not of type 'integer'; it is after which"),
+        (
+            {**GOOD, "deadline_seconds": "1h"},
+            "deadline_seconds: '1h' is not of type 'integer'; it is after which",
+        ),
         ({**GOOD, "deadline_seconds": 0}, "deadline_seconds: 0 is less than the minimum of 1"),
         ({**GOOD, "subnets": "subnet-1"}, "subnets: 'subnet-1' is not of type 'array'"),
         ({**GOOD, "subnets": []}, "subnets: []"),
@@ -56,8 +59,15 @@ def import_errors(scheduler):
         ({**GOOD, "role_arn": "DBTServiceRole"}, "role_arn: 'DBTServiceRole'"),
         ({**GOOD, "project": "my shop"}, "project: 'my shop' does not match"),
         ({**GOOD, "timezone": "Mars/Base"}, "timezone: there is no time zone 'Mars/Base'"),
-        ({**GOOD, "schedule": "every day"}, "schedule: 'every day' is neither a cron line nor one of @once"),
-        ({**GOOD, "schedule": "@foo"}, "schedule: '@foo' is neither a cron line nor one of @once, @continuous, @hourly, @daily"),
+        (
+            {**GOOD, "schedule": "every day"},
+            "schedule: 'every day' is neither a cron line nor one of @once",
+        ),
+        (
+            {**GOOD, "schedule": "@foo"},
+            "schedule: '@foo' is neither a cron line nor one of @once, @continuous, @hourly, "
+            "@daily",
+        ),
         ({"a": GOOD, "b": GOOD}, "dbt_shop_live: two entries have this project and env"),
         ({"a": GOOD, "b": 1}, "b: not an object"),
     ],
@@ -77,12 +87,29 @@ def test_every_key_is_needed(dbt_ecs, key):
 
 def test_all_faults_at_once(dbt_ecs):
     with pytest.raises(dbt_ecs.SettingsError) as error:
-        dbt_ecs.load_settings(json.dumps({"a": without("cluster"), "b": {**without("env"), "more": 1}}))
-    assert all(fault in str(error.value) for fault in ("a.cluster: missing", "b.env: missing", "b.more: unknown"))
+        dbt_ecs.load_settings(
+            json.dumps({"a": without("cluster"), "b": {**without("env"), "more": 1}})
+        )
+    assert all(
+        fault in str(error.value)
+        for fault in ("a.cluster: missing", "b.env: missing", "b.more: unknown")
+    )
 
 
 @pytest.mark.parametrize(
-    "schedule", ["@once", "@continuous", "@hourly", "@daily", "@weekly", "@monthly", "@quarterly", "@yearly", "0 4 * * 1-5", None]
+    "schedule",
+    [
+        "@once",
+        "@continuous",
+        "@hourly",
+        "@daily",
+        "@weekly",
+        "@monthly",
+        "@quarterly",
+        "@yearly",
+        "0 4 * * 1-5",
+        None,
+    ],
 )
 def test_schedules(dbt_ecs, schedule):
     """Airflow takes each that the check lets through."""
@@ -92,15 +119,20 @@ def test_schedules(dbt_ecs, schedule):
 
 def test_dag(dbt_ecs):
     """What an operator and the scheduler see of a DAG."""
-    (settings,) = dbt_ecs.load_settings(json.dumps({**GOOD, "schedule": "0 5 * * *", "timezone": "Europe/Berlin", "retries": 1}))
+    (settings,) = dbt_ecs.load_settings(
+        json.dumps({**GOOD, "schedule": "0 5 * * *", "timezone": "Europe/Berlin", "retries": 1})
+    )
     dag = dbt_ecs.build_dag(settings)
     task = dag.get_task("dbt")
     assert (dag.dag_id, dag.max_active_runs, dag.catchup) == ("dbt_shop_live", 1, False)
     assert dag.timezone.name == "Europe/Berlin"
-    # Above the runner's deadline and the container's stopTimeout, and the provider's own wait above that.
+    # Above the runner's deadline and the container's stopTimeout, and the provider's own wait above
+    # that.
     assert task.execution_timeout.total_seconds() == 600 + 3600 + 120
     assert task.waiter_delay == 10
-    assert task.waiter_delay * task.waiter_max_attempts >= task.execution_timeout.total_seconds() + 60
+    assert (
+        task.waiter_delay * task.waiter_max_attempts >= task.execution_timeout.total_seconds() + 60
+    )
     assert task.retry_delay.total_seconds() == 180
     assert (task.retries, task.reattach, task.deferrable) == (1, True, False)
     assert "{" not in dag.doc_md.replace('{"select"', "")

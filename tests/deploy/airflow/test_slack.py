@@ -13,8 +13,17 @@ LINE = {
     "run_id": "20261122T061442Z-1a2b3c4d",
     "error": None,
     "destination": "s3://docs/shop",
-    "steps": [{"name": "run", "status": "failed", "seconds": 2.0}, {"name": "test", "status": "skipped", "seconds": None}],
-    "failed": [{"step": "run", "node": "model.shop.orders", "message": "``` <!channel> & <http://evil|click> *bold*"}],
+    "steps": [
+        {"name": "run", "status": "failed", "seconds": 2.0},
+        {"name": "test", "status": "skipped", "seconds": None},
+    ],
+    "failed": [
+        {
+            "step": "run",
+            "node": "model.shop.orders",
+            "message": "``` <!channel> & <http://evil|click> *bold*",
+        }
+    ],
 }
 
 
@@ -26,7 +35,9 @@ def context(exception=None, pull=lambda **_: LINE):
 
 def test_text_of_others_is_only_text(dbt_ecs):
     """Neither mentions nor links, and no way out of the block of code."""
-    text = dbt_ecs.slack_text(context(RuntimeError("exit code 1 <!here> `x`\nmore")), LINE, failed=True)
+    text = dbt_ecs.slack_text(
+        context(RuntimeError("exit code 1 <!here> `x`\nmore")), LINE, failed=True
+    )
     assert "<!" not in text
     assert "<http://evil" not in text
     assert text.count("```") == 2
@@ -41,7 +52,11 @@ def test_long_messages_are_cut(dbt_ecs):
 
 
 def test_success_names_warnings(dbt_ecs):
-    line = {**LINE, "failed": [], "steps": [{"name": "freshness", "status": "warned", "seconds": 3.2}]}
+    line = {
+        **LINE,
+        "failed": [],
+        "steps": [{"name": "freshness", "status": "warned", "seconds": 3.2}],
+    }
     assert "succeeded in 3 s" in dbt_ecs.slack_text(context(), line, failed=False)
     assert "Warnings in: freshness" in dbt_ecs.slack_text(context(), line, failed=False)
 
@@ -52,7 +67,9 @@ def unreadable(**_):
 
 @pytest.mark.parametrize("pull", [lambda **_: None, unreadable])
 def test_failure_of_a_lost_worker(dbt_ecs, connect, pull):
-    """The callback of a DAG is made in the DAG processor then: no exception in the context, no closing line, maybe no XCom at all."""
+    """The callback of a DAG is made in the DAG processor then: no exception in the context, no
+    closing line, maybe no XCom at all.
+    """
     webhook = Webhook()
     connect("slack_dbt", **webhook.connection())
     dag = dbt_ecs.build_dag(dbt_ecs.load_settings(json.dumps(GOOD))[0])
@@ -85,13 +102,28 @@ def as_list(callbacks):
 @pytest.mark.parametrize(
     ("connection", "url"),
     [
-        ({"conn_type": "slackwebhook", "password": "T/B/x"}, "https://hooks.slack.com/services/T/B/x"),
-        ({"conn_type": "http", "host": "https://hooks.slack.com/services", "password": "T/B/x"}, "https://hooks.slack.com/services/T/B/x"),
         (
-            {"conn_type": "http", "host": "hooks.example.com", "schema": "http", "port": 81, "password": "/x"},
+            {"conn_type": "slackwebhook", "password": "T/B/x"},
+            "https://hooks.slack.com/services/T/B/x",
+        ),
+        (
+            {"conn_type": "http", "host": "https://hooks.slack.com/services", "password": "T/B/x"},
+            "https://hooks.slack.com/services/T/B/x",
+        ),
+        (
+            {
+                "conn_type": "http",
+                "host": "hooks.example.com",
+                "schema": "http",
+                "port": 81,
+                "password": "/x",
+            },
             "http://hooks.example.com:81/x",
         ),
-        ({"conn_type": "http", "password": "https://hooks.slack.com/services/T/B/x"}, "https://hooks.slack.com/services/T/B/x"),
+        (
+            {"conn_type": "http", "password": "https://hooks.slack.com/services/T/B/x"},
+            "https://hooks.slack.com/services/T/B/x",
+        ),
     ],
 )
 def test_connections(dbt_ecs, connect, connection, url):

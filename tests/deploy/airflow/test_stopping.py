@@ -7,7 +7,9 @@ from support.aws import wait_for
 
 
 def test_execution_timeout(scheduler, project, lab, slack):
-    """ECS takes long to start the container, so Airflow's timeout comes before the runner's deadline: stopped, and waited for."""
+    """ECS takes long to start the container, so Airflow's timeout comes before the runner's
+    deadline: stopped, and waited for.
+    """
     project.hang()
     project.environment["LAB_START_DELAY"] = "16"
     settings = project.settings(retries=2, start_timeout_seconds=1, deadline_seconds=10)
@@ -26,7 +28,9 @@ def test_execution_timeout(scheduler, project, lab, slack):
 
 
 def test_task_is_killed(scheduler, project, lab):
-    """Who marks the task as failed makes Airflow send SIGTERM to it: the container is stopped, in order."""
+    """Who marks the task as failed makes Airflow send SIGTERM to it: the container is stopped, in
+    order.
+    """
     ready = project.hang()
     process, output = scheduler.start(project.settings(retries=2))
     wait_for(ready.exists, "dbt's start")
@@ -39,22 +43,31 @@ def test_task_is_killed(scheduler, project, lab):
 
 
 def test_timeout_without_an_answer(scheduler, project, lab):
-    """ECS does not stop the container: it is the end all the same, for another try would wait as long again."""
+    """ECS does not stop the container: it is the end all the same, for another try would wait as
+    long again.
+    """
     gate = network.Gate(lab.endpoint)
     scheduler.environment["AWS_ENDPOINT_URL_ECS"] = gate.url
     gate.denied.add("StopTask")
     project.hang()
     project.environment["LAB_START_DELAY"] = "16"
-    output = scheduler.run(project.settings(retries=2, start_timeout_seconds=1, deadline_seconds=10))
+    output = scheduler.run(
+        project.settings(retries=2, start_timeout_seconds=1, deadline_seconds=10)
+    )
     assert scheduler.state() == ("failed", 1), output
-    assert "AirflowFailException: the execution timeout of 0:00:23 passed, and whether the container has ended is not known" in output
+    assert (
+        "AirflowFailException: the execution timeout of 0:00:23 passed, "
+        "and whether the container has ended is not known" in output
+    )
     assert "not authorized to perform: StopTask" in output
     assert "nobody waits for it: look in ECS" in output
     assert len(project.tasks()) == 1
 
 
 def test_stopped_before_it_began(scheduler, project, lab, slack):
-    """A person stops the task in ECS while it is still being started: that is no reason to start another one."""
+    """A person stops the task in ECS while it is still being started: that is no reason to start
+    another one.
+    """
     project.environment["LAB_START_DELAY"] = "8"
     process, output = scheduler.start(project.settings(retries=2))
     (task,) = wait_for(project.tasks, "the task")

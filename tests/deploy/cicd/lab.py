@@ -1,7 +1,9 @@
-"""What scripts/deploy meets in the tests: a copy of the project, a local AWS (moto), a registry with a password, images.
+"""What scripts/deploy meets in the tests: a copy of the project, a local AWS (moto), a registry
+with a password, images.
 
-Terraform is real, with the stub of the AWS provider that the tests of the module have (`tests/deploy/terraform/run stub` installs it); so
-are the aws CLI, skopeo and the registry. Only the registry's name is another one than ECR's (edge/skopeo), and no image is built (edge/docker).
+Terraform is real, with the stub of the AWS provider that the tests of the module have
+(`tests/deploy/terraform/run stub` installs it); so are the aws CLI, skopeo and the registry. Only
+the registry's name is another one than ECR's (edge/skopeo), and no image is built (edge/docker).
 """
 
 import hashlib
@@ -53,19 +55,32 @@ def wait_for(process, url):
 
 def image_archive(path, content, architecture="amd64"):
     """An image with one file in it, as `docker save` writes it."""
-    layer = io.BytesIO()
-    with tarfile.open(fileobj=layer, mode="w") as tar:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as tar:
         entry = tarfile.TarInfo("content")
         entry.size = len(content)
         tar.addfile(entry, io.BytesIO(content))
-    layer = layer.getvalue()
-    config = json.dumps({
-        "architecture": architecture, "os": "linux", "config": {},
-        "rootfs": {"type": "layers", "diff_ids": ["sha256:" + hashlib.sha256(layer).hexdigest()]},
-    }).encode()
-    manifest = json.dumps([{"Config": "config.json", "RepoTags": None, "Layers": ["layer.tar"]}]).encode()
+    layer = packed.getvalue()
+    config = json.dumps(
+        {
+            "architecture": architecture,
+            "os": "linux",
+            "config": {},
+            "rootfs": {
+                "type": "layers",
+                "diff_ids": ["sha256:" + hashlib.sha256(layer).hexdigest()],
+            },
+        }
+    ).encode()
+    manifest = json.dumps(
+        [{"Config": "config.json", "RepoTags": None, "Layers": ["layer.tar"]}]
+    ).encode()
     with tarfile.open(path, "w") as tar:
-        for name, data in (("manifest.json", manifest), ("config.json", config), ("layer.tar", layer)):
+        for name, data in (
+            ("manifest.json", manifest),
+            ("config.json", config),
+            ("layer.tar", layer),
+        ):
             entry = tarfile.TarInfo(name)
             entry.size = len(data)
             tar.addfile(entry, io.BytesIO(data))
@@ -86,24 +101,48 @@ class Lab:
         self.aws = f"http://127.0.0.1:{aws}"
         self.registry = f"127.0.0.1:{registry}"
         (self.directory / "htpasswd").write_text(HTPASSWD)
-        (self.directory / "registry.yml").write_text(json.dumps({
-            "version": "0.1",
-            "log": {"level": "error"},
-            "storage": {"filesystem": {"rootdirectory": str(self.directory / "registry")}},
-            "http": {"addr": self.registry},
-            "auth": {"htpasswd": {"realm": "ecr", "path": str(self.directory / "htpasswd")}},
-        }))
+        (self.directory / "registry.yml").write_text(
+            json.dumps(
+                {
+                    "version": "0.1",
+                    "log": {"level": "error"},
+                    "storage": {"filesystem": {"rootdirectory": str(self.directory / "registry")}},
+                    "http": {"addr": self.registry},
+                    "auth": {
+                        "htpasswd": {"realm": "ecr", "path": str(self.directory / "htpasswd")}
+                    },
+                }
+            )
+        )
         self.spawn(f"{self.aws}/moto-api/", VENV / "moto_server", "-H", "127.0.0.1", "-p", str(aws))
-        self.spawn(f"http://{self.registry}/v2/", "docker-registry", "serve", self.directory / "registry.yml")
+        self.spawn(
+            f"http://{self.registry}/v2/",
+            "docker-registry",
+            "serve",
+            self.directory / "registry.yml",
+        )
         self.provider = self.spawn_provider()
         # Nothing else is to be had, from this machine or from a network.
-        (self.directory / "terraformrc").write_text(f'provider_installation {{\n  filesystem_mirror {{ path = "{self.directory}" }}\n}}\n')
+        (self.directory / "terraformrc").write_text(
+            f'provider_installation {{\n  filesystem_mirror {{ path = "{self.directory}" }}\n}}\n'
+        )
 
     def spawn_provider(self):
-        """One provider for all calls, since its start takes longer than a plan. It says how it is reached."""
-        environment = os.environ | {"TF_STUB_SCHEMA": str(STUB_BUILT / "schema.json"), "PYTHONUNBUFFERED": "1", "HOME": str(self.directory)}
-        process = subprocess.Popen([STUB_BUILT / "venv-stub/bin/python", STUB, "--dev"], env=environment, text=True,
-                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        """One provider for all calls, since its start takes longer than a plan. It says how it is
+        reached.
+        """
+        environment = os.environ | {
+            "TF_STUB_SCHEMA": str(STUB_BUILT / "schema.json"),
+            "PYTHONUNBUFFERED": "1",
+            "HOME": str(self.directory),
+        }
+        process = subprocess.Popen(
+            [STUB_BUILT / "venv-stub/bin/python", STUB, "--dev"],
+            env=environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
         self.processes.append(process)
         said = []
         for line in process.stdout:
@@ -114,7 +153,9 @@ class Lab:
 
     def spawn(self, url, *command):
         with open(self.directory / "servers.log", "ab") as log:
-            self.processes.append(subprocess.Popen([str(word) for word in command], stdout=log, stderr=log))
+            self.processes.append(
+                subprocess.Popen([str(word) for word in command], stdout=log, stderr=log)
+            )
         wait_for(self.processes[-1], url)
 
     def stop(self):
@@ -129,21 +170,34 @@ class Lab:
 class Checkout:
     """A clone of its own for one test, whose state and buckets nobody else has."""
 
-    def __init__(self, lab, name, **settings):
-        self.lab, self.name = lab, name
+    def __init__(self, lab, name, repository=None, **settings):
+        self.lab, self.name, self.repository = lab, name, repository
         self.path = lab.directory / name
         self.environment = {
             "PATH": f"{HERE / 'edge'}:{VENV}:{os.environ['PATH']}",
             "HOME": str(lab.directory),
-            "TF_CLI_CONFIG_FILE": str(lab.directory / "terraformrc"), "TF_REATTACH_PROVIDERS": lab.provider, "CHECKPOINT_DISABLE": "1",
-            "AWS_ENDPOINT_URL": lab.aws, "AWS_REGION": "eu-west-1", "AWS_MAX_ATTEMPTS": "1",
-            "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_EC2_METADATA_DISABLED": "true",
-            "LAB_REGISTRY": lab.registry, "LAB_SKOPEO": shutil.which("skopeo"),
-            "LAB_STATE": f"s3://{name}-state/dev.tfstate", "LAB_SEEN": str(lab.directory / f"{name}-seen.json"),
-            "LAB_IMAGE": str(lab.directory / f"{name}-docker.tar"), "LAB_DOCKER": str(lab.directory / f"{name}-docker.txt"),
+            "TF_CLI_CONFIG_FILE": str(lab.directory / "terraformrc"),
+            "TF_REATTACH_PROVIDERS": lab.provider,
+            "CHECKPOINT_DISABLE": "1",
+            "AWS_ENDPOINT_URL": lab.aws,
+            "AWS_REGION": "eu-west-1",
+            "AWS_MAX_ATTEMPTS": "1",
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "LAB_REGISTRY": lab.registry,
+            "LAB_SKOPEO": shutil.which("skopeo"),
+            "LAB_STATE": f"s3://{name}-state/dev.tfstate",
+            "LAB_SEEN": str(lab.directory / f"{name}-seen.json"),
+            "LAB_IMAGE": str(lab.directory / f"{name}-docker.tar"),
+            "LAB_DOCKER": str(lab.directory / f"{name}-docker.txt"),
         }
         for folder in ("scripts", "deploy"):
-            shutil.copytree(ROOT / folder, self.path / folder, ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*", "__pycache__"))
+            shutil.copytree(
+                ROOT / folder,
+                self.path / folder,
+                ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*", "__pycache__"),
+            )
         for file in (".gitignore", "Dockerfile", "Cargo.toml"):
             shutil.copy(ROOT / file, self.path)
         for folder in ("dbt", "warehouse"):
@@ -160,18 +214,33 @@ class Checkout:
         # Every test has a repository of its own, too, though they share a registry.
         root = self.path / "deploy/environment"
         values = {
-            "project": "shop", "account_id": "123456789012", "region": "eu-west-1", "vpc_id": "vpc-0123456789abcdef0",
-            "subnet_ids": ["subnet-0123456789abcdef0"], "warehouse_security_group_id": "sg-0123456789abcdef0",
-            "credentials": "glue:redshift", "redshift_schema": "shop", "dag_destination": f"s3://{self.name}-airflow/dags",
+            "project": "shop",
+            "account_id": "123456789012",
+            "region": "eu-west-1",
+            "vpc_id": "vpc-0123456789abcdef0",
+            "subnet_ids": ["subnet-0123456789abcdef0"],
+            "warehouse_security_group_id": "sg-0123456789abcdef0",
+            "credentials": "glue:redshift",
+            "redshift_schema": "shop",
+            "dag_destination": f"s3://{self.name}-airflow/dags",
         } | settings
-        (root / "dev.tfvars").write_text("".join(f"{key} = {json.dumps(value)}\n" for key, value in values.items()))
+        (root / "dev.tfvars").write_text(
+            "".join(f"{key} = {json.dumps(value)}\n" for key, value in values.items())
+        )
         (root / "dev.s3.tfbackend").write_text(
-            f'bucket = "{self.name}-state"\nkey = "dev.tfstate"\nregion = "eu-west-1"\nuse_lockfile = true\nuse_path_style = true\n'
-            f'endpoints = {{ s3 = "{self.lab.aws}", sts = "{self.lab.aws}" }}\n')
+            f'bucket = "{self.name}-state"\nkey = "dev.tfstate"\nregion = "eu-west-1"\n'
+            f"use_lockfile = true\nuse_path_style = true\n"
+            f'endpoints = {{ s3 = "{self.lab.aws}", sts = "{self.lab.aws}" }}\n'
+        )
 
     def git(self, *arguments):
         identity = ["-c", "user.name=test", "-c", "user.email=test@example.com"]
-        subprocess.run(["git", *identity, *arguments], cwd=self.path, check=True, env=os.environ | {"HOME": str(self.lab.directory)})
+        subprocess.run(
+            ["git", *identity, *arguments],
+            cwd=self.path,
+            check=True,
+            env=os.environ | {"HOME": str(self.lab.directory)},
+        )
 
     def commit(self):
         self.git("add", "--all")
@@ -181,7 +250,12 @@ class Checkout:
         image_archive(self.environment["LAB_IMAGE"], content, architecture)
 
     def run(self, *command, check=False, **options):
-        options = {"cwd": self.path, "env": self.environment, "stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE} | options
+        options = {
+            "cwd": self.path,
+            "env": self.environment,
+            "stdin": subprocess.DEVNULL,
+            "stdout": subprocess.PIPE,
+        } | options
         return subprocess.run(command, check=check, text=True, stderr=subprocess.STDOUT, **options)
 
     def deploy(self, *arguments, **options):
@@ -191,18 +265,42 @@ class Checkout:
         return self.path / "target/deployment/dev" / name
 
     def state(self, source=None):
-        """The types of the resources that are there, and the image of the task, as the state at `source` has them."""
-        text = pathlib.Path(source).read_text() if source else self.run("aws", "s3", "cp", f"s3://{self.name}-state/dev.tfstate", "-").stdout
+        """The types of the resources that are there, and the image of the task, as the state at
+        `source` has them.
+        """
+        text = (
+            pathlib.Path(source).read_text()
+            if source
+            else self.run("aws", "s3", "cp", f"s3://{self.name}-state/dev.tfstate", "-").stdout
+        )
         resources = [each for each in json.loads(text)["resources"] if each["mode"] == "managed"]
-        tasks = [each["instances"][0]["attributes"] for each in resources if each["type"] == "aws_ecs_task_definition"]
+        tasks = [
+            each["instances"][0]["attributes"]
+            for each in resources
+            if each["type"] == "aws_ecs_task_definition"
+        ]
         image = json.loads(tasks[0]["container_definitions"])[0]["image"] if tasks else None
         return {each["type"] for each in resources}, image
 
     def tags(self, repository=REPOSITORY):
-        found = self.run(self.environment["LAB_SKOPEO"], "list-tags", "--tls-verify=false", f"--creds=AWS:{PASSWORD}",
-                         f"docker://{self.lab.registry}/{repository}")
+        found = self.run(
+            self.environment["LAB_SKOPEO"],
+            "list-tags",
+            "--tls-verify=false",
+            f"--creds=AWS:{PASSWORD}",
+            f"docker://{self.lab.registry}/{repository}",
+        )
         return json.loads(found.stdout)["Tags"] if found.returncode == 0 else []
 
     def digest_in_registry(self, digest, repository=REPOSITORY):
-        return self.run(self.environment["LAB_SKOPEO"], "inspect", "--raw", "--tls-verify=false", f"--creds=AWS:{PASSWORD}",
-                        f"docker://{self.lab.registry}/{repository}@{digest}").returncode == 0
+        return (
+            self.run(
+                self.environment["LAB_SKOPEO"],
+                "inspect",
+                "--raw",
+                "--tls-verify=false",
+                f"--creds=AWS:{PASSWORD}",
+                f"docker://{self.lab.registry}/{repository}@{digest}",
+            ).returncode
+            == 0
+        )

@@ -15,6 +15,8 @@ ECR = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
 
 
 class Deploy(unittest.TestCase):
+    lab: lab.Lab
+
     @classmethod
     def setUpClass(cls):
         cls.lab = lab.Lab()
@@ -23,9 +25,7 @@ class Deploy(unittest.TestCase):
     def checkout(self, **settings):
         # A project of its own has a repository of its own.
         name = self.id().rsplit(".", 1)[1].removeprefix("test_").replace("_", "-")[:30].strip("-")
-        checkout = lab.Checkout(self.lab, name, project=name, **settings)
-        checkout.repository = f"dbt-{name}"
-        return checkout
+        return lab.Checkout(self.lab, name, f"dbt-{name}", project=name, **settings)
 
     def passed(self, result):
         self.assertEqual(result.returncode, 0, result.stdout)
@@ -37,7 +37,11 @@ class Deploy(unittest.TestCase):
             self.assertIn(message, result.stdout)
 
     def digest(self, output):
-        return next(line.split()[-1] for line in output.splitlines() if line.startswith("scripts/deploy: image sha256:"))
+        return next(
+            line.split()[-1]
+            for line in output.splitlines()
+            if line.startswith("scripts/deploy: image sha256:")
+        )
 
     def test_everything_from_nothing_and_again(self):
         checkout = self.checkout()
@@ -54,13 +58,19 @@ class Deploy(unittest.TestCase):
         self.assertFalse(checkout.digest_in_registry("sha256:" + 64 * "0", checkout.repository))
         commit = checkout.run("git", "rev-parse", "--short=12", "HEAD").stdout.strip()
         self.assertEqual(checkout.tags(checkout.repository), [f"{commit}-{digest[7:19]}"])
-        dag = checkout.run("aws", "s3", "cp", f"s3://{checkout.name}-airflow/dags/dbt_ecs.py", "-").stdout
+        dag = checkout.run(
+            "aws", "s3", "cp", f"s3://{checkout.name}-airflow/dags/dbt_ecs.py", "-"
+        ).stdout
         self.assertEqual(dag, (lab.ROOT / "deploy/airflow/dbt_ecs.py").read_text())
         variable = json.loads(checkout.work("airflow_variable.json").read_text())
         self.assertEqual(variable["cluster"], f"dbt-{checkout.name}-dev")
-        self.assertEqual(variable["aws_connection_id"], f"aws_dbt_{checkout.name}_dev".replace("-", "_"))
+        self.assertEqual(
+            variable["aws_connection_id"], f"aws_dbt_{checkout.name}_dev".replace("-", "_")
+        )
         self.assertIn("IT IS ANOTHER ONE THAN BEFORE", first)
-        self.assertFalse(checkout.work("auth.json").exists(), "the login to the registry is left behind")
+        self.assertFalse(
+            checkout.work("auth.json").exists(), "the login to the registry is left behind"
+        )
 
         again = self.passed(checkout.deploy("--yes"))
         self.assertIn("No changes", again)
@@ -78,7 +88,9 @@ class Deploy(unittest.TestCase):
         self.assertNotEqual(old, new)
         self.assertIn(new, shown)
         self.assertEqual(checkout.state(), before)
-        self.assertFalse(checkout.digest_in_registry(new, checkout.repository), "planning pushed the image")
+        self.assertFalse(
+            checkout.digest_in_registry(new, checkout.repository), "planning pushed the image"
+        )
         plan = hashlib.sha256(checkout.work("plan.tfplan").read_bytes()).digest()
         self.passed(checkout.deploy("--planned", "--yes"))
         self.assertEqual(hashlib.sha256(checkout.work("plan.tfplan").read_bytes()).digest(), plan)
@@ -92,7 +104,9 @@ class Deploy(unittest.TestCase):
         checkout.build(b"two")
         self.passed(checkout.run("scripts/image-archive", "two.tar"))
         checkout.commit()
-        self.refused(checkout.deploy("--planned", "--yes", "--archive", "two.tar"), "made for another image")
+        self.refused(
+            checkout.deploy("--planned", "--yes", "--archive", "two.tar"), "made for another image"
+        )
         self.assertEqual(checkout.tags(checkout.repository), [])
 
     def answered(self, checkout, answer, *arguments):
@@ -108,7 +122,9 @@ class Deploy(unittest.TestCase):
         checkout = self.checkout()
         self.refused(self.answered(checkout, b"y\n"), "nothing was changed", code=3)
         self.assertEqual(checkout.tags(checkout.repository), [])
-        self.assertEqual(checkout.run("aws", "s3", "ls", f"s3://{checkout.name}-airflow/dags/").stdout, "")
+        self.assertEqual(
+            checkout.run("aws", "s3", "ls", f"s3://{checkout.name}-airflow/dags/").stdout, ""
+        )
         self.passed(self.answered(checkout, b"yes\n"))
         self.assertEqual(len(checkout.tags(checkout.repository)), 1)
 
@@ -121,9 +137,18 @@ class Deploy(unittest.TestCase):
         for tool in ("bash", "rm", "grep", "head", "dirname", "git", "jq", "env"):
             (tools / tool).symlink_to(lab.shutil.which(tool))
         environment = checkout.environment | {"PATH": str(tools)}
-        self.refused(checkout.deploy("--archive", "none.tar", env=environment), "terraform is not on PATH", "skopeo is not on PATH",
-                     "aws is not on PATH", "dev.tfvars is missing", "dev.s3.tfbackend is missing", "there is no file", "none.tar",
-                     "nobody can be asked", "differ from the last commit")
+        self.refused(
+            checkout.deploy("--archive", "none.tar", env=environment),
+            "terraform is not on PATH",
+            "skopeo is not on PATH",
+            "aws is not on PATH",
+            "dev.tfvars is missing",
+            "dev.s3.tfbackend is missing",
+            "there is no file",
+            "none.tar",
+            "nobody can be asked",
+            "differ from the last commit",
+        )
         self.refused(checkout.deploy("--planned", "--yes"), "nothing is planned")
         self.refused(checkout.deploy("--root", "nowhere", "--yes"), "there is no directory")
 
@@ -151,9 +176,15 @@ class Deploy(unittest.TestCase):
         checkout = self.checkout()
         self.passed(checkout.deploy("--plan-only"))
         settings = checkout.path / "deploy/environment/dev.tfvars"
-        settings.write_text(settings.read_text() + 'schedules = {nightly = {expression = "rate(1 day)"}}\n')
+        settings.write_text(
+            settings.read_text() + 'schedules = {nightly = {expression = "rate(1 day)"}}\n'
+        )
         checkout.commit()
-        self.refused(checkout.deploy("--planned", "--yes"), "another one than what was shown", "aws_scheduler_schedule")
+        self.refused(
+            checkout.deploy("--planned", "--yes"),
+            "another one than what was shown",
+            "aws_scheduler_schedule",
+        )
         self.assertEqual(checkout.state()[0], {"aws_ecr_repository"})
         self.assertEqual(checkout.tags(checkout.repository), [])
 
@@ -162,19 +193,37 @@ class Deploy(unittest.TestCase):
         checkout = self.checkout()
         self.passed(checkout.deploy("--plan-only"))
         settings = checkout.path / "deploy/environment/dev.tfvars"
-        settings.write_text(settings.read_text() + 'memory = 2048\n')
+        settings.write_text(settings.read_text() + "memory = 2048\n")
         checkout.commit()
-        self.refused(checkout.deploy("--planned", "--yes"), "another one than what was shown",
-                     "module.dbt.aws_ecs_task_definition.this create, with other values")
+        self.refused(
+            checkout.deploy("--planned", "--yes"),
+            "another one than what was shown",
+            "module.dbt.aws_ecs_task_definition.this create, with other values",
+        )
         self.assertEqual(checkout.state()[0], {"aws_ecr_repository"})
 
     def test_a_lock_is_waited_for(self):
         checkout = self.checkout()
         lock = f"s3://{checkout.name}-state/dev.tfstate.tflock"
-        checkout.run("aws", "s3", "cp", "-", lock, input=json.dumps({"ID": "0", "Operation": "OperationTypeApply", "Who": "somebody"}),
-                     stdin=None, check=True)
-        process = subprocess.Popen(["scripts/deploy", "dev", "--plan-only"], cwd=checkout.path, env=checkout.environment, text=True,
-                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        checkout.run(
+            "aws",
+            "s3",
+            "cp",
+            "-",
+            lock,
+            input=json.dumps({"ID": "0", "Operation": "OperationTypeApply", "Who": "somebody"}),
+            stdin=None,
+            check=True,
+        )
+        process = subprocess.Popen(
+            ["scripts/deploy", "dev", "--plan-only"],
+            cwd=checkout.path,
+            env=checkout.environment,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
         log, deadline = checkout.work("plan.log"), time.monotonic() + 120
         while not (log.exists() and "Acquiring state lock" in log.read_text()):
             self.assertIsNone(process.poll(), "it did not wait")
@@ -196,21 +245,42 @@ class Deploy(unittest.TestCase):
         self.assertIn("--build-arg PROJECT=warehouse ", built.read_text())
         self.assertNotIn("image.source", built.read_text())
         built.unlink()
-        self.passed(checkout.deploy("--plan-only", env=checkout.environment | {"PROJECT": "warehouse", "GITHUB_REPOSITORY": "acme/dbt"}))
+        self.passed(
+            checkout.deploy(
+                "--plan-only",
+                env=checkout.environment
+                | {"PROJECT": "warehouse", "GITHUB_REPOSITORY": "acme/dbt"},
+            )
+        )
         self.assertIn("--build-arg PROJECT=warehouse ", built.read_text())
-        self.assertIn("--label org.opencontainers.image.source=https://github.com/acme/dbt ", built.read_text())
-        for name, message in [("none", "holds no dbt project"), ("../dbt", "no name of a folder"), ("src", "folder of dbt-entrypoint itself")]:
+        self.assertIn(
+            "--label org.opencontainers.image.source=https://github.com/acme/dbt ",
+            built.read_text(),
+        )
+        for name, message in [
+            ("none", "holds no dbt project"),
+            ("../dbt", "no name of a folder"),
+            ("src", "folder of dbt-entrypoint itself"),
+        ]:
             self.refused(checkout.deploy("--plan-only", "--project", name), message, code=2)
 
     def test_taking_it_down(self):
         checkout = self.checkout()
         self.passed(checkout.deploy("--yes"))
-        self.refused(self.answered(checkout, b"no\n", "--destroy"), "to destroy", f"it removes s3://{checkout.name}-airflow/dags/dbt_ecs.py",
-                     "every DAG", "nothing was changed", code=3)
+        self.refused(
+            self.answered(checkout, b"no\n", "--destroy"),
+            "to destroy",
+            f"it removes s3://{checkout.name}-airflow/dags/dbt_ecs.py",
+            "every DAG",
+            "nothing was changed",
+            code=3,
+        )
         self.assertIn("aws_ecs_task_definition", checkout.state()[0])
         self.passed(checkout.deploy("--destroy", "--yes"))
         self.assertEqual(checkout.state()[0], set())
-        self.assertEqual(checkout.run("aws", "s3", "ls", f"s3://{checkout.name}-airflow/dags/").stdout, "")
+        self.assertEqual(
+            checkout.run("aws", "s3", "ls", f"s3://{checkout.name}-airflow/dags/").stdout, ""
+        )
 
     def test_the_example_of_settings(self):
         checkout = self.checkout()
@@ -222,8 +292,14 @@ class Deploy(unittest.TestCase):
     def test_what_is_broken_is_named(self):
         checkout = self.checkout()
         nobody = checkout.environment | {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}
-        self.refused(checkout.deploy("--yes", env=nobody), "AWS does not know who you are", "aws sso login")
-        self.refused(checkout.deploy("--yes", "--archive", "Dockerfile"), "is no OCI archive", "scripts/image-archive")
+        self.refused(
+            checkout.deploy("--yes", env=nobody), "AWS does not know who you are", "aws sso login"
+        )
+        self.refused(
+            checkout.deploy("--yes", "--archive", "Dockerfile"),
+            "is no OCI archive",
+            "scripts/image-archive",
+        )
         checkout.configure(project=checkout.name, credentials="redshift")
         checkout.commit()
         self.refused(checkout.deploy("--yes"), "credentials: give glue:NAME")
@@ -234,15 +310,31 @@ class Deploy(unittest.TestCase):
 
     def test_arguments(self):
         for arguments, message in [
-            ([], "which environment"), (["Dev"], "'Dev' is no name"), (["dev", "live"], "one environment at a time"),
-            (["dev", "--force"], "no option '--force'"), (["dev", "--archive"], "wants a file"),
+            ([], "which environment"),
+            (["Dev"], "'Dev' is no name"),
+            (["dev", "live"], "one environment at a time"),
+            (["dev", "--force"], "no option '--force'"),
+            (["dev", "--archive"], "wants a file"),
             (["dev", "--plan-only", "--destroy"], "exclude each other"),
         ]:
-            result = subprocess.run([lab.ROOT / "scripts/deploy", *arguments], text=True, capture_output=True)
+            result = subprocess.run(
+                [lab.ROOT / "scripts/deploy", *arguments], text=True, capture_output=True
+            )
             self.assertEqual(result.returncode, 2, result)
             self.assertIn(message, result.stderr)
-        help_text = subprocess.run([lab.ROOT / "scripts/deploy", "--help"], text=True, capture_output=True, check=True).stdout
-        for option in ("--plan-only", "--planned", "--destroy", "--yes", "--archive", "--project", "--root", "--allow-dirty"):
+        help_text = subprocess.run(
+            [lab.ROOT / "scripts/deploy", "--help"], text=True, capture_output=True, check=True
+        ).stdout
+        for option in (
+            "--plan-only",
+            "--planned",
+            "--destroy",
+            "--yes",
+            "--archive",
+            "--project",
+            "--root",
+            "--allow-dirty",
+        ):
             self.assertIn(option, help_text)
 
 

@@ -30,13 +30,33 @@ FAULTS = [
     ("format", "src/main.rs", "fn  faulty( ) {}\n", "fn  faulty"),
     ("shell", "scripts/faulty", "#!/bin/sh\nrm -r $1/*\n", "SC2086"),
     ("shell", "scripts/faulty.sh", "# shellcheck shell=bash\necho $1\n", "SC2086"),
+    ("python", "scripts/measure.py", "import os, sys\n", "E401"),
+    ("python", "scripts/measure.py", "faulty = {  }\n", "-faulty = {  }"),
+    ("python", "scripts/measure.py", "faulty: int = ROOT\n", "Incompatible types"),
+    # Without an ending, too.
+    ("python", "scripts/check-dependencies", "import os, sys\n", "E401"),
     ("docker", "Dockerfile", "RUN sudo true\n", "DL3004"),
     # A warning or less fails, too.
     ("docker", "Dockerfile", "RUN echo `date`\n", "SC2006"),
-    ("sql", "dbt/models/marts/faulty.sql", "SELECT customer_id from {{ ref('dim_customers') }}\n", "CP01"),
-    ("sql", "dbt/models/marts/faulty.sql", "select 1 as one from {{ ref('no_such_model') }}\n", "no_such_model"),
+    (
+        "sql",
+        "dbt/models/marts/faulty.sql",
+        "SELECT customer_id from {{ ref('dim_customers') }}\n",
+        "CP01",
+    ),
+    (
+        "sql",
+        "dbt/models/marts/faulty.sql",
+        "select 1 as one from {{ ref('no_such_model') }}\n",
+        "no_such_model",
+    ),
     # Taken by DuckDB, which compiles it, and not by the warehouse.
-    ("sql", "dbt/models/marts/faulty.sql", "select one from range(3) as numbers(one) positional join range(3) as others(two)\n", "PRS"),
+    (
+        "sql",
+        "dbt/models/marts/faulty.sql",
+        "select one from range(3) as numbers(one) positional join range(3) as others(two)\n",
+        "PRS",
+    ),
     ("yaml", "dbt/models/faulty.yml", "models: []\nmodels: []\n", "key-duplicates"),
     ("workflows", NEW_WORKFLOW, WORKFLOW % "run: echo ${{ steps.none.outputs.x }}", "expression"),
     ("workflows", NEW_WORKFLOW, WORKFLOW % "run: rm -r $1/*", "SC2086"),
@@ -47,12 +67,19 @@ FAULTS = [
 
 
 class Linters(unittest.TestCase):
+    copy: pathlib.Path
+
     @classmethod
     def setUpClass(cls):
         cls.copy = pathlib.Path(tempfile.mkdtemp(prefix="linters-"))
         cls.addClassCleanup(shutil.rmtree, cls.copy)
-        files = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, check=True,
-                               capture_output=True, text=True).stdout
+        files = subprocess.run(
+            ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+            cwd=ROOT,
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
         for name in filter(None, files.split("\0")):
             if (ROOT / name).is_file():
                 (cls.copy / name).parent.mkdir(parents=True, exist_ok=True)
@@ -68,8 +95,15 @@ class Linters(unittest.TestCase):
     def lint(self, linter):
         # Colours would stand between the words.
         environment = os.environ | {"NO_COLOR": "1", "CLICOLOR": "0"}
-        return subprocess.run(["scripts/lint", linter], cwd=self.copy, env=environment, text=True, stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        return subprocess.run(
+            ["scripts/lint", linter],
+            cwd=self.copy,
+            env=environment,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
 
     def test_the_project_as_it_is(self):
         for linter in dict.fromkeys(fault[0] for fault in FAULTS):

@@ -13,7 +13,9 @@ import time
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--owner", type=int, required=True, help="the process whose end is the end of the server")
+    parser.add_argument(
+        "--owner", type=int, required=True, help="the process whose end is the end of the server"
+    )
     parser.add_argument("--dir", type=pathlib.Path, required=True)
     arguments = parser.parse_args()
     # The server stands for AWS, not for a client of it.
@@ -47,7 +49,9 @@ def complete_glue() -> None:
     def as_dict(self, hide_password=False):
         authentication = self.connection_input.get("AuthenticationConfiguration")
         answer = plain(self, hide_password)
-        return {**answer, "AuthenticationConfiguration": authentication} if authentication else answer
+        return (
+            {**answer, "AuthenticationConfiguration": authentication} if authentication else answer
+        )
 
     FakeConnection.as_dict = as_dict
 

@@ -1,4 +1,6 @@
-"""Ends TLS before a local server: tls_front.py PORT TARGET_PORT CERTIFICATE KEY. Ends when it is killed, or after ten minutes."""
+"""Ends TLS before a local server: tls_front.py PORT TARGET_PORT CERTIFICATE KEY. Ends when it is
+killed, or after ten minutes.
+"""
 
 import asyncio
 import ssl

@@ -10,7 +10,9 @@ def record(events) -> None:
 
     def call_action(self):
         key = self.headers.get("Authorization", "").partition("Credential=")[2].partition("/")[0]
-        events("call", action=f"{self.service_name}:{self._get_action()}", role=role_of(key), key=key)
+        events(
+            "call", action=f"{self.service_name}:{self._get_action()}", role=role_of(key), key=key
+        )
         return plain(self)
 
     BaseResponse.call_action = call_action

@@ -1,7 +1,9 @@
-"""ECS that runs: RunTask starts the container's command as a process of this machine, and StopTask stops it.
+"""ECS that runs: RunTask starts the container's command as a process of this machine, and StopTask
+stops it.
 
-Of a task definition count: `entryPoint`, `command`, `environment`, `stopTimeout`, `logConfiguration` and the task's role. The image
-does not: the command is taken from this machine. What the process writes goes to moto's CloudWatch, its exit code to the container.
+Of a task definition count: `entryPoint`, `command`, `environment`, `stopTimeout`,
+`logConfiguration` and the task's role. The image does not: the command is taken from this machine.
+What the process writes goes to moto's CloudWatch, its exit code to the container.
 """
 
 import os
@@ -29,7 +31,13 @@ def run_for_real(events, roles, endpoint: str) -> None:
     def run_task(self, *arguments, **keywords):
         tasks = plain(self, *arguments, **keywords)
         for task in tasks:
-            run = running[task.id] = Run(task, self.describe_task_definition(task.task_definition_arn), events, roles, endpoint)
+            run = running[task.id] = Run(
+                task,
+                self.describe_task_definition(task.task_definition_arn),
+                events,
+                roles,
+                endpoint,
+            )
             events(
                 "run_task",
                 task=task.id,
@@ -60,7 +68,9 @@ class Run:
     """One task from its start to its end. It has one container."""
 
     def __init__(self, task, definition, events, roles, endpoint: str) -> None:
-        self.task, self.events, self.process, self.stop_reason = task, events, None, None
+        self.task, self.events = task, events
+        self.process: subprocess.Popen[str] | None = None
+        self.stop_reason: str | None = None
         self.container = definition.container_definitions[0]
         self.role = definition.task_role_arn
         self.roles, self.endpoint = roles, endpoint
@@ -94,7 +104,11 @@ class Run:
             self.end(None, "TaskFailedToStart", f"CannotStartContainerError: {error}")
             return
         except Exception as error:
-            self.end(None, "TaskFailedToStart", f"ResourceInitializationError: failed to validate logger args: {error}")
+            self.end(
+                None,
+                "TaskFailedToStart",
+                f"ResourceInitializationError: failed to validate logger args: {error}",
+            )
             return
         self.task.last_status = self.task.containers[0].last_status = "RUNNING"
         self.events("running", task=self.task.id, pid=self.process.pid)
@@ -113,16 +127,24 @@ class Run:
         return next((one for one in overrides if one.get("name") == self.container["name"]), {})
 
     def command(self) -> list[str]:
-        return [*self.container["entryPoint"], *(self.overridden().get("command") or self.container.get("command") or [])]
+        return [
+            *self.container["entryPoint"],
+            *(self.overridden().get("command") or self.container.get("command") or []),
+        ]
 
     def environment(self) -> dict[str, str]:
         region = self.task.region_name
-        given = [*(self.container.get("environment") or []), *(self.overridden().get("environment") or [])]
+        given = [
+            *(self.container.get("environment") or []),
+            *(self.overridden().get("environment") or []),
+        ]
         return {
             "PATH": "/usr/local/bin:/usr/bin:/bin",
             "AWS_REGION": region,
             "AWS_ENDPOINT_URL": self.endpoint,
-            "AWS_CONTAINER_CREDENTIALS_FULL_URI": self.roles.admit(self.task.id, self.role, region, self.task._account_id),
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI": self.roles.admit(
+                self.task.id, self.role, region, self.task._account_id
+            ),
             "ECS_CONTAINER_METADATA_URI_V4": f"{self.roles.url}/v4/{self.task.id}",
             # Last, so that a test can take something away.
             **{entry["name"]: entry["value"] for entry in given},
@@ -150,4 +172,6 @@ class Run:
         container.last_status = "STOPPED"
         # Last: from here on, who looks sees a task that has ended.
         self.task.last_status = "STOPPED"
-        self.events("stopped", task=self.task.id, exit_code=code, stop_code=stop_code, reason=reason)
+        self.events(
+            "stopped", task=self.task.id, exit_code=code, stop_code=stop_code, reason=reason
+        )

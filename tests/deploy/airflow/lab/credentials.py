@@ -1,4 +1,6 @@
-"""The endpoint from which a container gets the credentials of its task's role, as ECS has it in every container."""
+"""The endpoint from which a container gets the credentials of its task's role, as ECS has it in
+every container.
+"""
 
 import json
 import threading
@@ -38,7 +40,12 @@ class Endpoint:
             return None
         role, region, account = self.tasks[task_id]
         session = sts_backends[account]["aws"].assume_role(
-            region_name=region, role_session_name=task_id, role_arn=role, policy="", duration=3600, external_id=""
+            region_name=region,
+            role_session_name=task_id,
+            role_arn=role,
+            policy="",
+            duration=3600,
+            external_id="",
         )
         expiration = datetime.now(timezone.utc) + timedelta(hours=1)
         return {

@@ -1,6 +1,8 @@
-"""A local AWS whose ECS runs containers: moto on a free port, for as long as the process that asked for it lives.
+"""A local AWS whose ECS runs containers: moto on a free port, for as long as the process that asked
+for it lives.
 
-Writes {"endpoint": …, "credentials": …} to ready.json in --dir once it answers, and what happens to events.jsonl there.
+Writes {"endpoint": …, "credentials": …} to ready.json in --dir once it answers, and what happens to
+events.jsonl there.
 """
 
 import argparse
@@ -12,7 +14,9 @@ import time
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--owner", type=int, required=True, help="the process whose end is the end of the server")
+    parser.add_argument(
+        "--owner", type=int, required=True, help="the process whose end is the end of the server"
+    )
     parser.add_argument("--dir", type=pathlib.Path, required=True)
     arguments = parser.parse_args()
     # The server stands for AWS, not for a client of it.
@@ -35,7 +39,9 @@ def main() -> None:
     containers.run_for_real(events, roles, endpoint)
     ready = arguments.dir / "ready.json"
     # Renamed into place: who sees the file sees all of it.
-    ready.with_suffix(".tmp").write_text(json.dumps({"endpoint": endpoint, "credentials": roles.url}))
+    ready.with_suffix(".tmp").write_text(
+        json.dumps({"endpoint": endpoint, "credentials": roles.url})
+    )
     ready.with_suffix(".tmp").rename(ready)
     while lives(arguments.owner):
         time.sleep(0.3)
@@ -44,13 +50,19 @@ def main() -> None:
 
 
 class Events:
-    """What happened, one JSON object a line; `append` of one short line is whole, whichever thread writes it."""
+    """What happened, one JSON object a line; `append` of one short line is whole, whichever thread
+    writes it.
+    """
 
     def __init__(self, path: pathlib.Path) -> None:
         self.file = path.open("ab", buffering=0)
 
     def __call__(self, event: str, **details: object) -> None:
-        self.file.write((json.dumps({"event": event, "time": time.time(), **details}, default=str) + "\n").encode())
+        self.file.write(
+            (
+                json.dumps({"event": event, "time": time.time(), **details}, default=str) + "\n"
+            ).encode()
+        )
 
 
 def lives(pid: int) -> bool:

@@ -36,7 +36,13 @@ def environment(home):
 
 def migrate(home):
     (home / "dags").mkdir()
-    subprocess.run([PROGRAM, "db", "migrate"], env=environment(home), check=True, capture_output=True, timeout=PATIENCE)
+    subprocess.run(
+        [PROGRAM, "db", "migrate"],
+        env=environment(home),
+        check=True,
+        capture_output=True,
+        timeout=PATIENCE,
+    )
 
 
 class Airflow:
@@ -51,7 +57,9 @@ class Airflow:
             "AWS_ACCESS_KEY_ID": "worker",
             "AWS_SECRET_ACCESS_KEY": "worker",
         }
-        self.connect("aws_dbt", conn_type="aws", extra={"role_arn": SERVICE_ROLE, "region_name": "eu-west-1"})
+        self.connect(
+            "aws_dbt", conn_type="aws", extra={"role_arn": SERVICE_ROLE, "region_name": "eu-west-1"}
+        )
 
     def connect(self, connection_id, **fields):
         self.environment[f"AIRFLOW_CONN_{connection_id.upper()}"] = json.dumps(fields)
@@ -60,12 +68,19 @@ class Airflow:
         del self.environment[f"AIRFLOW_CONN_{connection_id.upper()}"]
 
     def set_variable(self, value):
-        self.environment["AIRFLOW_VAR_DBT_ECS"] = value if isinstance(value, str) else json.dumps(value)
+        self.environment["AIRFLOW_VAR_DBT_ECS"] = (
+            value if isinstance(value, str) else json.dumps(value)
+        )
 
     def command(self, *arguments):
         """A command's status, and stdout and stderr together."""
         done = subprocess.run(
-            [PROGRAM, *arguments], env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=PATIENCE
+            [PROGRAM, *arguments],
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=PATIENCE,
         )
         return done.returncode, done.stdout
 
@@ -92,7 +107,9 @@ class Airflow:
         return output.read_text()
 
     def run_all(self, settings):
-        """Every DAG of these settings once, by the same means as `run`, but in one process; returns what was printed for each."""
+        """Every DAG of these settings once, by the same means as `run`, but in one process; returns
+        what was printed for each.
+        """
         self.set_variable(settings)
         ids = [f"dbt_{entry['project']}_{entry['env']}" for entry in settings.values()]
         done = subprocess.run(
@@ -114,7 +131,9 @@ class Airflow:
                 process.wait()
 
     def query(self, sql, *values):
-        with sqlite3.connect(f"file:{self.home}/airflow.db?mode=ro", uri=True, timeout=30) as database:
+        with sqlite3.connect(
+            f"file:{self.home}/airflow.db?mode=ro", uri=True, timeout=30
+        ) as database:
             return database.execute(sql, values).fetchall()
 
     def state(self, dag_id="%"):

@@ -35,10 +35,20 @@ class Lab:
         self.subnet = self.client("ec2").describe_subnets()["Subnets"][0]["SubnetId"]
         self.group = self.client("ec2").describe_security_groups()["SecurityGroups"][0]["GroupId"]
         self.client("ecs").create_cluster(clusterName="lab")
-        self.client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
-        properties = {"JDBC_CONNECTION_URL": "jdbc:redshift://warehouse.example.com:5439/shop", "USERNAME": "dbt", "PASSWORD": PASSWORD}
+        self.client("s3").create_bucket(
+            Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION}
+        )
+        properties = {
+            "JDBC_CONNECTION_URL": "jdbc:redshift://warehouse.example.com:5439/shop",
+            "USERNAME": "dbt",
+            "PASSWORD": PASSWORD,
+        }
         self.client("glue").create_connection(
-            ConnectionInput={"Name": CONNECTION, "ConnectionType": "JDBC", "ConnectionProperties": properties}
+            ConnectionInput={
+                "Name": CONNECTION,
+                "ConnectionType": "JDBC",
+                "ConnectionProperties": properties,
+            }
         )
 
     def client(self, service):
@@ -52,7 +62,12 @@ class Lab:
 
     def events(self, kind, **matching):
         lines = map(json.loads, self.events_file.read_text().splitlines())
-        return [event for event in lines if event["event"] == kind and all(event.get(key) == value for key, value in matching.items())]
+        return [
+            event
+            for event in lines
+            if event["event"] == kind
+            and all(event.get(key) == value for key, value in matching.items())
+        ]
 
 
 @dataclass
@@ -67,7 +82,11 @@ class Project:
     env: str = "dev"
 
     def __post_init__(self):
-        shutil.copytree(self.root / "dbt", self.folder, ignore=shutil.ignore_patterns("target", "logs", "dbt_packages", "*.duckdb*"))
+        shutil.copytree(
+            self.root / "dbt",
+            self.folder,
+            ignore=shutil.ignore_patterns("target", "logs", "dbt_packages", "*.duckdb*"),
+        )
         binary = pathlib.Path(os.environ["DBT_ENTRYPOINT_BIN"])
         self.entry_point = [str(binary)]
         self.shared = self.folder / "fake"
@@ -147,10 +166,16 @@ class Project:
                     "entryPoint": self.entry_point,
                     "command": ["run"],
                     "stopTimeout": self.stop_timeout,
-                    "environment": [{"name": name, "value": value} for name, value in self.environment.items()],
+                    "environment": [
+                        {"name": name, "value": value} for name, value in self.environment.items()
+                    ],
                     "logConfiguration": {
                         "logDriver": "awslogs",
-                        "options": {"awslogs-group": self.log_group, "awslogs-region": REGION, "awslogs-stream-prefix": "ecs"},
+                        "options": {
+                            "awslogs-group": self.log_group,
+                            "awslogs-region": REGION,
+                            "awslogs-stream-prefix": "ecs",
+                        },
                     },
                 }
             ],
@@ -159,20 +184,34 @@ class Project:
     def tasks(self):
         """The tasks that ECS was asked to start for this project, in order."""
         arns = self.lab.client("ecs").list_tasks(cluster="lab", desiredStatus="STOPPED")["taskArns"]
-        arns += self.lab.client("ecs").list_tasks(cluster="lab", desiredStatus="RUNNING")["taskArns"]
-        described = self.lab.client("ecs").describe_tasks(cluster="lab", tasks=arns)["tasks"] if arns else []
+        arns += self.lab.client("ecs").list_tasks(cluster="lab", desiredStatus="RUNNING")[
+            "taskArns"
+        ]
+        described = (
+            self.lab.client("ecs").describe_tasks(cluster="lab", tasks=arns)["tasks"]
+            if arns
+            else []
+        )
         ids = {
-            task["taskArn"].rpartition("/")[2] for task in described if task["taskDefinitionArn"].split("/")[-1].startswith(self.name + ":")
+            task["taskArn"].rpartition("/")[2]
+            for task in described
+            if task["taskDefinitionArn"].split("/")[-1].startswith(self.name + ":")
         }
         return [event for event in self.lab.events("run_task") if event["task"] in ids]
 
     def published(self):
         """The keys of this project in the bucket, without its name before them."""
-        pages = self.lab.client("s3").list_objects_v2(Bucket=BUCKET, Prefix=f"{self.name}/").get("Contents", [])
+        pages = (
+            self.lab.client("s3")
+            .list_objects_v2(Bucket=BUCKET, Prefix=f"{self.name}/")
+            .get("Contents", [])
+        )
         return [item["Key"].removeprefix(f"{self.name}/") for item in pages]
 
     def summary(self):
         """The `summary.json` of the ledger; there has to be one run."""
         keys = [key for key in self.published() if key.endswith("/summary.json")]
         assert len(keys) == 1, keys
-        return json.load(self.lab.client("s3").get_object(Bucket=BUCKET, Key=f"{self.name}/{keys[0]}")["Body"])
+        return json.load(
+            self.lab.client("s3").get_object(Bucket=BUCKET, Key=f"{self.name}/{keys[0]}")["Body"]
+        )

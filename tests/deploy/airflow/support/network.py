@@ -35,7 +35,10 @@ def forward(port, endpoint):
 
 def deny(action):
     """The URL of a service that denies everything, as AWS does."""
-    body = f'{{"__type": "AccessDeniedException", "Message": "User is not authorized to perform: {action}"}}'.encode()
+    body = (
+        f'{{"__type": "AccessDeniedException", "Message": '
+        f'"User is not authorized to perform: {action}"}}'.encode()
+    )
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self):
@@ -57,7 +60,7 @@ class Gate:
     """A way to AWS on which single actions can be denied."""
 
     def __init__(self, endpoint):
-        self.denied = set()
+        self.denied: set[str] = set()
         gate = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -65,10 +68,15 @@ class Gate:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 action = self.headers.get("X-Amz-Target", "").rpartition(".")[2]
                 if action in gate.denied:
-                    message = f'{{"__type": "AccessDeniedException", "message": "not authorized to perform: {action}"}}'
+                    message = (
+                        f'{{"__type": "AccessDeniedException", "message": '
+                        f'"not authorized to perform: {action}"}}'
+                    )
                     self.answer(400, message.encode())
                     return
-                request = urllib.request.Request(endpoint + self.path, data=body, headers=dict(self.headers))
+                request = urllib.request.Request(
+                    endpoint + self.path, data=body, headers=dict(self.headers)
+                )
                 try:
                     with urllib.request.urlopen(request) as response:
                         self.answer(response.status, response.read())

@@ -9,7 +9,7 @@ TOKEN = "T000/B000/a-secret-token"
 
 class Webhook:
     def __init__(self, status=200):
-        self.posts = []
+        self.posts: list[dict] = []
         webhook = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -28,7 +28,11 @@ class Webhook:
 
     def connection(self):
         """The fields of the Airflow connection to it, of the type that Airflow has for Slack."""
-        return {"conn_type": "slackwebhook", "host": f"http://127.0.0.1:{self.port}/services", "password": TOKEN}
+        return {
+            "conn_type": "slackwebhook",
+            "host": f"http://127.0.0.1:{self.port}/services",
+            "password": TOKEN,
+        }
 
     def close(self):
         self.server.shutdown()

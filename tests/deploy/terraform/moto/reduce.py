@@ -3,8 +3,8 @@
 
     reduce.py MODULE COPY
 
-What is left out is listed here, piece by piece, and every piece has to be found: so nothing else is lost on the way, and a piece that has
-moved is an error and not a test of less.
+What is left out is listed here, piece by piece, and every piece has to be found: so nothing else is
+lost on the way, and a piece that has moved is an error and not a test of less.
 """
 
 import pathlib
@@ -14,11 +14,12 @@ import sys
 
 # Resources that came with later versions. absent.tf stands in for what others want to know of them.
 FILES = ["bucket_settings.tf", "cdn.tf", "network_rules.tf", "schedule.tf", "versions.tf"]
-# Blocks and arguments that came with later versions; `terraform fmt` has laid them out, so a block ends where its indentation comes back.
+# Blocks and arguments that came with later versions; `terraform fmt` has laid them out, so a block
+# ends where its indentation comes back.
 PIECES = [
     ("ecr.tf", "  force_delete "),
     ("ecs_task.tf", "  runtime_platform {"),
-    ("ecs_task.tf", "  dynamic \"ephemeral_storage\" {"),
+    ("ecs_task.tf", '  dynamic "ephemeral_storage" {'),
     ("schedule_queue.tf", "  sqs_managed_sse_enabled "),
 ]
 
@@ -27,12 +28,15 @@ def without(text, start, origin):
     lines = text.splitlines(keepends=True)
     found = [number for number, line in enumerate(lines) if line.startswith(start)]
     if len(found) != 1:
-        sys.exit(f"{origin}: expected one line that begins with {start!r}, found {len(found)}; mend the list in reduce.py")
+        sys.exit(
+            f"{origin}: expected one line that begins with {start!r}, found {len(found)}; "
+            f"mend the list in reduce.py"
+        )
     first = last = found[0]
     if start.endswith("{"):
         end = re.match(" *", start)[0] + "}\n"
         last = next(number for number in range(first, len(lines)) if lines[number] == end)
-    return "".join(lines[:first] + lines[last + 1:])
+    return "".join(lines[:first] + lines[last + 1 :])
 
 
 def main():

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """The tables of the module's README.md, from its variables and outputs.
 
-    generate.py MODULE            # fail where the README is not up to date, or a variable is not as it should be
+generate.py MODULE            # fail where the README is not up to date, or a variable is not as it
+should be
     generate.py MODULE --write    # write them
 
-Between the markers `<!-- inputs -->`, `<!-- outputs -->`, `<!-- resources -->` and the one that ends each. The same look at the variables
-holds them to their rules: described, typed, with messages that begin with the variable's name, and a case in `terraform test` for each
-validation.
+Between the markers `<!-- inputs -->`, `<!-- outputs -->`, `<!-- resources -->` and the one that
+ends each. The same look at the variables holds them to their rules: described, typed, with messages
+that begin with the variable's name, and a case in `terraform test` for each validation.
 """
 
 import pathlib
@@ -27,24 +28,30 @@ def text(value):
 
 
 def blocks(module, kind):
-    """Name, body and source of every block of this kind, as a caller would look for them: in the order of the files and lines."""
+    """Name, body and source of every block of this kind, as a caller would look for them: in the
+    order of the files and lines.
+    """
     for path in sorted(module.glob("*.tf")):
         source = path.read_text(encoding="utf-8")
         for block in hcl2.loads(source).get(kind, []):
             for name, body in block.items():
                 name = name.strip('"')
                 start = re.search(rf'^{kind} "{name}" {{', source, re.M).start()
-                yield name, body, source[start:source.index("\n}", start)]
+                yield name, body, source[start : source.index("\n}", start)]
 
 
 def expression(source, name):
-    """An argument as it is written, laid out by `terraform fmt`: its line, and the lines up to where the indentation comes back."""
+    """An argument as it is written, laid out by `terraform fmt`: its line, and the lines up to
+    where the indentation comes back.
+    """
     found = re.search(rf"^  {name} +(?:= )?= ?(.*)$|^  {name} += (.*)$", source, re.M)
     if not found:
         return None
     lines = [found[1] or found[2]]
-    if lines[0].count("{") + lines[0].count("(") + lines[0].count("[") > lines[0].count("}") + lines[0].count(")") + lines[0].count("]"):
-        for line in source[found.end() + 1:].split("\n"):
+    if lines[0].count("{") + lines[0].count("(") + lines[0].count("[") > lines[0].count(
+        "}"
+    ) + lines[0].count(")") + lines[0].count("]"):
+        for line in source[found.end() + 1 :].split("\n"):
             lines.append(line[2:])
             if re.match(r"  [)\]}]+$", line):
                 break
@@ -68,21 +75,38 @@ def inputs(module):
     for name, body, source in blocks(module, "variable"):
         default = expression(source, "default")
         kind = expression(source, "type")
-        kind = "object" if kind.startswith("object") else "map of objects" if kind.startswith("map(object") else kind
+        kind = (
+            "object"
+            if kind.startswith("object")
+            else "map of objects"
+            if kind.startswith("map(object")
+            else kind
+        )
         described = cell(text(body["description"]))
-        rows.append(f"| `{name}` | {kind} | {code(default) if default is not None else '**required**'} | {described} |")
+        rows.append(
+            f"| `{name}` | {kind} | {code(default) if default is not None else '**required**'} "
+            f"| {described} |"
+        )
     return rows
 
 
 def outputs(module):
     rows = ["| name | description |", "| --- | --- |"]
-    return rows + [f"| `{name}` | {cell(text(body['description']))} |" for name, body, _ in blocks(module, "output")]
+    return rows + [
+        f"| `{name}` | {cell(text(body['description']))} |"
+        for name, body, _ in blocks(module, "output")
+    ]
 
 
 def resources(module):
     rows = ["| file | makes |", "| --- | --- |"]
     for path in sorted(module.glob("*.tf")):
-        found = [f"`{kind}.{name}`" for kind, name in re.findall(r'^resource "(\w+)" "(\w+)"', path.read_text(encoding="utf-8"), re.M)]
+        found = [
+            f"`{kind}.{name}`"
+            for kind, name in re.findall(
+                r'^resource "(\w+)" "(\w+)"', path.read_text(encoding="utf-8"), re.M
+            )
+        ]
         if found:
             rows.append(f"| [{path.name}]({path.name}) | {', '.join(found)} |")
     return rows
@@ -106,17 +130,32 @@ def report(is_fine, name):
 
 def rules(module):
     """Whether every variable is as it should be."""
-    cases = "".join(path.read_text(encoding="utf-8") for path in (module / "tests").glob("rejects_*.tftest.hcl"))
+    cases = "".join(
+        path.read_text(encoding="utf-8") for path in (module / "tests").glob("rejects_*.tftest.hcl")
+    )
     for name, body, source in blocks(module, "variable"):
         validations = body.get("validation", [])
         messages = [text(validation["error_message"]) for validation in validations]
-        yield report(len(text(body.get("description", ""))) > 20 and "type" in body, f"{name} has a description and a type")
-        yield report(bool(validations) or expression(source, "type") == "bool", f"{name} is validated")
-        yield report(all(re.match(rf"{name}[:.]", message) for message in messages), f"every message of {name} begins with its name")
+        yield report(
+            len(text(body.get("description", ""))) > 20 and "type" in body,
+            f"{name} has a description and a type",
+        )
+        yield report(
+            bool(validations) or expression(source, "type") == "bool", f"{name} is validated"
+        )
+        yield report(
+            all(re.match(rf"{name}[:.]", message) for message in messages),
+            f"every message of {name} begins with its name",
+        )
         rejected = len(re.findall(rf"expect_failures = \[var\.{name}\]", cases))
-        yield report(rejected >= len(validations), f"{name} has {len(validations)} validations and {rejected} cases that they refuse")
+        yield report(
+            rejected >= len(validations),
+            f"{name} has {len(validations)} validations and {rejected} cases that they refuse",
+        )
     for name, body, _ in blocks(module, "output"):
-        yield report(len(text(body.get("description", ""))) > 20, f"the output {name} has a description")
+        yield report(
+            len(text(body.get("description", ""))) > 20, f"the output {name} has a description"
+        )
 
 
 def main():

@@ -1,4 +1,6 @@
-"""Renders the data source aws_iam_policy_document, which needs no AWS, as the provider does: a policy in a plan is then the real one."""
+"""Renders the data source aws_iam_policy_document, which needs no AWS, as the provider does: a
+policy in a plan is then the real one.
+"""
 
 import json
 
@@ -10,7 +12,7 @@ def one_or_all(values):
 
 
 def principals(given):
-    by_type = {}
+    by_type: dict[str, list[str]] = {}
     for principal in given or []:
         by_type.setdefault(principal["type"], []).extend(principal["identifiers"])
     if by_type == {"*": ["*"]}:
@@ -26,11 +28,18 @@ def statement(given):
     for name, key in (("principals", "Principal"), ("not_principals", "NotPrincipal")):
         if given.get(name):
             result[key] = principals(given[name])
-    for name, key in (("actions", "Action"), ("not_actions", "NotAction"), ("resources", "Resource"), ("not_resources", "NotResource")):
+    for name, key in (
+        ("actions", "Action"),
+        ("not_actions", "NotAction"),
+        ("resources", "Resource"),
+        ("not_resources", "NotResource"),
+    ):
         if given.get(name):
             result[key] = one_or_all(given[name])
     for condition in given.get("condition") or []:
-        result.setdefault("Condition", {}).setdefault(condition["test"], {})[condition["variable"]] = one_or_all(condition["values"])
+        result.setdefault("Condition", {}).setdefault(condition["test"], {})[
+            condition["variable"]
+        ] = one_or_all(condition["values"])
     return result
 
 
@@ -45,4 +54,6 @@ def render(config):
     doubled = sorted({sid for sid in sids if sids.count(sid) > 1})
     if doubled:
         raise ValueError(f"the Sid {', '.join(doubled)} is there more than once")
-    return json.dumps({"Version": config.get("version") or "2012-10-17", "Statement": statements}, indent=2)
+    return json.dumps(
+        {"Version": config.get("version") or "2012-10-17", "Statement": statements}, indent=2
+    )

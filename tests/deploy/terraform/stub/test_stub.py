@@ -27,27 +27,37 @@ def test_required_optional_and_computed_are_told_apart():
     cluster = block("aws_ecs_cluster")["attributes"]
     assert cluster["name"] == {"type": "string", "required": True}
     assert cluster["arn"] == {"type": "string", "computed": True}
-    assert block("aws_ecr_repository")["attributes"]["force_delete"] == {"type": "bool", "optional": True}
+    assert block("aws_ecr_repository")["attributes"]["force_delete"] == {
+        "type": "bool",
+        "optional": True,
+    }
 
 
 def test_types_of_collections():
-    assert block("aws_ecs_task_definition")["attributes"]["requires_compatibilities"]["type"] == ["set", "string"]
+    assert block("aws_ecs_task_definition")["attributes"]["requires_compatibilities"]["type"] == [
+        "set",
+        "string",
+    ]
     assert block("aws_ecs_cluster")["attributes"]["tags"]["type"] == ["map", "string"]
     assert block("aws_iam_role")["attributes"]["max_session_duration"]["type"] == "number"
 
 
 def test_blocks_know_how_often_they_come():
     volume = block("aws_ecs_task_definition")["block_types"]["volume"]
-    assert volume["nesting_mode"] == "set" and "max_items" not in volume
+    assert volume["nesting_mode"] == "set"
+    assert "max_items" not in volume
     platform = block("aws_ecs_task_definition")["block_types"]["runtime_platform"]
-    assert platform["max_items"] == 1 and "min_items" not in platform
+    assert platform["max_items"] == 1
+    assert "min_items" not in platform
     versioning = block("aws_s3_bucket_versioning")["block_types"]["versioning_configuration"]
     assert versioning["min_items"] == versioning["max_items"] == 1
 
 
 def test_blocks_within_blocks():
     target = block("aws_scheduler_schedule")["block_types"]["target"]["block"]
-    network = target["block_types"]["ecs_parameters"]["block"]["block_types"]["network_configuration"]["block"]
+    network = target["block_types"]["ecs_parameters"]["block"]["block_types"][
+        "network_configuration"
+    ]["block"]
     assert network["attributes"]["subnets"] == {"type": ["set", "string"], "required": True}
 
 
@@ -62,20 +72,48 @@ def test_a_name_that_the_provider_has_not_is_an_error():
 
 
 def test_a_policy_document_is_rendered_as_the_provider_does():
-    document = json.loads(policy_document.render({"statement": [{
-        "sid": "A", "effect": None, "actions": ["s3:PutObject", "s3:GetObject"], "resources": ["r"],
-        "principals": [{"type": "Service", "identifiers": ["a.amazonaws.com"]}],
-        "condition": [{"test": "StringEquals", "variable": "k", "values": ["b", "a"]}],
-    }]}))
-    assert document == {"Version": "2012-10-17", "Statement": [{
-        "Sid": "A", "Effect": "Allow", "Principal": {"Service": "a.amazonaws.com"}, "Action": ["s3:GetObject", "s3:PutObject"],
-        "Resource": "r", "Condition": {"StringEquals": {"k": ["a", "b"]}},
-    }]}
+    document = json.loads(
+        policy_document.render(
+            {
+                "statement": [
+                    {
+                        "sid": "A",
+                        "effect": None,
+                        "actions": ["s3:PutObject", "s3:GetObject"],
+                        "resources": ["r"],
+                        "principals": [{"type": "Service", "identifiers": ["a.amazonaws.com"]}],
+                        "condition": [
+                            {"test": "StringEquals", "variable": "k", "values": ["b", "a"]}
+                        ],
+                    }
+                ]
+            }
+        )
+    )
+    assert document == {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Sid": "A",
+                "Effect": "Allow",
+                "Principal": {"Service": "a.amazonaws.com"},
+                "Action": ["s3:GetObject", "s3:PutObject"],
+                "Resource": "r",
+                "Condition": {"StringEquals": {"k": ["a", "b"]}},
+            }
+        ],
+    }
 
 
 def test_documents_are_joined_and_a_doubled_sid_is_refused():
-    inner = policy_document.render({"statement": [{"sid": "A", "actions": ["a:b"], "resources": ["*"]}]})
-    joined = json.loads(policy_document.render({"source_policy_documents": [inner], "statement": [{"sid": "B", "actions": ["a:c"]}]}))
+    inner = policy_document.render(
+        {"statement": [{"sid": "A", "actions": ["a:b"], "resources": ["*"]}]}
+    )
+    joined = json.loads(
+        policy_document.render(
+            {"source_policy_documents": [inner], "statement": [{"sid": "B", "actions": ["a:c"]}]}
+        )
+    )
     assert [each["Sid"] for each in joined["Statement"]] == ["A", "B"]
     try:
         policy_document.render({"source_policy_documents": [inner, inner]})
@@ -86,12 +124,26 @@ def test_documents_are_joined_and_a_doubled_sid_is_refused():
 
 
 def test_what_is_computed_is_unknown_in_a_plan_and_stays_after_the_apply():
-    of = {"attributes": {"name": {"type": "string", "required": True}, "arn": {"type": "string", "computed": True}}, "block_types": {}}
-    planned = values.fill(of, {"name": "a", "arn": None}, {"name": "a", "arn": None}, None, lambda *_: values.UNKNOWN)
+    of = {
+        "attributes": {
+            "name": {"type": "string", "required": True},
+            "arn": {"type": "string", "computed": True},
+        },
+        "block_types": {},
+    }
+    planned = values.fill(
+        of, {"name": "a", "arn": None}, {"name": "a", "arn": None}, None, lambda *_: values.UNKNOWN
+    )
     assert values.is_unknown(planned["arn"])
     applied = values.settle(of, planned, values.invent("aws_x", {"name": "a"}))
     assert applied["arn"].endswith(":a")
-    again = values.fill(of, {"name": "a", "arn": None}, {"name": "a", "arn": None}, applied, lambda *_: values.UNKNOWN)
+    again = values.fill(
+        of,
+        {"name": "a", "arn": None},
+        {"name": "a", "arn": None},
+        applied,
+        lambda *_: values.UNKNOWN,
+    )
     assert again == applied
 
 
@@ -106,7 +158,9 @@ def main():
         except (AssertionError, KeyError):
             failed += 1
             print("not ok -", name.removeprefix("test_").replace("_", " "))
-            print("".join("    " + line for line in traceback.format_exc().splitlines(keepends=True)))
+            print(
+                "".join("    " + line for line in traceback.format_exc().splitlines(keepends=True))
+            )
     sys.exit(failed > 0)
 
 

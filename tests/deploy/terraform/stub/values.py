@@ -1,4 +1,6 @@
-"""What the stub makes up for attributes that AWS would compute, and how they are told apart from what was configured."""
+"""What the stub makes up for attributes that AWS would compute, and how they are told apart from
+what was configured.
+"""
 
 import msgpack
 
@@ -15,7 +17,14 @@ def is_unknown(value):
 
 def invent(kind, config):
     """A function that makes up a value for an attribute of this resource or data source."""
-    name = next((config[key] for key in ("name", "family", "bucket", "role") if isinstance(config.get(key), str)), kind)
+    name = next(
+        (
+            config[key]
+            for key in ("name", "family", "bucket", "role")
+            if isinstance(config.get(key), str)
+        ),
+        kind,
+    )
 
     def value(attribute, schema):
         of = schema["type"]
@@ -39,7 +48,9 @@ def invent(kind, config):
 
 
 def fill(block, planned, config, prior, value):
-    """Give every computed attribute that the configuration leaves out its former value, or one that `value` makes up."""
+    """Give every computed attribute that the configuration leaves out its former value, or one that
+    `value` makes up.
+    """
     for name, schema in block["attributes"].items():
         if schema.get("computed") and (config or {}).get(name) is None:
             former = (prior or {}).get(name)
@@ -63,6 +74,8 @@ def settle(block, state, value):
             state[name] = value(name, schema)
     for name, nested in block["block_types"].items():
         inner = state.get(name)
-        for each in inner if isinstance(inner, list) else [inner] if isinstance(inner, dict) else []:
+        for each in (
+            inner if isinstance(inner, list) else [inner] if isinstance(inner, dict) else []
+        ):
             settle(nested["block"], each, value)
     return state
