@@ -1,5 +1,5 @@
-//! Owns being PID 1: it starts the worker, forwards signals, reaps what nobody waits for, and exits
-//! as the worker did.
+//! Owns being PID 1: it starts the worker, forwards signals, reaps what nobody waits for, lets
+//! no one stop the worker, and exits as the worker did.
 //!
 //! No threads, no runtime, no secrets, no kill timer: the worker owns the deadline, or an upload
 //! would be cut off. A `waitpid(-1)` in the process that also waits for its own children would
@@ -75,17 +75,23 @@ fn supervise(worker: Pid, awaited: &SigSet) -> u8 {
             Ok(signal) => {
                 // A worker that has ended meanwhile needs no signal; its SIGCHLD is next.
                 let _ = kill(worker, signal);
+                resume(worker);
             }
             Err(_) => {}
         }
     }
 }
 
+/// A step can stop the worker, which has the same user, and a stopped worker knows of no deadline.
+fn resume(worker: Pid) {
+    let _ = kill(worker, Signal::SIGCONT);
+}
+
 /// Several ends may be behind one SIGCHLD. Gives back the worker's exit code if it was among them.
 fn reap(worker: Pid) -> Option<u8> {
     let mut code = None;
     loop {
-        match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+        match waitpid(None, Some(WaitPidFlag::WNOHANG | WaitPidFlag::WUNTRACED)) {
             Ok(WaitStatus::Exited(pid, status)) if pid == worker => {
                 code = Some(u8::try_from(status).unwrap_or(u8::MAX));
             }
@@ -93,6 +99,7 @@ fn reap(worker: Pid) -> Option<u8> {
             Ok(WaitStatus::Signaled(pid, signal, _)) if pid == worker => {
                 code = Some(u8::try_from(128 + signal as i32).unwrap_or(u8::MAX));
             }
+            Ok(WaitStatus::Stopped(pid, _)) if pid == worker => resume(worker),
             Ok(WaitStatus::StillAlive) | Err(Errno::ECHILD) => return code,
             Ok(_) | Err(_) => {}
         }

@@ -56,6 +56,7 @@ mod exit_code;
 mod run;
 
 fn main() -> std::process::ExitCode {
+    process::seclusion::begin();
     if let Some(code) = init::split() {
         return code.into();
     }

@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::config::{LogFormat, OnFailure, Step};
 use crate::environment::Environment;
-use crate::process::Error;
+use crate::process::{Error, strays};
 use crate::redact::Redactor;
 
 mod child;
@@ -124,7 +124,12 @@ async fn pump_until_end(
         })
     };
     let pumped = pump(stdout, Sink::Stdout).and_then(|()| pump(stderr, Sink::Stderr));
+    // A program whose output nobody can read is stopped at once.
+    let until = pumped.as_ref().map_or(Some(Instant::now()), |()| until);
     let ended = running.wait(until, stop_timeout, shutdown).await;
+    if framing.is_of_a_step() {
+        strays::end().await;
+    }
     // A reader of our stdout that has stopped reading holds us up as it would hold up dbt, but not
     // beyond the stop budget.
     let drained = async {

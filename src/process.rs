@@ -1,7 +1,7 @@
 //! Owns what every process of ours has in common: how its program is found, how it is isolated, how
-//! it ends, its group.
+//! it ends, its group, what it leaves behind.
 //!
-//! Never waits for one, and never decides what its end means.
+//! Never decides what its end means.
 
 use std::io;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -10,18 +10,21 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::libc;
+use nix::sys::resource::{Resource, setrlimit};
 use nix::unistd::setsid;
 
 mod group;
 mod lookup;
+mod processes;
+pub(crate) mod seclusion;
+pub(crate) mod strays;
 
 pub(crate) use group::ProcessGroup;
 pub(crate) use lookup::find;
+pub(crate) use strays::Awaited;
 
 /// Nothing outlives SIGKILL but a process that waits for a device, perhaps for ever.
 pub(crate) const AFTER_SIGKILL: Duration = Duration::from_secs(2);
-/// How often a group without its leader is looked at: nothing tells when its last member ends.
-pub(crate) const GROUP_POLL: Duration = Duration::from_millis(50);
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
@@ -92,10 +95,14 @@ impl From<std::process::ExitStatus> for Ending {
     reason = "what a child does between fork and exec has no safe form"
 )]
 pub(crate) fn isolate(command: &mut std::process::Command) {
+    let core_limit = seclusion::inherited_core_limit();
     // SAFETY: only async-signal-safe calls, and nothing is allocated.
     unsafe {
-        command.pre_exec(|| {
+        command.pre_exec(move || {
             setsid()?;
+            if let Some((soft, hard)) = core_limit {
+                setrlimit(Resource::RLIMIT_CORE, soft, hard)?;
+            }
             for number in 1..=libc::SIGRTMAX() {
                 libc::signal(number, libc::SIG_DFL);
             }

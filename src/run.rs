@@ -7,6 +7,7 @@ use std::ffi::OsString;
 use std::io::{self, IsTerminal};
 use std::panic::{self, AssertUnwindSafe};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{CommandFactory, Parser};
 
@@ -23,6 +24,9 @@ mod full;
 mod preflight;
 mod prepare;
 mod publishing;
+
+/// Longer than any run.
+const FOR_GOOD: Duration = Duration::from_hours(366 * 24);
 
 /// What the program was started with besides its arguments.
 #[derive(Debug)]
@@ -108,12 +112,16 @@ fn on_runtime(
     };
     let runtime = match tokio::runtime::Builder::new_current_thread()
         .enable_all()
+        .thread_keep_alive(FOR_GOOD)
         .build()
     {
         Ok(runtime) => runtime,
         Err(error) => return failed("cannot start the runtime", &error),
     };
     silence_panics(&console);
+    // Later there may be no thread to be had, if something has taken all process slots. The runtime
+    // panics then unless it has one for blocking work.
+    drop(runtime.spawn_blocking(|| {}));
     let story = async {
         match Shutdown::install() {
             Ok(mut shutdown) => {

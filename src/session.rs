@@ -18,12 +18,12 @@ use nix::unistd::Pid;
 use serde::Serialize;
 use tokio::net::unix::pipe;
 use tokio::process::Child;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use zeroize::Zeroizing;
 
 use crate::config::Variables;
 use crate::dbt::Installation;
-use crate::process::{AFTER_SIGKILL, Ending, GROUP_POLL, ProcessGroup, isolate};
+use crate::process::{AFTER_SIGKILL, Awaited, Ending, ProcessGroup, isolate};
 
 mod channel;
 mod saved_parse;
@@ -81,6 +81,7 @@ struct Request<'a> {
 #[derive(Debug)]
 pub(crate) struct Session {
     host: Child,
+    _awaited: Awaited,
     group: ProcessGroup,
     channel: Channel,
     /// For parsing: the directory and the variables without secrets, until the host has them.
@@ -138,7 +139,9 @@ impl Session {
         let number = host
             .id()
             .and_then(|id| i32::try_from(id).ok())
+            .map(Pid::from_raw)
             .ok_or_else(|| io::Error::other("it has no number"))?;
+        let awaited = Awaited::new(number);
         // All of this fits into the socket, so nobody is waited for.
         write!(&ours, "{}\n{HOST}", HOST.len())?;
         (&ours).write_all(&channel::frame(&serde_json::to_vec(&Import {
@@ -148,7 +151,8 @@ impl Session {
         let channel = Channel::new(ours)?;
         Ok(Self {
             host,
-            group: ProcessGroup::led_by(Pid::from_raw(number)),
+            _awaited: awaited,
+            group: ProcessGroup::led_by(number),
             channel,
             surroundings: None,
             restored: None,
@@ -261,9 +265,7 @@ impl Session {
         }
         let gone = async {
             let _ = self.host.wait().await;
-            while self.group.is_alive() {
-                sleep(GROUP_POLL).await;
-            }
+            self.group.gone().await;
         };
         let _ = timeout(AFTER_SIGKILL, gone).await;
     }

@@ -12,11 +12,11 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 use tokio::process::Child;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 
 use super::shutdown::{Cause, Event, Shutdown, sleep_until_some};
 use crate::config::Variables;
-use crate::process::{AFTER_SIGKILL, Ending, Error, GROUP_POLL, ProcessGroup, isolate};
+use crate::process::{AFTER_SIGKILL, Awaited, Ending, Error, ProcessGroup, isolate};
 use crate::session::{Forked, Session, Status};
 
 /// A second SIGINT this long after the first clears the cases in which dbt swallowed the first one.
@@ -68,7 +68,10 @@ pub(crate) struct Running<'a> {
 #[derive(Debug)]
 enum Process<'a> {
     /// Ours.
-    Child(Child),
+    Child(
+        Child,
+        #[expect(dead_code, reason = "keeps its end from being taken")] Awaited,
+    ),
     /// The session's.
     Forked {
         session: &'a mut Session,
@@ -80,7 +83,7 @@ impl Process<'_> {
     /// May be dropped and called again until it has given an answer.
     async fn wait(&mut self) -> io::Result<Ending> {
         match self {
-            Self::Child(child) => child.wait().await.map(Ending::from),
+            Self::Child(child, _) => child.wait().await.map(Ending::from),
             Self::Forked { session, status } => Ok(session.ended(status).await),
         }
     }
@@ -122,7 +125,8 @@ impl Program<'_> {
         let number = child
             .id()
             .and_then(|id| i32::try_from(id).ok())
-            .unwrap_or_default();
+            .map_or(Pid::from_raw(0), Pid::from_raw);
+        let awaited = Awaited::new(number);
         let pipe = |source| Error::CannotRun {
             program: path.clone(),
             source,
@@ -139,12 +143,11 @@ impl Program<'_> {
             .map(tokio::process::ChildStderr::into_owned_fd)
             .transpose()
             .map_err(pipe)?;
-        let group = ProcessGroup::led_by(Pid::from_raw(number));
         Ok((
             Running {
                 path,
-                process: Process::Child(child),
-                group,
+                process: Process::Child(child, awaited),
+                group: ProcessGroup::led_by(number),
                 ended: false,
             },
             (stdout, stderr),
@@ -225,9 +228,7 @@ impl<'a> Running<'a> {
         let process = &mut self.process;
         let gone = async {
             let ending = process.wait().await;
-            while group.is_alive() {
-                sleep(GROUP_POLL).await;
-            }
+            group.gone().await;
             ending
         };
         tokio::pin!(gone);

@@ -16,7 +16,7 @@ use super::shutdown::{Event, Shutdown, sleep_until_some};
 use crate::config::{self, Step, Variables};
 use crate::dbt::Installation;
 use crate::environment;
-use crate::process::Ending;
+use crate::process::{Ending, strays};
 use crate::redact::Redactor;
 use crate::secret::Secret;
 use crate::session::{ParsedBy, Parsing, Session};
@@ -205,6 +205,7 @@ impl Engine {
     pub(crate) async fn end(self) {
         if let Some(session) = self.session {
             session.end().await;
+            strays::end().await;
         }
     }
 

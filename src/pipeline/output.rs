@@ -48,6 +48,13 @@ pub(crate) enum Framing {
     Json { step: String },
 }
 
+impl Framing {
+    /// Nothing of a step survives it; a program in our place may well start a daemon.
+    pub(super) fn is_of_a_step(&self) -> bool {
+        !matches!(self, Self::Program)
+    }
+}
+
 /// A pump at work.
 #[derive(Debug)]
 pub(crate) struct Pump {

@@ -1,10 +1,20 @@
 //! Owns the process group of a step: signals to it, and whether anybody in it still lives.
 //!
-//! Never waits.
+//! Never decides when a signal is due.
+
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
+use tokio::time::sleep;
+
+use super::processes;
+
+/// How soon a group is looked at again: nothing tells when its last member ends. Each look reads
+/// all of `/proc`, so there are fewer the longer it takes.
+const FIRST_LOOK: Duration = Duration::from_millis(5);
+const LATER_LOOKS: Duration = Duration::from_millis(500);
 
 /// A process group of ours. Its number cannot be anything else, so no signal goes astray.
 #[derive(Debug, Clone, Copy)]
@@ -21,32 +31,17 @@ impl ProcessGroup {
         let _ = killpg(self.0, signal);
     }
 
-    /// Zombies do not count: whoever should reap them may never do so, and they run nothing.
     pub(crate) fn is_alive(self) -> bool {
-        killpg(self.0, None) != Err(Errno::ESRCH) && self.has_living_member().unwrap_or(true)
+        killpg(self.0, None) != Err(Errno::ESRCH)
+            && processes::is_group_alive(self.0).unwrap_or(true)
     }
 
-    /// `None` where there is no `/proc` to tell.
-    fn has_living_member(self) -> Option<bool> {
-        let processes = std::fs::read_dir("/proc").ok()?;
-        let mut seen = false;
-        for process in processes.filter_map(Result::ok) {
-            // `pid (name) state parent group …`; a name may hold anything, a parenthesis too.
-            let Ok(line) = std::fs::read_to_string(process.path().join("stat")) else {
-                continue;
-            };
-            let Some((_, rest)) = line.rsplit_once(')') else {
-                continue;
-            };
-            let mut fields = rest.split_ascii_whitespace();
-            let (state, group) = (fields.next(), fields.nth(1));
-            seen = true;
-            if group.and_then(|group| group.parse().ok()) == Some(self.0.as_raw())
-                && !matches!(state, Some("Z" | "X"))
-            {
-                return Some(true);
-            }
+    /// Waits until nobody in it lives. May be dropped.
+    pub(crate) async fn gone(self) {
+        let mut pause = FIRST_LOOK;
+        while self.is_alive() {
+            sleep(pause).await;
+            pause = (pause * 2).min(LATER_LOOKS);
         }
-        seen.then_some(false)
     }
 }

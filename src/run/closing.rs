@@ -3,6 +3,7 @@
 //! Never publishes it: the ledger is `publishing`'s.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
@@ -148,11 +149,18 @@ impl Run<'_> {
         let line = console.line(&mut summary);
         let file = surroundings.summary_file.clone();
         let (printed, done) = oneshot::channel();
-        thread::spawn(move || {
-            console.close(&summary, &line, file.as_deref());
+        let print = Arc::new(move || console.close(&summary, &line, file.as_deref()));
+        let print_in_thread = Arc::clone(&print);
+        let started = thread::Builder::new().spawn(move || {
+            print_in_thread();
             // The run may have given up waiting.
             let _ = printed.send(());
         });
+        if started.is_err() {
+            // No thread is to be had: the line is worth more than a limit on writing it.
+            print();
+            return;
+        }
         let stop_budget_elapsed = async {
             let stop = shutdown.stopped().await;
             sleep_until((stop.at + stop_timeout).max(Instant::now() + LAST_WORDS)).await;

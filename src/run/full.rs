@@ -86,6 +86,7 @@ impl Run<'_> {
             return self.record_error(&Error::Restart(error));
         }
         log_where_it_writes(&config);
+        process::strays::adopt();
         // While AWS is asked, dbt can be imported.
         let mut engine = start_engine(&config, plan, self.surroundings);
         match Box::pin(self.prepare(&mut config, plan, engine.is_warm())).await {

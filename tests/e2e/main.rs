@@ -52,3 +52,5 @@ mod signals_while_publishing;
 mod step_arguments;
 mod the_tests_themselves;
 mod warehouse_failures;
+mod what_a_step_leaves;
+mod what_a_step_reaches;

@@ -188,3 +188,19 @@ fn a_worker_that_is_killed_ends_the_container_with_137() {
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(worker), Signal::SIGKILL).unwrap();
     running.wait().assert_code(137).assert_nothing_left();
 }
+
+/// A step has the user of the worker, and so the right to stop it.
+#[test]
+fn a_worker_that_a_step_has_stopped_goes_on_and_keeps_to_its_deadline() {
+    let script = "runner=$$; until [ \"$(cat /proc/$runner/comm)\" = dbt-entrypoint ]; do \
+         runner=$(sed 's/.*) //' /proc/$runner/stat | cut -d' ' -f2); done; \
+         kill -STOP $runner; exec sleep 60";
+    let scene = Scene::new(Fake::new().on("run", "bash", script));
+    let run = scene
+        .runner()
+        .args(["--steps", "run", "--deadline", "3s", "--stop-timeout", "7s"])
+        .under(UNSHARE)
+        .run();
+    run.assert_code(124).assert_nothing_left();
+    assert_eq!(run.closing()["status"], "timed_out");
+}

@@ -1,0 +1,119 @@
+//! Owns the processes that a step leaves behind: daemons, double forks, background jobs. They
+//! become children of the runner, which reaps them while the step runs and ends them after it.
+//!
+//! Never touches a child that its own module waits for, nor one of this session, such as a
+//! `credential_process` of the AWS SDK.
+
+use std::collections::BTreeSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::{Pid, getsid};
+use tokio::time::{Instant, sleep};
+
+use super::{AFTER_SIGKILL, processes};
+
+/// What ends with its step, as Python's resource tracker does, needs a moment to notice.
+const GRACE: Duration = Duration::from_millis(250);
+/// Between two looks at processes that are about to end.
+const NAP: Duration = Duration::from_millis(2);
+
+/// The children that somebody waits for. A fact about this process, so there is one of it.
+static AWAITED: Mutex<BTreeSet<Pid>> = Mutex::new(BTreeSet::new());
+
+fn awaited() -> MutexGuard<'static, BTreeSet<Pid>> {
+    AWAITED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Says that somebody waits for a child, as long as it is kept. To be made before anything is
+/// awaited after the start, or its end may be taken for that of a stray.
+#[derive(Debug)]
+pub(crate) struct Awaited(Pid);
+
+impl Awaited {
+    pub(crate) fn new(child: Pid) -> Self {
+        awaited().insert(child);
+        Self(child)
+    }
+}
+
+impl Drop for Awaited {
+    fn drop(&mut self) {
+        awaited().remove(&self.0);
+    }
+}
+
+/// From here on, orphans of the steps are children of this process and are reaped as they end.
+/// Needs a running runtime. Elsewhere than on Linux they go to the system's own reaper.
+pub(crate) fn adopt() {
+    #[cfg(target_os = "linux")]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        // An old kernel without it leaves them to PID 1, as before.
+        let _ = nix::sys::prctl::set_child_subreaper(true);
+        if let Ok(mut ended) = signal(SignalKind::child()) {
+            tokio::spawn(async move {
+                while ended.recv().await.is_some() {
+                    reap();
+                }
+            });
+        }
+    }
+}
+
+/// Ends what is left of the steps, and does not return before it is gone, except where even SIGKILL
+/// does not help.
+pub(crate) async fn end() {
+    let start = Instant::now();
+    let mut killed: BTreeSet<Pid> = BTreeSet::new();
+    let mut seen_last = Vec::new();
+    loop {
+        let left = reap();
+        if left.is_empty() {
+            break;
+        }
+        if start.elapsed() > GRACE {
+            for stray in &left {
+                // One that has ended meanwhile needs no signal.
+                let _ = kill(*stray, Signal::SIGKILL);
+            }
+            killed.extend(&left);
+        }
+        if start.elapsed() > GRACE + AFTER_SIGKILL {
+            tracing::error!(
+                "{} processes that the steps had left behind do not end even after SIGKILL",
+                left.len()
+            );
+            return;
+        }
+        // One that forks and ends, again and again, is caught only without a pause.
+        if left == seen_last {
+            sleep(NAP).await;
+        } else {
+            tokio::task::yield_now().await;
+        }
+        seen_last = left;
+    }
+    match killed.len() {
+        0 => {}
+        1 => tracing::warn!("a process that the step had left behind was ended"),
+        count => tracing::warn!("{count} processes that the step had left behind were ended"),
+    }
+}
+
+/// Takes the end of each stray that has ended, and gives back those that live.
+fn reap() -> Vec<Pid> {
+    let ours = getsid(None).ok();
+    let mut living = processes::children();
+    // Steps and the host have sessions of their own, and nobody can enter another session.
+    living.retain(|child| !awaited().contains(child) && getsid(Some(*child)).ok() != ours);
+    living.retain(|stray| {
+        matches!(
+            waitpid(*stray, Some(WaitPidFlag::WNOHANG)),
+            Ok(WaitStatus::StillAlive)
+        )
+    });
+    living
+}
