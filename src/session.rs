@@ -35,6 +35,7 @@ pub(crate) use saved_parse::{FILE as SAVED_PARSE, ParsedBy, Parsing, SavedParse}
 /// The program of the host: one, in the order in which its parts build on each other.
 const HOST: &str = concat!(
     include_str!("session/host/wire.py"),
+    include_str!("session/host/script.py"),
     include_str!("session/host/invocation.py"),
     include_str!("session/host/macros.py"),
     include_str!("session/host/events.py"),

@@ -1,14 +1,13 @@
-//! Owns the question which Python interpreter belongs to the `dbt` that the settings name, if any.
+//! Owns the question which Python interpreter runs the `dbt` that the settings name, if any.
 //!
-//! Only the script that installers write for dbt-core's command counts: one that does more, or
-//! something else, is run as it is.
+//! Never judges what the script does besides: that takes a Python, and so is the session's business.
 
 use std::path::{Path, PathBuf};
 
 use crate::config::Variables;
 use crate::process;
 
-/// A `dbt` that is nothing but a way into Python's dbt.
+/// A `dbt` that is a script of Python's.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Installation {
     pub(crate) python: PathBuf,
@@ -19,19 +18,8 @@ pub(crate) struct Installation {
 
 /// Longer than any that an installer writes.
 const LONGEST: u64 = 4096;
-/// What the lines of such a script begin with.
-const LINES: [&str; 10] = [
-    "#",
-    "import re",
-    "import sys",
-    "from dbt.cli.main import cli",
-    "if __name__ ==",
-    "if sys.argv[0].endswith(",
-    "elif sys.argv[0].endswith(",
-    "sys.argv[0] = re.sub(",
-    "sys.argv[0] = sys.argv[0][:",
-    "sys.exit(cli())",
-];
+/// How a script says that the interpreter lies beside it, wherever that is.
+const BESIDE: &str = "\"$(dirname -- \"$(realpath -- \"$0\")\")\"/";
 
 impl Installation {
     /// `script`: the absolute path of dbt. The error is a reason, in words that follow "since".
@@ -46,24 +34,13 @@ impl Installation {
         let text = is_small
             .then(|| std::fs::read_to_string(script).ok())
             .flatten();
-        let other = || {
-            format!(
+        let command = text.as_deref().and_then(|text| interpreter(text, script));
+        let Some((python, options)) = command.as_deref().and_then(<[_]>::split_first) else {
+            return Err(format!(
                 "{} is not the script that comes with dbt-core",
                 script.display()
-            )
+            ));
         };
-        let (command, rest) = text.as_deref().and_then(interpreter).ok_or_else(other)?;
-        let mut lines = rest.lines().map(str::trim).filter(|line| !line.is_empty());
-        let is_known = lines
-            .clone()
-            .all(|line| LINES.iter().any(|known| line.starts_with(known)));
-        if !is_known
-            || !lines.any(|line| line == "sys.exit(cli())")
-            || !rest.contains("from dbt.cli.main import cli")
-        {
-            return Err(other());
-        }
-        let (python, options) = command.split_first().ok_or_else(other)?;
         let python = process::find(Path::new(python), variables, working_directory)
             .map_err(|error| error.to_string())?;
         Ok(Self {
@@ -74,32 +51,56 @@ impl Installation {
     }
 }
 
-/// The command of a script's first line, and the rest of the script.
-fn interpreter(text: &str) -> Option<(Vec<String>, &str)> {
+/// The command that the first lines of a script name, if it is a Python.
+fn interpreter(text: &str, script: &Path) -> Option<Vec<String>> {
     let (first, rest) = text.strip_prefix("#!")?.split_once('\n')?;
-    let words: Vec<String> = first.split_ascii_whitespace().map(str::to_owned).collect();
-    let name = |word: &String| {
-        Path::new(word)
-            .file_name()
-            .map(|name| name.to_string_lossy().into_owned())
-            .unwrap_or_default()
-    };
-    let is_python = |word: &String| name(word).starts_with("python");
-    match words.first().map(name)?.as_str() {
-        "env" if words.get(1).is_some_and(is_python) => Some((words[1..].to_vec(), rest)),
-        // Where the path is too long for a first line, or has a blank in it.
+    let mut words: Vec<String> = first.split_ascii_whitespace().map(str::to_owned).collect();
+    match name(words.first()?).as_str() {
+        "env" => drop(words.remove(0)),
+        // Where the path is too long for a first line, has a blank in it, or is to move with the
+        // script: a line for the shell, which is a text to Python.
         "sh" => {
             let (exec, rest) = rest.split_once('\n')?;
-            let path = exec
-                .strip_prefix("'''exec' ")?
-                .strip_suffix(" \"$0\" \"$@\"")?
-                .trim_matches(['"', '\''])
-                .to_owned();
-            let rest = rest.strip_prefix("' '''\n")?;
-            is_python(&path).then(|| (vec![path], rest))
+            rest.strip_prefix("' '''\n")?;
+            words = vec![executed(exec, script)?];
         }
-        _ if words.first().is_some_and(is_python) => Some((words, rest)),
-        _ => None,
+        _ => {}
+    }
+    name(words.first()?).starts_with("python").then_some(words)
+}
+
+fn name(path: &str) -> String {
+    let name = Path::new(path).file_name().unwrap_or_default();
+    name.to_string_lossy().into_owned()
+}
+
+/// The program of `'''exec' PROGRAM "$0" "$@"`.
+fn executed(line: &str, script: &Path) -> Option<String> {
+    let word = line
+        .strip_prefix("'''exec' ")?
+        .strip_suffix(" \"$0\" \"$@\"")?;
+    let Some(beside) = word.strip_prefix(BESIDE) else {
+        return unquoted(word);
+    };
+    let script = script.canonicalize().ok()?;
+    let python = script.parent()?.join(unquoted(beside)?);
+    python.to_str().map(str::to_owned)
+}
+
+/// The text of a word of the shell's, if it is quoted whole or not at all, and nothing in it is put
+/// in its place by the shell.
+fn unquoted(word: &str) -> Option<String> {
+    let between = |quote: char| word.strip_prefix(quote)?.strip_suffix(quote);
+    let plain = |text: &str, special: &[char]| (!text.contains(special)).then(|| text.to_owned());
+    match (between('\''), between('"')) {
+        (Some(text), _) => plain(text, &['\'']),
+        (_, Some(text)) => plain(text, &['"', '$', '`', '\\']),
+        _ => plain(
+            word,
+            &[
+                '\'', '"', '$', '`', '\\', ' ', '\t', '*', '?', '[', '~', ';', '&', '|',
+            ],
+        ),
     }
 }
 
@@ -107,63 +108,80 @@ fn interpreter(text: &str) -> Option<(Vec<String>, &str)> {
 mod tests {
     use super::*;
 
-    const BODY: &str = "# -*- coding: utf-8 -*-\nimport re\nimport sys\nfrom dbt.cli.main import cli\nif __name__ == '__main__':\n    \
-                        sys.argv[0] = re.sub(r'(-script\\.pyw|\\.exe)?$', '', sys.argv[0])\n    sys.exit(cli())\n";
-    const OF_UV: &str = "# -*- coding: utf-8 -*-\nimport sys\nfrom dbt.cli.main import cli\nif __name__ == \"__main__\":\n    if \
-                         sys.argv[0].endswith(\"-script.pyw\"):\n        sys.argv[0] = sys.argv[0][:-11]\n    elif \
-                         sys.argv[0].endswith(\".exe\"):\n        sys.argv[0] = sys.argv[0][:-4]\n    sys.exit(cli())\n";
-
-    fn of(first: &str, body: &str) -> Result<Installation, String> {
+    fn of(first: &str) -> Result<Installation, String> {
         let directory = tempfile::tempdir().unwrap();
-        let python = directory.path().join("a python3");
-        std::fs::write(&python, "").unwrap();
-        let all = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-        std::fs::set_permissions(&python, all).unwrap();
-        std::fs::rename(&python, directory.path().join("python3")).unwrap();
+        for folder in ["", "a folder"] {
+            let python = directory.path().join(folder).join("python3");
+            std::fs::create_dir_all(python.parent().unwrap()).unwrap();
+            std::fs::write(&python, "").unwrap();
+            let all = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+            std::fs::set_permissions(&python, all).unwrap();
+        }
         let script = directory.path().join("dbt");
         std::fs::write(
             &script,
-            first.replace("BIN", directory.path().to_str().unwrap()) + body,
+            first.replace("BIN", directory.path().to_str().unwrap()) + "import sys\n",
         )
         .unwrap();
+        let linked = directory.path().join("elsewhere");
+        std::fs::create_dir(&linked).unwrap();
+        std::os::unix::fs::symlink(&script, linked.join("dbt")).unwrap();
         let variables = Variables::from([("PATH".into(), directory.path().into())]);
-        let found = Installation::of(&script, &variables, Path::new("/"));
-        found.inspect(|found| assert_eq!(found.python, directory.path().join("python3")))
+        let found = Installation::of(&linked.join("dbt"), &variables, Path::new("/"));
+        found.inspect(|found| assert!(found.python.starts_with(directory.path()), "{found:?}"))
     }
 
+    /// Scripts that installers of today and of old wrote: `tests/installers` makes them.
     #[test]
-    fn the_scripts_of_installers_are_recognised() {
-        for first in [
-            "#!BIN/python3\n",
-            "#! BIN/python3 \n",
-            "#!/usr/bin/env python3\n",
-            "#!/bin/sh\n'''exec' BIN/python3 \"$0\" \"$@\"\n' '''\n",
-            "#!/bin/sh\n'''exec' \"BIN/python3\" \"$0\" \"$@\"\n' '''\n",
+    fn the_first_lines_of_installers_name_the_interpreter() {
+        for (first, python, options) in [
+            ("#!BIN/python3\n", "python3", &[][..]),
+            ("#! BIN/python3 \n", "python3", &[]),
+            ("#!BIN/python3 -s\n", "python3", &["-s"]),
+            ("#!/usr/bin/env python3\n", "python3", &[]),
+            (
+                "#!/bin/sh\n'''exec' BIN/python3 \"$0\" \"$@\"\n' '''\n",
+                "python3",
+                &[],
+            ),
+            (
+                "#!/bin/sh\n'''exec' \"BIN/a folder/python3\" \"$0\" \"$@\"\n' '''\n",
+                "a folder/python3",
+                &[],
+            ),
+            (
+                "#!/bin/sh\n'''exec' 'BIN/a folder/python3' \"$0\" \"$@\"\n' '''\n",
+                "a folder/python3",
+                &[],
+            ),
+            (
+                "#!/bin/sh\n'''exec' \"$(dirname -- \"$(realpath -- \"$0\")\")\"/'python3' \"$0\" \"$@\"\n' '''\n",
+                "python3",
+                &[],
+            ),
         ] {
-            for body in [BODY, OF_UV] {
-                assert_eq!(of(first, body).unwrap().options, [""; 0], "{first}");
-            }
+            let found = of(first).unwrap_or_else(|why| panic!("{first}: {why}"));
+            assert!(found.python.ends_with(python), "{first}: {found:?}");
+            assert_eq!(found.options, options, "{first}");
         }
-        assert_eq!(of("#!BIN/python3 -s\n", BODY).unwrap().options, ["-s"]);
     }
 
     #[test]
     fn anything_else_is_run_as_it_is() {
-        for (first, body) in [
-            ("", BODY),
-            ("\u{7f}ELF", ""),
-            ("#!/bin/bash\n", "exec dbt-1.9 \"$@\"\n"),
-            (
-                "#!BIN/python3\n",
-                "import os\nos.environ['DBT_TARGET'] = 'live'\nfrom dbt.cli.main import cli\nsys.exit(cli())\n",
-            ),
-            ("#!BIN/python3\n", "from dbt.cli.main import cli\n"),
-            ("#!BIN/python3\n", "import sys\nsys.exit(cli())\n"),
-            ("#!/usr/bin/env -S python3 -I\n", BODY),
-            ("#!BIN/python3.0.1\n", BODY),
-            ("#!BIN/ruby\n", BODY),
+        for first in [
+            "",
+            "\u{7f}ELF",
+            "#!/bin/bash\n",
+            "#!/usr/bin/env -S python3 -I\n",
+            "#!/usr/bin/env ruby\n",
+            "#!BIN/python3.0.1\n",
+            "#!BIN/ruby\n",
+            "#!/bin/sh\nexec python3 \"$0\" \"$@\"\n",
+            "#!/bin/sh\n'''exec' \"$HOME/python3\" \"$0\" \"$@\"\n' '''\n",
+            "#!/bin/sh\n'''exec' \"BIN/python3\" -I \"$0\" \"$@\"\n' '''\n",
+            "#!/bin/sh\n'''exec' BIN/python3 \"$0\" \"$@\"\nrm -r /\n' '''\n",
         ] {
-            assert!(of(first, body).is_err(), "{first}{body}");
+            assert!(of(first).is_err(), "{first}");
         }
     }
 }

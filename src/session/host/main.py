@@ -47,6 +47,11 @@ def main():
     gc.disable()
     installation = json.loads(receive(control)[0])
     script = installation["script"]
+    with open(script, "rb") as file:
+        more = does_more(file.read())
+    if more:
+        send(control, unable=f"{script} is not the script that comes with dbt-core ({more})")
+        return
     try:
         versions = import_dbt(installation["adapter"])
     except BaseException as error:  # whatever an installation does when it is imported
