@@ -297,7 +297,7 @@ class Deploy(unittest.TestCase):
         )
         self.refused(
             checkout.deploy("--yes", "--archive", "Dockerfile"),
-            "is no OCI archive",
+            "is not an OCI archive",
             "scripts/image-archive",
         )
         checkout.configure(project=checkout.name, credentials="redshift")
@@ -311,10 +311,10 @@ class Deploy(unittest.TestCase):
     def test_arguments(self):
         for arguments, message in [
             ([], "which environment"),
-            (["Dev"], "'Dev' is no name"),
+            (["Dev"], "'Dev' is not an environment's name"),
             (["dev", "live"], "one environment at a time"),
             (["dev", "--force"], "no option '--force'"),
-            (["dev", "--archive"], "wants a file"),
+            (["dev", "--archive"], "--archive needs a file"),
             (["dev", "--plan-only", "--destroy"], "exclude each other"),
         ]:
             result = subprocess.run(
