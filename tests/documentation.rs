@@ -408,3 +408,31 @@ fn the_parts_of_the_test_script_that_the_documents_name_exist() {
         }
     }
 }
+
+#[test]
+fn the_services_that_the_image_keeps_are_the_documented_ones() {
+    let dockerfile = fs::read_to_string(root().join("Dockerfile")).unwrap();
+    let kept = dockerfile
+        .split("find \"$packages/botocore/data\"")
+        .nth(1)
+        .unwrap()
+        .split("-exec")
+        .next()
+        .unwrap();
+    let kept: Vec<&str> = kept
+        .split("-not -name ")
+        .skip(1)
+        .filter_map(|rest| rest.split_whitespace().next())
+        .collect();
+    let image = Document::read("docs/image.md");
+    let list = image
+        .section("## Python in the image")
+        .split("only:")
+        .nth(1)
+        .unwrap()
+        .split('.')
+        .next()
+        .unwrap();
+    assert!(kept.len() > 5, "{kept:?}");
+    assert_eq!(quoted(list), kept);
+}

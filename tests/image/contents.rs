@@ -233,7 +233,10 @@ fn the_authorities_that_debian_trusts_are_there() {
 fn what_was_cut_from_the_packages_is_not_missed() {
     needs_engine!();
     let script = "import boto3, babel.numbers, agate, networkx, redshift_connector
-for service in ('redshift', 'redshift-serverless', 'sts', 'sso', 'sso-oidc'):
+for service in (
+    'athena', 'glue', 'kms', 'redshift', 'redshift-data', 'redshift-serverless', 's3',
+    'secretsmanager', 'sns', 'sqs', 'ssm', 'sso', 'sso-oidc', 'sts',
+):
     boto3.client(service, region_name='eu-west-1')
 print(babel.numbers.parse_decimal('1,234.5', locale='en_US'))";
     assert_eq!(
