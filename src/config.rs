@@ -52,10 +52,10 @@ pub(crate) struct Config {
     pub(crate) project_dir: PathBuf,
     /// Absolute. `None` where neither the project nor dbt's own default has one.
     pub(crate) profiles_dir: Option<PathBuf>,
-    /// As dbt is called: a name to look up on `PATH`, or a path.
+    /// How to call dbt: a name to look up on `PATH`, or a path.
     pub(crate) dbt: PathBuf,
     pub(crate) credentials: CredentialSource,
-    /// The schema by flag, variable or file; what the credential source says comes after it.
+    /// The schema from flag, variable or file, which wins over that of the credential source.
     pub(crate) schema: Option<(String, Origin)>,
     pub(crate) deadline: Option<Duration>,
     pub(crate) stop_timeout: Duration,
@@ -75,7 +75,7 @@ impl Config {
     }
 }
 
-/// What the pipeline needs besides.
+/// What the pipeline needs in addition.
 #[derive(Debug)]
 pub(crate) struct Pipeline {
     pub(crate) steps: Vec<Step>,
@@ -120,8 +120,8 @@ impl Files {
     }
 }
 
-/// The settings that say how to log, as far as they can be read: they are needed to report faults
-/// in the others.
+/// The settings that say how to log, as far as they can be read: faults in the other settings are
+/// reported with them.
 pub(crate) fn log_settings(
     args: &CommonArgs,
     files: &Files,
@@ -135,8 +135,8 @@ pub(crate) fn log_settings(
     )
 }
 
-/// Where the closing line is written besides stdout, as far as it can be read: it is needed to
-/// report faults in the other settings.
+/// The file that gets the closing line, too, as far as the setting can be read: it also gets the
+/// faults in other settings.
 pub(crate) fn summary_file(
     args: &RunArgs,
     files: &Files,
@@ -146,7 +146,7 @@ pub(crate) fn summary_file(
     values::summary_file(&layers, &mut Vec::new())
 }
 
-/// Settings of `exec` and `env`. `working_directory` is where the working directory's relative paths start.
+/// Settings of `exec` and `env`. Relative paths count from `working_directory`.
 pub(crate) fn resolve(
     args: &CommonArgs,
     files: &Files,
@@ -156,8 +156,8 @@ pub(crate) fn resolve(
     let mut faults = files.faults.clone();
     let layers = Layers::new(common_flags(args), files, inherited);
     let config = common(&layers, working_directory, &mut faults);
-    // Settings of the pipeline may stand in the same file and environment; a fault there is a fault
-    // here.
+    // The same file and environment may hold settings of the pipeline; a fault in those counts
+    // here, too.
     values::engine(&layers, &mut faults);
     values::summary_file(&layers, &mut faults);
     values::parse_cache(&layers, false, &mut faults);
@@ -181,8 +181,8 @@ pub(crate) fn resolve_run(
     let keeps_parse = values::parse_cache(&layers, config.is_deployment(), &mut faults);
     let steps = steps::resolve(&layers, &args.nodes, &args.extra, &mut faults);
     let publish = destination::resolve(&layers, &config, &mut faults);
-    // A project that is not there is a fault of its own, told with the others before step one,
-    // unless the settings end the run.
+    // The checks before step one report a missing project, unless faults in the settings end the
+    // run earlier.
     let is_there = config.project_dir.join("dbt_project.yml").exists();
     if config.project_name.is_none()
         && !layers.has_unread_file()
@@ -252,14 +252,14 @@ fn origins(layers: &Layers) -> BTreeMap<&'static str, Origin> {
     .into()
 }
 
-/// The flags of the pipeline, as they were typed.
+/// The flags of the pipeline as typed.
 fn run_flags(args: &RunArgs) -> Typed {
     let mut flags = common_flags(&args.common);
     flags.extend(args.flags.typed().clone());
     flags
 }
 
-/// The flags of every command, as they were typed.
+/// The flags of every command as typed.
 fn common_flags(args: &CommonArgs) -> Typed {
     let mut typed = args.flags.typed().clone();
     let log = match (args.verbose, args.quiet) {

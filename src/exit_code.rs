@@ -23,13 +23,13 @@ pub(crate) enum ExitCode {
     Unavailable,
     /// A fault in the runner itself.
     Internal,
-    /// dbt succeeded and publishing did not, or the destination was found unusable before step one.
+    /// dbt succeeded but publishing did not, or the destination was found unusable before step one.
     Publish,
     /// AWS denied access to the credentials.
     Denied,
     /// The deadline or a step's timeout passed.
     TimedOut,
-    /// A program is there and cannot be run.
+    /// A program exists but cannot be run.
     CannotRun,
     /// A program was not found.
     NotFound,
@@ -56,8 +56,8 @@ impl ExitCode {
         }
     }
 
-    /// What the steps say: the first one that failed decides, except that a run which was stopped
-    /// ends as it was stopped.
+    /// The exit code of the steps: that of the first one that failed. If the run was stopped, what
+    /// stopped it decides instead.
     pub(crate) fn of_steps(outcomes: &[Outcome]) -> Self {
         let stopped = outcomes.iter().find_map(|outcome| match outcome.stopped {
             Some(StopCause::Run(cause)) => Some(Self::from(cause)),

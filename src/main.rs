@@ -1,7 +1,7 @@
 //! The entry point of a dbt container on AWS. The modules stand in the order in which the data
 //! flows; each imports only those above it.
 
-/// Being PID 1.
+/// The duties of PID 1.
 mod init;
 
 /// The type that holds a secret.
@@ -22,19 +22,19 @@ mod aws;
 /// The login, from the source that the settings name.
 mod credentials;
 
-/// What has to be known of the dbt project.
+/// What the runner has to know of the dbt project.
 mod project;
 
 /// The environment of dbt, as a value.
 mod environment;
 
-/// Secrets out of bytes.
+/// Masks secrets in a stream of bytes.
 mod redact;
 
 /// Programs and process groups.
 mod process;
 
-/// Which dbt it is.
+/// Which dbt is installed.
 mod dbt;
 
 /// A dbt that is imported once.
@@ -46,13 +46,13 @@ mod pipeline;
 /// What is kept of a run, and where.
 mod artifacts;
 
-/// What is said of a run.
+/// What a run tells people and machines.
 mod report;
 
 /// How the program ends.
 mod exit_code;
 
-/// The story.
+/// The run itself, from start to end.
 mod run;
 
 fn main() -> std::process::ExitCode {

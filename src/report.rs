@@ -1,4 +1,4 @@
-//! Owns what people and machines are told: the runner's log, errors with their hint, the table and
+//! Owns what the runner tells people and machines: its log, errors with their hints, the table and
 //! the closing line.
 //!
 //! Never decides how a run ended, and never prints a secret: all text passes the redactor.
@@ -24,7 +24,7 @@ mod table;
 use stderr::Stderr;
 pub(crate) use summary::{RunStatus, StepLine, Summary};
 
-/// The runner's own stderr on stderr, and the last words of a run on stdout. Cheap to clone.
+/// Writes the runner's log to stderr, and the table and the closing line to stdout. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Console {
     format: LogFormat,
@@ -61,9 +61,9 @@ impl Console {
         console
     }
 
-    /// From now on the values of these secrets are masked in everything that is said.
+    /// Masks these secrets in everything that is written from now on.
     pub(crate) fn hide(&self, redactor: &Arc<Redactor>) {
-        // The secrets of a run are known once; a second call would be a fault without consequences.
+        // A run learns its secrets once; a second call would be a mistake without consequences.
         let _ = self.redactor.set(Arc::clone(redactor));
     }
 
@@ -94,8 +94,8 @@ impl Console {
         self.stderr.write_or_drop(text.as_bytes());
     }
 
-    /// The table, in text format, and the closing line, which goes to a file as well if one is
-    /// named. Nothing is written after it.
+    /// Prints the table, in text format, and the closing line, which also goes to the file if one
+    /// is named. Nothing is written after it.
     pub(crate) fn close(&self, summary: &Summary, line: &str, file: Option<&Path>) {
         if let Some(path) = file {
             write_summary(path, line).unwrap_or_else(|error| {
@@ -111,7 +111,7 @@ impl Console {
         print(&format!("{table}{line}\n"));
     }
 
-    /// The names that are injected, where each value is from, and the values masked.
+    /// The injected names, the origin of each value, and the values masked.
     pub(crate) fn injected<'a>(&self, variables: impl Iterator<Item = (&'a str, &'a str)>) {
         print(&table::injected(self.format, variables));
     }
@@ -134,7 +134,7 @@ impl Console {
 }
 
 /// Writes in place: files such as /dev/termination-log are mounted and cannot be replaced. A pipe
-/// that nobody reads is an error and not waited for.
+/// that nobody reads is an error; nothing waits for it.
 pub(crate) fn write_summary(path: &Path, line: &str) -> io::Result<()> {
     let mut options = File::options();
     options
@@ -145,9 +145,9 @@ pub(crate) fn write_summary(path: &Path, line: &str) -> io::Result<()> {
     writeln!(options.open(path)?, "{line}")
 }
 
-/// A text of its own on stdout: a completion script, the manual page.
+/// Prints a text to stdout: a completion script, the manual page.
 pub(crate) fn print(text: &str) {
-    // A reader that is gone wants to hear nothing, not even an error.
+    // A reader that has gone needs no error either.
     let mut stdout = io::stdout().lock();
     let _ = stdout
         .write_all(text.as_bytes())

@@ -1,5 +1,5 @@
-//! Owns the story: settings, credentials, environment, steps, artifacts, report, exit code. Who
-//! reads only this file knows the program.
+//! Owns the order of a run: settings, credentials, environment, steps, artifacts, report, exit
+//! code. Read just this file and you know the program.
 //!
 //! Reads the inherited environment, once. Never does any of the work itself.
 
@@ -28,7 +28,7 @@ mod publishing;
 /// Longer than any run.
 const FOR_GOOD: Duration = Duration::from_hours(366 * 24);
 
-/// What the program was started with besides its arguments.
+/// What the program inherits when it starts, apart from its arguments.
 #[derive(Debug)]
 struct Surroundings {
     variables: Variables,
@@ -40,7 +40,7 @@ struct Surroundings {
     summary_file: Option<PathBuf>,
 }
 
-/// Does what the command line says. Returns the exit code.
+/// Does what the command line asks for. Returns the exit code.
 pub(crate) fn main() -> u8 {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
@@ -137,20 +137,19 @@ fn on_runtime(
             Err(error) => failed("cannot install signal handlers", &error),
         }
     };
-    // What panics is a fault of ours or of a library. The run still ends as promised: with its
-    // code, its line and no backtrace.
+    // A panic is a fault of ours or of a library. The run still ends as promised: with its exit
+    // code, its closing line and no backtrace.
     let code =
         panic::catch_unwind(AssertUnwindSafe(|| runtime.block_on(story))).unwrap_or_else(|_| {
             reject("a fault in the runner itself");
             ExitCode::Internal
         });
-    // Nothing that is still under way (a name look-up, a file of an upload that was given up) may
-    // hold up the end.
+    // Nothing unfinished (a name look-up, a file of an aborted upload) may delay the exit.
     runtime.shutdown_background();
     code
 }
 
-/// A command line that cannot be understood; also `--help` and `--version`, which are no errors.
+/// A malformed command line; also `--help` and `--version`, which clap reports in the same way.
 fn report_usage_error(error: &clap::Error) -> u8 {
     if !error.use_stderr() {
         report::print(&error.render().to_string());
@@ -170,8 +169,7 @@ fn report_usage_error(error: &clap::Error) -> u8 {
     if wants_json_log() {
         Console::new(LogFormat::Json).error(&io::Error::other(what.clone()), Some("see --help"));
     } else {
-        // Not through `Error::exit`, whose code is the one with which dbt says that it could not go
-        // on.
+        // Not `Error::exit`: it exits with 2, which is dbt's code for an error of its own.
         let _ = error.print();
     }
     let other = std::env::args_os().nth(1).is_some_and(|first| {
@@ -190,8 +188,8 @@ fn report_usage_error(error: &clap::Error) -> u8 {
     ExitCode::Usage.number()
 }
 
-/// A setting as far as it can be told from a command line that cannot be understood: by its flag,
-/// else by `otherwise` from everything but flags.
+/// A setting, as far as a malformed command line allows: from its flag, else by `otherwise` from
+/// the other places.
 fn raw_setting<T>(
     flag: &str,
     parse: impl Fn(&str) -> T,
@@ -227,8 +225,8 @@ fn wants_json_log() -> bool {
     )
 }
 
-/// One line for a fault in the runner, in the format of the log. What it says of itself names types
-/// and would end in a backtrace.
+/// One line for a fault in the runner, in the format of the log. The panic's own message would name
+/// types and end in a backtrace.
 fn silence_panics(console: &Console) {
     let console = console.clone();
     panic::set_hook(Box::new(move |fault| {
@@ -254,7 +252,7 @@ fn print_manual() -> ExitCode {
     }
 }
 
-/// Nobody should write to a deployment, or miss it, without noticing.
+/// Makes sure that nobody writes to a deployment, or misses it, without noticing.
 fn log_where_it_writes(config: &Config) {
     let names = [
         "ECS_CONTAINER_METADATA_URI_V4",
@@ -269,12 +267,14 @@ fn log_where_it_writes(config: &Config) {
     match (config.is_deployment(), in_ecs) {
         (true, false) => {
             tracing::warn!(
-                "THIS RUN WRITES TO THE DEPLOYMENT {:?}, from outside ECS; set ENV to any other name for a sandbox",
+                "THIS RUN WRITES TO THE DEPLOYMENT {:?}, from outside ECS; set ENV to any other \
+                 name for a sandbox",
                 config.env
             );
         }
         (false, true) => tracing::warn!(
-            "THIS RUN GOES TO THE SANDBOX, though it runs in ECS: ENV is {:?}, which is not a deployment ({deployments}); set ENV",
+            "THIS RUN GOES TO THE SANDBOX, though it runs in ECS: ENV is {:?}, which is not a \
+             deployment ({deployments}); set ENV",
             config.env
         ),
         (true, true) => tracing::info!("writing to the deployment {:?}", config.env),

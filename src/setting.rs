@@ -12,15 +12,15 @@ use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 /// One setting.
 #[derive(Debug)]
 pub(crate) struct Setting {
-    /// Without its dashes; `None` for a setting that has no flag of its own.
+    /// Without dashes; `None` for a setting without a flag of its own.
     pub(crate) flag: Option<&'static str>,
-    /// What stands for the value in the help.
+    /// The placeholder of the value in the help.
     value: &'static str,
     pub(crate) variable: &'static str,
     /// Key in dbt-entrypoint.yml.
     pub(crate) key: &'static str,
     help: &'static str,
-    /// What applies if nobody sets it, in words; empty where the help says it.
+    /// The default in words; empty where the help says it.
     default: &'static str,
 }
 
@@ -110,7 +110,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Setting> {
     COMMON.iter().chain(PIPELINE).copied()
 }
 
-/// A part of the settings that commands take as flags.
+/// A group of settings that commands take as flags.
 pub(crate) trait Group {
     const SETTINGS: &'static [&'static Setting];
     const HEADING: &'static str;
@@ -134,7 +134,7 @@ impl Group for Pipeline {
     const HEADING: &'static str = "Pipeline";
 }
 
-/// The flags of a group as they were typed.
+/// The flags of a group as typed.
 #[derive(Debug, Default)]
 pub(crate) struct Flags<G> {
     typed: Typed,

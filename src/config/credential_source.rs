@@ -29,7 +29,7 @@ pub(crate) enum CredentialSource {
     Ssm(String),
     /// The variables `DBT_REDSHIFT_*` alone.
     Env,
-    /// Nothing is fetched and nothing demanded: a project on another database.
+    /// Fetches nothing and demands nothing: for a project on another database.
     None,
 }
 

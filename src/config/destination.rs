@@ -52,7 +52,7 @@ enum When {
     Always,
 }
 
-/// What is said about publishing, each value for itself.
+/// The settings of publishing, each value for itself.
 #[derive(Debug)]
 struct Wish {
     /// `None` where the default applies.
@@ -62,7 +62,7 @@ struct Wish {
     encryption: Option<Encryption>,
 }
 
-/// Only the faults of what is said about publishing.
+/// Checks the settings of publishing without resolving them.
 pub(super) fn check(layers: &Layers, faults: &mut Vec<String>) {
     let wish = wish(layers, faults);
     faults.extend(wish.destination.and_then(Result::err));
@@ -131,10 +131,10 @@ fn wish(layers: &Layers, faults: &mut Vec<String>) -> Wish {
     }
 }
 
-/// `s3://dbt-documentation-$ENV/$PROJECT_NAME`; a fault names the setting that makes it impossible.
+/// `s3://dbt-documentation-$ENV/$PROJECT_NAME`. A fault names the setting that makes it impossible.
 fn derived(layers: &Layers, config: &Config, faults: &mut Vec<String>) -> Result<Location, String> {
     let bucket = format!("dbt-documentation-{}", config.env);
-    // A missing name has a fault of its own.
+    // A missing name is reported elsewhere.
     let prefix = config.project_name.clone().unwrap_or_default();
     let env = layers.text(&setting::ENV, faults);
     let origin = env.map_or_else(|| Origin::Variable("ENV".to_owned()), |given| given.origin);
@@ -156,7 +156,7 @@ fn derived(layers: &Layers, config: &Config, faults: &mut Vec<String>) -> Result
 
 fn parse(text: &str) -> Result<Location, String> {
     if let Some(rest) = text.strip_prefix("s3://") {
-        // Not through the URL parser: a key may hold what an URL would escape, and a bucket is no
+        // Not through the URL parser: a key may hold what a URL would escape, and a bucket is not a
         // host name.
         let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
         check_bucket(bucket)?;

@@ -11,15 +11,14 @@ use super::origin::Origin;
 #[derive(Debug, Default)]
 pub(super) struct EnvFile {
     path: PathBuf,
-    /// Line number, name, value. Of a name given twice the last counts.
+    /// Line number, name, value. If a name is given twice, the last value counts.
     entries: Vec<(usize, String, String)>,
-    /// It cannot be read, so nobody knows what it says.
+    /// The file cannot be read, so its contents are unknown.
     pub(super) is_unread: bool,
 }
 
 impl EnvFile {
-    /// Without a path there is nothing to read. An unreadable file and each malformed line is a
-    /// fault.
+    /// Reads nothing without a path. An unreadable file is a fault, and so is each malformed line.
     pub(super) fn read(path: Option<&Path>, faults: &mut Vec<String>) -> Self {
         let Some(path) = path else {
             return Self::default();
@@ -71,7 +70,7 @@ fn entries(text: &str, path: &Path, faults: &mut Vec<String>) -> Vec<(usize, Str
         if start.is_empty() || start.starts_with('#') {
             continue;
         }
-        // The line may hold a password, so a fault names its number and not its text.
+        // The line may hold a password, so a fault names the line's number and not its text.
         match start.split_once('=') {
             Some((name, value)) if is_name(name) && !value.contains('\0') => {
                 entries.push((index + 1, name.to_owned(), value.to_owned()));

@@ -1,5 +1,4 @@
-//! Owns the settings file `dbt-entrypoint.yml`: which keys it may have, and on which line each
-//! stands.
+//! Owns the settings file `dbt-entrypoint.yml`: which keys it may have, and the line of each.
 //!
 //! Never knows what a setting means.
 
@@ -20,13 +19,13 @@ pub(super) struct SettingsFile {
     path: PathBuf,
     text: String,
     root: serde_yaml::Mapping,
-    /// It is there and cannot be read, so nobody knows what it says.
+    /// The file exists but cannot be read, so its contents are unknown.
     pub(super) is_unread: bool,
 }
 
 impl SettingsFile {
-    /// A missing default file is no settings; a missing named file, a syntax error and each unknown
-    /// key are faults.
+    /// Without the default file there are no settings. A missing named file, a syntax error and
+    /// each unknown key are faults.
     pub(super) fn read(path: Option<&Path>, faults: &mut Vec<String>) -> Self {
         let named = path.is_some();
         let path = path.unwrap_or(Path::new(DEFAULT)).to_owned();

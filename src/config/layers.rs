@@ -10,7 +10,7 @@ use super::origin::{Given, Origin};
 use super::{Files, Variables, dotenv, file};
 use crate::setting::{Setting, Typed};
 
-/// Everything below the flags.
+/// All places a setting may come from.
 #[derive(Debug)]
 pub(super) struct Layers<'a> {
     flags: Typed,
@@ -29,14 +29,13 @@ impl<'a> Layers<'a> {
         }
     }
 
-    /// Whether a file that may hold more settings could not be read: then nothing can be called
+    /// Whether a file that may hold more settings could not be read: then no setting can be called
     /// missing.
     pub(super) fn has_unread_file(&self) -> bool {
         self.env_file.is_unread || self.file.is_unread
     }
 
-    /// A setting of one word. A value that is not UTF-8 or, as a flag or in the file, empty, is a
-    /// fault.
+    /// A setting of one word. A value that is not UTF-8 is a fault, and so is an empty flag or key.
     pub(super) fn text(
         &self,
         setting: &Setting,
@@ -53,7 +52,7 @@ impl<'a> Layers<'a> {
         Some(given)
     }
 
-    /// Where a setting was given, whatever its value.
+    /// Where a setting was given, even if its value is malformed.
     pub(super) fn origin(&self, setting: &Setting, default: &'static str) -> Origin {
         let from_flag = self.flag(setting).map(|given| given.origin);
         let from_variable = || {
@@ -92,7 +91,7 @@ impl<'a> Layers<'a> {
         None
     }
 
-    /// The same with whatever bytes it holds.
+    /// The same, with any bytes in its value.
     pub(super) fn raw_variable(&self, name: &str) -> Option<(&OsStr, Origin)> {
         if let Some(value) = super::variable(self.inherited, name) {
             return Some((value, Origin::Variable(name.to_owned())));
@@ -102,7 +101,7 @@ impl<'a> Layers<'a> {
             .map(|(value, origin)| (OsStr::new(value), origin))
     }
 
-    /// Whether a variable is set and not empty, whatever its bytes.
+    /// Whether a variable is set and not empty; its value may be any bytes.
     pub(super) fn has_variable(&self, name: &str) -> bool {
         self.raw_variable(name).is_some()
     }

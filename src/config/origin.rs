@@ -5,7 +5,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-/// Where a value was given, in the words of who gave it.
+/// Where a value was given, as its user would name the place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Origin {
     /// Without its dashes.
@@ -21,7 +21,7 @@ pub(crate) enum Origin {
         line: usize,
         key: String,
     },
-    /// Nowhere; the text says what the default is.
+    /// Nowhere; the text names the default.
     Default(&'static str),
 }
 

@@ -1,5 +1,5 @@
-//! Owns where dbt's project, profiles and program are, and reads what dbt_project.yml says of
-//! itself.
+//! Owns where dbt's project, profiles and program are, and what the runner reads in
+//! dbt_project.yml.
 //!
 //! Never checks whether dbt can use them.
 
@@ -57,7 +57,7 @@ pub(super) fn project_dir(
     }
 }
 
-/// The project's own, else what dbt itself would take: the working directory, then `~/.dbt`.
+/// The project's own, else where dbt itself would look: the working directory, then `~/.dbt`.
 pub(super) fn profiles_dir(
     layers: &Layers,
     project_dir: &Path,
@@ -83,8 +83,8 @@ pub(super) fn profiles_dir(
     })
 }
 
-/// A name is looked up on `PATH` later; a path counts from the working directory of the runner, not
-/// from that of dbt.
+/// A name is looked up on `PATH` later. A path counts from the runner's working directory, not from
+/// dbt's.
 pub(super) fn dbt(layers: &Layers, working_directory: &Path, faults: &mut Vec<String>) -> PathBuf {
     let given = layers.text(&setting::DBT, faults);
     let program = PathBuf::from(given.map_or_else(|| "dbt".to_owned(), |given| given.value));
@@ -104,7 +104,8 @@ pub(super) fn missing_project(project_dir: &Path) -> String {
         ),
         Err(_) if !project_dir.join("dbt_project.yml").exists() => {
             format!(
-                "no dbt project in {}: dbt_project.yml is not there; set --project-dir or DBT_PROJECT_DIR",
+                "no dbt project in {}: dbt_project.yml is not there; set --project-dir or \
+                 DBT_PROJECT_DIR",
                 project_dir.display()
             )
         }

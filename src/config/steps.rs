@@ -162,7 +162,8 @@ fn spelled(
         |character: char| character.is_ascii_alphanumeric() || matches!(character, '-' | '_');
     if name.is_empty() || name.len() > LONGEST_NAME || !name.chars().all(is_plain) {
         faults.push(format!(
-            "{}: a step's name is 1 to {LONGEST_NAME} letters, digits, '-' or '_' (it becomes part of a key)",
+            "{}: a step's name is 1 to {LONGEST_NAME} letters, digits, '-' or '_' (it becomes part \
+             of a key)",
             file.origin_in("name", lines)
         ));
     }
@@ -177,7 +178,8 @@ fn spelled(
             .is_some_and(|word| !word.is_empty() && word != "dbt")
     });
     if command.is_none() {
-        let what = "must be the list of dbt's arguments, such as [test, --select, \"tag:nightly\"], without dbt itself";
+        let what = "must be the list of dbt's arguments, such as [test, --select, \
+         \"tag:nightly\"], without dbt itself";
         faults.push(format!("{}: {what}", file.origin_in("command", lines)));
     }
     let on_failure = match fields
@@ -230,7 +232,7 @@ fn unknown_step(name: &str) -> String {
     format!("unknown step {name:?}; known are {}", SHORT.join(", "))
 }
 
-/// Adds the flags that the step's subcommand takes and that it does not spell out itself.
+/// Adds the flags that the step's subcommand takes, unless the step spells them out itself.
 ///
 /// `docs` and `freshness` never get a selection: a partial catalog would replace the site's, and a
 /// freshness check that selects a model checks nothing and passes.
@@ -253,7 +255,7 @@ fn add_selection(step: &mut Step, nodes: &NodeArgs) {
         "run-operation",
         "show",
     ];
-    // What is not known may refuse a flag, and a refused flag is a failed step.
+    // An unknown subcommand may refuse a flag, and then the step would fail.
     if !has_nodes && !others.contains(&subcommand.as_str()) {
         return;
     }
@@ -272,7 +274,7 @@ fn add_selection(step: &mut Step, nodes: &NodeArgs) {
         }
     };
     if has_nodes {
-        // A step that says itself which nodes it is about is not widened by the command line.
+        // The command line never widens the selection that a step spells out itself.
         let selects = [
             "--select",
             "-s",

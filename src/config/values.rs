@@ -13,7 +13,7 @@ use super::origin::Given;
 use super::paths::ProjectFile;
 use crate::setting;
 
-/// Inside the 30 s after which ECS kills.
+/// Inside the 30 s that ECS waits before it kills.
 const STOP_TIMEOUT: Duration = Duration::from_secs(25);
 
 /// Longer times are mistakes, and the clock could not hold all of them.
@@ -28,11 +28,12 @@ pub(crate) enum LogFormat {
 /// How steps are started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Engine {
-    /// Each as a dbt of its own.
+    /// Each step as its own dbt process.
     Process,
-    /// Forked from a dbt that is imported once, or each of its own where that cannot be.
+    /// Each step forked from a dbt that is imported once; as `Process`, with a warning, where that
+    /// is impossible.
     Session,
-    /// The same; that it cannot be is then no reason to warn.
+    /// As `Session`, but without the warning.
     Auto,
 }
 
@@ -65,7 +66,8 @@ pub(super) fn log_level(layers: &Layers, faults: &mut Vec<String>) -> LogLevel {
         LogLevel(given.value)
     } else {
         let what = format!(
-            "{:?} is not a log filter; expected error, warn, info, debug, trace or a list such as info,dbt_entrypoint=debug",
+            "{:?} is not a log filter; expected error, warn, info, debug, trace or a list such as \
+             info,dbt_entrypoint=debug",
             given.value
         );
         faults.push(given.fault(what));
@@ -126,7 +128,7 @@ pub(super) fn stop_timeout(layers: &Layers, faults: &mut Vec<String>) -> Duratio
         .unwrap_or(STOP_TIMEOUT)
 }
 
-/// `55m`, `1h30m`, `25s`; more than nothing.
+/// `55m`, `1h30m`, `25s`; longer than zero.
 pub(super) fn time(given: &Given<String>, faults: &mut Vec<String>) -> Option<Duration> {
     match humantime::parse_duration(&given.value) {
         Ok(time) if time > LONGEST => faults.push(given.fault("is more than a year")),

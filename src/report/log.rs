@@ -1,6 +1,6 @@
-//! Owns the runner's own log: its format, its filter, and that no secret gets through.
+//! Owns the runner's own log: its format, its filter, and the masking of secrets in it.
 //!
-//! Never logs on its own.
+//! Never logs anything itself.
 
 use std::io::{self, Write};
 use std::sync::{Arc, OnceLock};
@@ -42,12 +42,12 @@ pub(super) fn start(
             .with_filter(filter)
             .boxed(),
     };
-    // There is no other subscriber to be in the way.
+    // Fails only if there is another subscriber, and there is none.
     let _ = tracing_subscriber::registry().with(layer).try_init();
 }
 
-/// The SDK and its HTTP client print whole requests and answers, and even as warnings the inside of
-/// their errors. An answer that holds the password arrives before the redactor knows it, so no
+/// The SDK and its HTTP client log whole requests and responses, and the details of errors even as
+/// warnings. The response that holds the password arrives before the redactor knows it, so no
 /// filter can ask for more than their errors.
 fn is_safe(metadata: &Metadata<'_>) -> bool {
     metadata.target().starts_with("dbt_entrypoint") || *metadata.level() == Level::ERROR

@@ -1,7 +1,7 @@
 //! Owns the runner's own writes to stderr.
 //!
-//! Never waits for ever for a reader that has stopped reading: who cannot be told anything can
-//! still be stopped by a signal.
+//! Never waits forever for a reader that has stopped reading, so that a signal can still end the
+//! runner.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -10,10 +10,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-/// What a pipe that is writable takes without blocking, on Linux.
+/// How many bytes a writable pipe takes without blocking, on Linux.
 const ATOMIC: usize = 4096;
-/// How long a reader may keep the first words waiting, in milliseconds. After that nothing waits
-/// for it any more.
+/// How long to wait for a reader that is not reading, in milliseconds. After that nothing waits for
+/// it again.
 const PATIENCE: u16 = 1000;
 
 /// stderr, without the lock of the standard library: another thread may hold that while it waits
@@ -38,7 +38,7 @@ impl Stderr {
         }
     }
 
-    /// Writes it, or drops what is left of it when nobody reads.
+    /// Writes the text, or drops the rest of it when nobody reads.
     pub(super) fn write_or_drop(&self, text: &[u8]) {
         let Some(mut stderr) = self.stderr.as_ref() else {
             return;

@@ -1,4 +1,4 @@
-//! Owns the closing line: its fields, and that it stays short enough to be one log event.
+//! Owns the closing line: its fields, and the limit that keeps it one log event.
 //!
 //! Never reads dbt's files and never judges a run.
 
@@ -11,7 +11,7 @@ use crate::pipeline::{Outcome, Status};
 
 /// The line stays below this, in bytes.
 const LIMIT: usize = 16 * 1024;
-/// No more failed nodes than these are in the line.
+/// How many failed nodes the line names at most.
 const MOST_FAILED: usize = 10;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub(crate) enum RunStatus {
     Failed,
     Cancelled,
     TimedOut,
-    /// The runner's own.
+    /// A fault of the runner, or of publishing.
     Error,
 }
 
@@ -36,7 +36,7 @@ impl fmt::Display for RunStatus {
     }
 }
 
-/// All that is said of a run at its end, in the order of the closing line.
+/// The closing line, its fields in order.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Summary {
     #[serde(serialize_with = "as_text")]
@@ -49,7 +49,7 @@ pub(crate) struct Summary {
     #[serde(serialize_with = "failed_nodes")]
     pub(crate) failed: Vec<FailedNode>,
     pub(crate) destination: Option<String>,
-    /// Files of the docs; the ledger does not count.
+    /// How many files of the docs; the ledger does not count.
     pub(crate) published: usize,
     pub(crate) error: Option<String>,
 }
@@ -78,7 +78,7 @@ impl StepLine {
 }
 
 impl Summary {
-    /// Calls back for every text that is not the runner's own.
+    /// Calls `change` for every text that is not the runner's own.
     pub(super) fn each_text(&mut self, mut change: impl FnMut(&mut String)) {
         for node in &mut self.failed {
             change(&mut node.node);
@@ -93,8 +93,8 @@ impl Summary {
         settings.into_iter().flatten().for_each(&mut change);
     }
 
-    /// One line of JSON under 16 KiB: messages are cut first, then failed nodes and at last the
-    /// counts left out.
+    /// One line of JSON under 16 KiB. To get there it cuts messages, then leaves out failed nodes,
+    /// and at last the counts.
     pub(crate) fn line(&self) -> String {
         let mut summary = self.clone();
         summary.failed.truncate(MOST_FAILED);
@@ -124,7 +124,7 @@ impl Summary {
     }
 }
 
-/// Cuts a text to so many characters.
+/// Cuts a text to a number of characters.
 fn shorten(text: &mut String, longest: usize) {
     if let Some((end, _)) = text.char_indices().nth(longest) {
         text.truncate(end);

@@ -10,9 +10,9 @@ use super::Summary;
 use crate::config::LogFormat;
 use crate::redact::MASK;
 
-/// Messages are cut here; the whole of them is in dbt's own output above.
+/// Longer messages are cut: dbt's own output above has them whole.
 const LONGEST: usize = 300;
-/// A failed test suite can have hundreds; the first ones say enough.
+/// A failed test suite can have hundreds; the first few say enough.
 const MOST_FAILED: usize = 20;
 
 /// Step, result, time and counts; then the failed nodes.

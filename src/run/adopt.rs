@@ -12,8 +12,7 @@ use std::os::unix::process::CommandExt;
 use crate::cli::CommonArgs;
 use crate::config::{Config, variable};
 
-/// Returns if there is nothing to add, or with the reason why the program could not be started
-/// again.
+/// Returns if there is nothing to add, or with the reason why the program could not restart.
 pub(super) fn aws_variables(args: &CommonArgs, config: &Config) -> io::Result<()> {
     let added: Vec<(&OsString, &OsString)> = config
         .from_env_file
@@ -24,7 +23,7 @@ pub(super) fn aws_variables(args: &CommonArgs, config: &Config) -> io::Result<()
     if added.is_empty() {
         return Ok(());
     }
-    // It would be read a second time, and a pipe such as `<(sops -d …)` is empty by then.
+    // The program would read it a second time, and a pipe such as `<(sops -d …)` is empty by then.
     if let Some(path) = [&args.env_file, &args.config]
         .into_iter()
         .flatten()

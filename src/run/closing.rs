@@ -18,7 +18,7 @@ use crate::exit_code::ExitCode;
 use crate::pipeline::{Cause, Outcome, Shutdown, Status, Stop};
 use crate::report::{self, RunStatus, StepLine, Summary};
 
-/// The least that the closing line is given, even where the upload has used up the stop budget.
+/// The least time for the closing line, even if the upload has used up the stop budget.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// A run, from its first moment to its closing line.
@@ -33,7 +33,7 @@ pub(super) struct Run<'a> {
     pub(super) destination: Option<Destination>,
 }
 
-/// A run of which nothing is known but that it began.
+/// The summary of a run that has only just begun.
 pub(super) fn blank_summary() -> Summary {
     Summary {
         status: RunStatus::Error,
@@ -49,8 +49,8 @@ pub(super) fn blank_summary() -> Summary {
     }
 }
 
-/// The closing line of a run of which nothing is known: a command line that could not be
-/// understood, a fault in the runner.
+/// The closing line of a run that never began: the command line was malformed, or the runner has a
+/// fault.
 /// `file`: where the line goes besides stdout.
 pub(super) fn print_rejection(code: ExitCode, what: &str, file: Option<&Path>) {
     let mut summary = blank_summary();
@@ -65,7 +65,7 @@ pub(super) fn print_rejection(code: ExitCode, what: &str, file: Option<&Path>) {
 }
 
 impl Run<'_> {
-    /// What the settings say; every step counts as skipped until it has run.
+    /// Fills in what the settings say; every step counts as skipped until it has run.
     pub(super) fn describe_plan(&mut self, config: &Config, plan: &Pipeline) {
         let summary = &mut self.summary;
         summary.env = Some(config.env.clone());
@@ -98,7 +98,7 @@ impl Run<'_> {
         stop.cause.into()
     }
 
-    /// What became of a step.
+    /// Records the outcome of a step.
     pub(super) fn record_step(
         &mut self,
         index: usize,
@@ -112,7 +112,7 @@ impl Run<'_> {
         if let Some(line) = summary.steps.get_mut(index) {
             *line = StepLine::new(outcome, nodes);
         }
-        // Of a step whose failure is only a warning, nothing failed.
+        // If a step's failure is only a warning, none of its nodes count as failed.
         if !matches!(outcome.status, Status::Success | Status::Warned) {
             summary.failed.extend(failed);
         }
@@ -134,8 +134,8 @@ impl Run<'_> {
         code
     }
 
-    /// Prints the table and the line. A reader of stdout that has stopped reading does not hold up
-    /// a run that should stop.
+    /// Prints the table and the line. A run that should stop does not wait for a reader of stdout
+    /// that has stopped reading.
     pub(super) async fn close(self, code: ExitCode) {
         let Self {
             surroundings,
@@ -153,7 +153,7 @@ impl Run<'_> {
         let print_in_thread = Arc::clone(&print);
         let started = thread::Builder::new().spawn(move || {
             print_in_thread();
-            // The run may have given up waiting.
+            // The run may no longer be waiting.
             let _ = printed.send(());
         });
         if started.is_err() {
@@ -172,13 +172,13 @@ impl Run<'_> {
     }
 }
 
-/// The time in UTC and eight random hex digits, as `20261122T061442Z-0a1b2c3d`.
+/// The time in UTC and eight random hex digits, such as `20261122T061442Z-0a1b2c3d`.
 fn run_id() -> String {
     let time = humantime::format_rfc3339_seconds(SystemTime::now())
         .to_string()
         .replace(['-', ':'], "");
     let mut random = [0; 4];
-    // Without randomness the process id still tells runs of one second apart.
+    // Without randomness the process ID still distinguishes runs of the same second.
     let number = getrandom::fill(&mut random)
         .map_or_else(|_| std::process::id(), |()| u32::from_be_bytes(random));
     format!("{time}-{number:08x}")

@@ -1,4 +1,4 @@
-//! Owns the stories of `exec`, `dbt` and `env`: the same credentials and rules as a run, for one
+//! Owns the course of `exec`, `dbt` and `env`: the same credentials and rules as a run, for one
 //! program or for none.
 //!
 //! Never publishes, and writes nothing to stdout beside the program.
@@ -22,7 +22,7 @@ use crate::process::{self, Ending};
 use crate::project::Workspace;
 use crate::report;
 
-/// Runs one program and ends as it ends.
+/// Runs one program, and exits with its exit code.
 pub(super) async fn run(
     args: &CommonArgs,
     command: &[OsString],
@@ -63,7 +63,7 @@ fn finish(surroundings: &Surroundings, code: Result<ExitCode, Error>) -> ExitCod
     })
 }
 
-/// What came of the preparation that `exec` and `env` have in common.
+/// The result of the preparation that `exec` and `env` share.
 enum Prepared {
     Ready(Box<Ready>),
     Stopped(Stop),
@@ -77,7 +77,7 @@ struct Ready {
     _workspace: Option<Workspace>,
 }
 
-/// Fetches and composes; a signal ends that at once.
+/// Fetches the login and composes the environment; a signal ends that at once.
 async fn prepare(
     args: &CommonArgs,
     writes: bool,
@@ -118,8 +118,8 @@ async fn prepare(
     })))
 }
 
-/// A program need not be dbt and need not write into the project, so a copy that cannot be made is
-/// no reason not to start it.
+/// The program may not be dbt and may never write into the project, so it starts even if the
+/// project cannot be copied.
 async fn workspace(config: &mut Config) -> Option<Workspace> {
     Workspace::prepare(config)
         .await
@@ -179,7 +179,8 @@ fn code(ended: Ended) -> ExitCode {
         (Some(StopCause::Run(cause)), _) => {
             if ended.killed {
                 tracing::warn!(
-                    "the program was killed: SIGINT was not enough, and its queries may go on in the warehouse"
+                    "the program was killed: SIGINT was not enough, and its queries may go on in \
+                     the warehouse"
                 );
             }
             cause.into()

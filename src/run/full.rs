@@ -1,6 +1,6 @@
-//! Owns the story of a whole run, from the settings to the closing line.
+//! Owns the course of a whole run, from the settings to the closing line.
 //!
-//! Never ends without the closing line, whatever happened.
+//! Never ends without the closing line, whatever happens.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,10 +21,10 @@ use crate::project::profile::{self, Selected};
 use crate::project::{Workspace, packages};
 use crate::session::{Parsing, SavedParse};
 
-/// Where the closing line has to be out if the settings do not say.
+/// The stop budget for the closing line of a run whose settings are not known.
 const STOP_TIMEOUT: Duration = Duration::from_secs(25);
 
-/// What came of the preparation.
+/// The result of the preparation.
 enum Prepared {
     Ready(Box<Ready>),
     /// The run cannot start.
@@ -40,7 +40,7 @@ struct Ready {
     saved_parse: Option<SavedParse>,
 }
 
-/// Runs the pipeline. The closing line is printed in any case.
+/// Runs the pipeline. Prints the closing line in any case.
 pub(super) async fn run(
     args: &RunArgs,
     surroundings: &Surroundings,
@@ -65,7 +65,7 @@ pub(super) async fn run(
         Ok((config, plan)) => {
             run.shutdown.set_deadline(start, config.deadline);
             run.stop_timeout = config.stop_timeout;
-            // On the heap, since it holds all that a run needs.
+            // On the heap, since it is large.
             Box::pin(run.run_configured(args, config, &plan)).await
         }
     };
@@ -74,7 +74,7 @@ pub(super) async fn run(
 }
 
 impl Run<'_> {
-    /// The settings are known, so the summary can say what was to be done.
+    /// The settings are known, so the summary can name the steps.
     async fn run_configured(
         &mut self,
         args: &RunArgs,
@@ -87,7 +87,7 @@ impl Run<'_> {
         }
         log_where_it_writes(&config);
         process::strays::adopt();
-        // While AWS is asked, dbt can be imported.
+        // dbt can be imported while AWS is asked.
         let mut engine = start_engine(&config, plan, self.surroundings);
         match Box::pin(self.prepare(&mut config, plan, engine.is_warm())).await {
             Prepared::Ready(ready) => {
@@ -190,8 +190,7 @@ async fn get_ready(
     let aws = prepare::load_aws(config, Some(&plan.publish)).await?;
     let aws = aws.as_ref();
     *opened = prepare::open_destination(&plan.publish, aws);
-    // Whoever waits for Glue can wait for S3 at the same time. A login that cannot be had is told
-    // at once.
+    // Glue and S3 answer at the same time. If the login fails, nothing waits for S3.
     let (connection, (unusable, saved_parse)) = {
         let login = prepare::fetch_login(config, aws);
         let check = async {
@@ -212,7 +211,7 @@ async fn get_ready(
             checked = &mut check => (login.await?, checked),
         }
     };
-    // Before the project is copied: in the copy, links of local packages have become directories.
+    // Before the project is copied: the copy turns links of local packages into directories.
     let packages_installed = packages::installed(&config.project_dir);
     let workspace = Workspace::prepare(config).await?;
     let prepared = prepare::compose_environment(config, &connection, aws, &surroundings.console)?;
@@ -239,7 +238,7 @@ async fn get_ready(
     })
 }
 
-/// What is wrong with the profile is told later, with all that is wrong.
+/// Faults in the profile are reported later, together with all others.
 fn select_target(config: &Config, plan: &Pipeline, variables: &Variables) -> Option<Selected> {
     profile::select(
         &config.project_dir,
@@ -249,7 +248,7 @@ fn select_target(config: &Config, plan: &Pipeline, variables: &Variables) -> Opt
     )
 }
 
-/// With the whole environment, on which profile and target may depend.
+/// Needs the whole environment, since profile and target may depend on it.
 fn offer_parse(
     engine: &mut Engine,
     config: &Config,
@@ -278,7 +277,7 @@ fn offer_parse(
     ));
 }
 
-/// What is wrong with dbt is told later, too.
+/// Faults of dbt are reported later, too.
 fn start_engine(config: &Config, plan: &Pipeline, surroundings: &Surroundings) -> Engine {
     let directory = &surroundings.working_directory;
     let dbt = process::find(&config.dbt, &config.variables, directory).ok();

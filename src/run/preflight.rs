@@ -1,4 +1,4 @@
-//! Owns what has to be true before step one, all faults in one message.
+//! Owns the checks before step one, whose faults make one message.
 //!
 //! Never starts anything.
 
@@ -12,15 +12,15 @@ use crate::process;
 use crate::project::profile;
 use crate::report;
 
-/// One fault with the exit code it would have alone.
+/// One fault with the exit code that it would have alone.
 struct Fault {
     code: ExitCode,
     text: String,
     hint: Option<String>,
 }
 
-/// Gives back the path of dbt. `target`: the flag. `unusable`: what the destination said. Of
-/// several faults the first one decides the exit code.
+/// Returns the path of dbt. `target`: the flag. `unusable`: why the destination is unusable. The
+/// first fault decides the exit code.
 pub(super) fn check(
     config: &Config,
     variables: &Variables,

@@ -21,11 +21,11 @@ use crate::project;
 use crate::redact::{Redactor, SHORTEST};
 use crate::report::Console;
 
-/// Every attempt has limits of its own; this one is for an answer that comes drop by drop, and
-/// leaves a person time for a second factor.
+/// Each attempt has its own limits; this one is for a response that trickles in, and leaves a
+/// person time for a second factor.
 const FETCH: Duration = Duration::from_mins(2);
 
-/// Why nothing could be started. Each variant is one module's own error.
+/// Why nothing could start. Each variant is one module's own error.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Error {
     #[error(transparent)]
@@ -84,7 +84,7 @@ impl Error {
     }
 }
 
-/// AWS as the variables say, if anything needs it.
+/// AWS as the variables configure it, if anything needs it.
 pub(super) async fn load_aws(
     config: &Config,
     publish: Option<&Publish>,
@@ -110,7 +110,7 @@ pub(super) async fn load_aws(
     Ok(Some(aws::load(&settings).await?))
 }
 
-/// The SDK makes HTTP headers of these, and panics on a line end that came along from a file.
+/// The SDK makes HTTP headers of these, and panics at a line end that a file left behind.
 fn refuse_control_characters(config: &Config) -> Result<(), Error> {
     let names = [
         "AWS_ACCESS_KEY_ID",
@@ -139,7 +139,7 @@ fn refuse_control_characters(config: &Config) -> Result<(), Error> {
     }
 }
 
-/// The place of the artifacts, if there is one.
+/// The destination of the artifacts, if there is one.
 pub(super) fn open_destination(publish: &Publish, aws: Option<&Aws>) -> Option<Destination> {
     let Publish::To { location, .. } = publish else {
         return None;
@@ -147,7 +147,7 @@ pub(super) fn open_destination(publish: &Publish, aws: Option<&Aws>) -> Option<D
     Destination::new(location, aws.map(|aws| &aws.config))
 }
 
-/// The login as far as the source knows it.
+/// The part of the login that the source has.
 pub(super) async fn fetch_login(config: &Config, aws: Option<&Aws>) -> Result<Connection, Error> {
     match aws {
         Some(aws) if config.credentials.is_remote() => {
@@ -170,7 +170,7 @@ pub(super) struct Composed {
     pub(super) redactor: Arc<Redactor>,
 }
 
-/// Composes the environment, says what won over what, and hides the secrets from here on.
+/// Composes the environment, logs what won over what, and masks the secrets from here on.
 pub(super) fn compose_environment(
     config: &Config,
     connection: &Connection,
@@ -195,7 +195,8 @@ pub(super) fn compose_environment(
     }
     for (name, _) in secrets.iter().filter(|(_, secret)| secret.len() < SHORTEST) {
         tracing::warn!(
-            "the value of {name} is shorter than {SHORTEST} bytes, so it is neither masked in the output nor looked for in artifacts"
+            "the value of {name} is shorter than {SHORTEST} bytes, so it is neither masked in the \
+             output nor looked for in artifacts"
         );
     }
     Ok(Composed {

@@ -1,8 +1,8 @@
-//! Owns the end of a run: the docs if they are due, the ledger in any case, inside the stop budget
-//! when there is one.
+//! Owns the end of a run: the docs if they are due, the ledger in any case, within the stop budget
+//! once the run should stop.
 //!
-//! Never masks what dbt said: a failure to publish decides the exit code only of a run that was a
-//! success until then.
+//! Never masks dbt's result: a failure to publish decides the exit code only if everything before
+//! was a success.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,11 +19,11 @@ use crate::session::ParsedBy;
 /// How long a run that failed before its first step waits for its ledger.
 const EARLY: Duration = Duration::from_secs(5);
 
-/// What is published besides the ledger.
+/// What is published apart from the ledger.
 #[derive(Debug)]
 pub(super) struct Due {
     pub(super) docs: bool,
-    /// What the parse of this run belongs to, if it is to be kept.
+    /// The label of this run's parse, if it is to be kept.
     pub(super) parse: Option<ParsedBy>,
 }
 
@@ -56,8 +56,7 @@ impl Run<'_> {
         let code = self.record_publish_errors(&errors, code);
         let may_keep = errors.is_empty() && self.shutdown.requested().is_none();
         if let Some(by) = due.parse.filter(|_| may_keep) {
-            // It saves the next run a little time, which is nothing to be waited for once this one
-            // should stop.
+            // It only saves the next run a little time, so a run that should stop does not wait.
             tokio::select! {
                 biased;
                 _ = self.shutdown.stopped() => {
@@ -66,12 +65,11 @@ impl Run<'_> {
                 () = publisher.keep_parse(by) => {}
             }
         }
-        // The last object of the ledger says how the run ended, so it comes after everything else
-        // has.
+        // The last object of the ledger says how the run ended, so everything else comes before it.
         self.summary.exit_code = code.number();
         let line = self.surroundings.console.line(&mut self.summary);
-        // Where something has failed already, the summary will hardly fare better: it is not waited
-        // for as long.
+        // If something has failed already, the summary will hardly fare better, so it gets less
+        // time.
         let limit = if errors.is_empty() {
             Duration::MAX
         } else {
@@ -85,12 +83,11 @@ impl Run<'_> {
         }
     }
 
-    /// The ledger of a run that failed before its first step: only its summary, if it can be had
-    /// quickly.
+    /// The ledger of a run that failed before its first step: only its summary, if that is quick.
     pub(super) async fn publish_early_summary(&mut self, code: ExitCode) {
         let destination = self.destination.take();
-        // The one is known to be unusable; AWS, where it did not answer, would have to be waited
-        // for once more.
+        // The destination is known to be unusable; and an AWS that did not answer would only delay
+        // the end once more.
         let is_out_of_reach = match (&destination, code) {
             (None, _)
             | (_, ExitCode::Publish)
@@ -116,8 +113,8 @@ impl Run<'_> {
         }
     }
 
-    /// Waits for the work; once the run should stop, no longer than the budget allows, and not at
-    /// all when somebody insists.
+    /// Waits for the work. Once the run should stop, it waits no longer than the budget allows, and
+    /// not at all after a second signal.
     async fn within_budget<T>(
         &mut self,
         work: impl Future<Output = T>,
