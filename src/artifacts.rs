@@ -28,8 +28,8 @@ use found::{Found, Version};
 
 const RUN_RESULTS: &str = "run_results.json";
 const SOURCES: &str = "sources.json";
-/// Last and back to back, in this order: who opens the site while it is replaced sees pages that
-/// fit together.
+/// Last and back to back, in this order, so that a reader who opens the site meanwhile sees pages
+/// that fit together.
 const LAST: [&str; 3] = ["catalog.json", "manifest.json", "index.html"];
 /// Uploads at once. More gains nothing over a single connection pool and holds more files in
 /// memory.
@@ -77,8 +77,8 @@ pub(crate) struct Publisher {
 }
 
 impl Publisher {
-    /// Looks at the target directory as it is before the first step. Without a destination nothing
-    /// is published, but results are read.
+    /// Notes the state of the target directory before the first step. Without a destination,
+    /// results are read but nothing is published.
     pub(crate) fn new(
         destination: Option<Destination>,
         target: &Path,
@@ -100,8 +100,8 @@ impl Publisher {
         }
     }
 
-    /// To be called as a step ends, before the next one overwrites its results: reads them and
-    /// starts their upload to the ledger.
+    /// Reads the results of a step and starts their upload to the ledger. Call it as the step ends,
+    /// before the next one overwrites them.
     pub(crate) fn keep(&mut self, index: usize, step: &Step) -> Option<Results> {
         let mut counted = None;
         for name in [RUN_RESULTS, SOURCES] {
@@ -151,7 +151,7 @@ impl Publisher {
             .await?)
     }
 
-    /// Keeps the parse of this run for the next one. `by`: what it belongs to.
+    /// Keeps the parse of this run for the next one. `by`: its label.
     pub(crate) async fn keep_parse(&self, by: ParsedBy) {
         let Some(destination) = &self.destination else {
             return;
@@ -166,8 +166,8 @@ impl Publisher {
         }
     }
 
-    /// Publishes the docs and says how many files went out, and what went wrong. When one of them
-    /// holds a secret, none goes out: what is there fits together.
+    /// Publishes the docs. Returns how many files went out, and what went wrong. If one file holds
+    /// a secret, none goes out, so that what is online still fits together.
     pub(crate) async fn publish_docs(&self) -> (usize, Vec<Error>) {
         let Some(destination) = &self.destination else {
             return (0, Vec::new());
@@ -216,7 +216,7 @@ impl Publisher {
         let mut docs = Vec::new();
         let mut errors = Vec::new();
         for path in Found::below(&self.target).written_since(&self.before) {
-            // Scanning takes the thread; between two files it listens to signals.
+            // Scanning blocks the thread; signals get their turn between two files.
             tokio::task::yield_now().await;
             match (path.to_str(), self.source(&path)) {
                 (None, _) => errors.push(Error::Name {
@@ -235,8 +235,8 @@ impl Publisher {
         }
     }
 
-    /// What is published of a file, or nothing: the results of `docs generate` would replace those
-    /// of the tests.
+    /// What is published of a file, if anything: `docs generate` leaves results that would replace
+    /// those of the tests.
     fn source(&self, relative: &Path) -> Result<Option<Source>, Error> {
         let path = self.target.join(relative);
         let read = |source| DestinationError::Read {
@@ -304,7 +304,7 @@ async fn put(destination: Destination, key: String, source: Source) -> Result<()
                 path: path.clone(),
                 source,
             };
-            // dbt is gone, so the file is the one that was scanned.
+            // dbt has ended, so this is the file that was scanned.
             let size = tokio::fs::metadata(&path).await.map_err(read)?.len();
             if size > IN_MEMORY {
                 Body::File(path)

@@ -1,4 +1,4 @@
-//! Owns the question which dbt it is: what the program that the settings name turns out to be.
+//! Owns the question of which dbt is installed: what the program in the settings turns out to be.
 //!
 //! Never starts a step.
 

@@ -1,5 +1,5 @@
-//! Owns the environment of dbt as a value: what was inherited, what the credential source gave, and
-//! what won over what.
+//! Owns the environment of dbt as a value: what was inherited, what the credential source supplied,
+//! and what won over what.
 //!
 //! Pure. Never sets anything in the runner's own environment, never prints a value, and never goes
 //! through a shell.
@@ -12,11 +12,11 @@ use crate::config::{Config, CredentialSource, LogFormat, Variables, variable};
 use crate::credentials::Connection;
 use crate::secret::Secret;
 
-/// Redshift's own port, where none is named.
+/// Redshift's own port, if none is named.
 const PORT: u16 = 5439;
 /// dbt scrubs the values of variables with this prefix from its own logs.
 const SCRUBBED: &str = "DBT_ENV_SECRET_";
-/// What of the AWS variables must not reach a log.
+/// The AWS variables whose values must not reach a log.
 const AWS_SECRETS: [&str; 2] = ["AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
 
 /// A part of the login.
@@ -31,7 +31,7 @@ pub(crate) enum Field {
 }
 
 impl Field {
-    /// The variable in which dbt finds it.
+    /// The variable that dbt reads it from.
     fn variable(self) -> &'static str {
         match self {
             Self::Host => "DBT_REDSHIFT_HOST",
@@ -87,7 +87,7 @@ pub(crate) struct Injected {
     pub(crate) origin: String,
 }
 
-/// All that a child sees of the world, and what of it is secret.
+/// The whole environment of a child, and which values in it are secret.
 #[derive(Debug)]
 pub(crate) struct Environment {
     pub(crate) variables: Variables,
@@ -165,7 +165,7 @@ struct Composer<'a> {
 }
 
 impl Composer<'_> {
-    /// A part of the login: what is set and not empty wins over what was fetched.
+    /// A part of the login: a variable that is set and not empty wins over what was fetched.
     fn field(&mut self, field: Field, fetched: Option<Vec<u8>>) {
         let source = self.config.credentials.to_string();
         match fetched.filter(|value| !value.is_empty()) {
@@ -204,7 +204,7 @@ impl Composer<'_> {
         Ok(())
     }
 
-    /// The schema is a setting too, so a flag wins over the variable and the settings file over
+    /// The schema is a setting, too: its flag wins over the variable, and the settings file over
     /// what was fetched.
     fn schema(&mut self, connection: &Connection) {
         let name = Field::Schema.variable();
@@ -230,8 +230,7 @@ impl Composer<'_> {
         variable(&self.environment.variables, field.variable()).is_some()
     }
 
-    /// Leaves what is set as it is and remembers where it is from, and whether it won over
-    /// something.
+    /// Keeps a variable that is set, and remembers its origin and whether it won over something.
     fn keep(&mut self, field: Field, won: bool) {
         let name = field.variable();
         if won {
@@ -258,7 +257,7 @@ impl Composer<'_> {
         }
     }
 
-    /// The settings as they were resolved, so that `exec -- dbt …` works from anywhere.
+    /// The resolved settings, so that `exec -- dbt …` works from anywhere.
     fn resolved_settings(&mut self) {
         let config = self.config;
         let settings = [
@@ -289,8 +288,8 @@ impl Composer<'_> {
         }
     }
 
-    /// dbt colours what goes into a pipe, too, unless it is told not to. `DBT_ENGINE_*` is dbt's
-    /// newer spelling.
+    /// dbt colours its output even into a pipe, unless told not to. `DBT_ENGINE_*` is dbt's newer
+    /// spelling.
     fn logging(&mut self, coloured: bool) {
         let variables = &mut self.environment.variables;
         let is_set = |variables: &Variables, name: &str| {

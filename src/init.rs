@@ -1,5 +1,5 @@
-//! Owns being PID 1: it starts the worker, forwards signals, reaps what nobody waits for, lets
-//! no one stop the worker, and exits as the worker did.
+//! Owns the duties of PID 1: it starts the worker, forwards signals, reaps orphans, lets nobody
+//! stop the worker, and exits as the worker did.
 //!
 //! No threads, no runtime, no secrets, no kill timer: the worker owns the deadline, or an upload
 //! would be cut off. A `waitpid(-1)` in the process that also waits for its own children would
@@ -10,8 +10,8 @@ use nix::sys::signal::{SigHandler, SigSet, Signal, kill, signal};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, fork, getpid, setpgid};
 
-/// What an orchestrator, a terminal or an operator sends. SIGPIPE and faults of our own are not for
-/// the worker.
+/// The signals that an orchestrator, a terminal or an operator sends. SIGPIPE and faults of our own
+/// do not concern the worker.
 const FORWARDED: [Signal; 8] = [
     Signal::SIGTERM,
     Signal::SIGINT,
@@ -26,7 +26,7 @@ const FORWARDED: [Signal; 8] = [
 /// As PID 1, returns in the worker, and in PID 1 itself the exit code once the worker has ended.
 /// Anywhere else it does nothing.
 ///
-/// Has to be called before there is any thread.
+/// Call it before there is any thread.
 #[expect(unsafe_code, reason = "fork and signal have no safe form")]
 pub(crate) fn split() -> Option<u8> {
     if getpid() != Pid::from_raw(1) {
@@ -48,7 +48,7 @@ pub(crate) fn split() -> Option<u8> {
     let _ = unsafe { signal(Signal::SIGCHLD, SigHandler::SigDfl) };
     // SAFETY: there is one thread.
     match unsafe { fork() } {
-        // Without a second process the program still does its work, only without reaping.
+        // The program also works without a second process, only without reaping.
         Err(_) => {
             let _ = inherited.thread_set_mask();
             None
@@ -73,7 +73,7 @@ fn supervise(worker: Pid, awaited: &SigSet) -> u8 {
                 }
             }
             Ok(signal) => {
-                // A worker that has ended meanwhile needs no signal; its SIGCHLD is next.
+                // If the worker has ended meanwhile, its SIGCHLD is next.
                 let _ = kill(worker, signal);
                 resume(worker);
             }
@@ -82,12 +82,12 @@ fn supervise(worker: Pid, awaited: &SigSet) -> u8 {
     }
 }
 
-/// A step can stop the worker, which has the same user, and a stopped worker knows of no deadline.
+/// A step could stop the worker, which has the same user, and a stopped worker sees no deadline.
 fn resume(worker: Pid) {
     let _ = kill(worker, Signal::SIGCONT);
 }
 
-/// Several ends may be behind one SIGCHLD. Gives back the worker's exit code if it was among them.
+/// One SIGCHLD may stand for several ends. Returns the worker's exit code if it is among them.
 fn reap(worker: Pid) -> Option<u8> {
     let mut code = None;
     loop {

@@ -1,5 +1,5 @@
-//! Owns the fail-fast loop: the steps in order, what a failure of one means for the next, and what
-//! became of each.
+//! Owns the fail-fast loop: the steps in order, what a failure means for the next one, and the
+//! outcome of each.
 //!
 //! "dbt failed" is an outcome here and not an error. Never publishes anything.
 
@@ -32,7 +32,7 @@ pub(crate) use step::{Outcome, Status};
 use child::{Output, Running};
 use engine::Attempt;
 
-/// What all steps of a run have in common.
+/// What all steps of a run share.
 #[derive(Debug)]
 pub(crate) struct Stage {
     /// Absolute.
@@ -47,9 +47,8 @@ pub(crate) struct Stage {
     pub(crate) packages_installed: Option<String>,
 }
 
-/// Runs the steps and calls back as each one ends, before the next one starts. Gives back what
-/// became of those that ran, and why the next one did not start if the run was stopped between two
-/// steps.
+/// Runs the steps, and calls back as each one ends, before the next one starts. Returns the
+/// outcomes of those that ran, and the reason if the run was stopped between two steps.
 pub(crate) async fn run(
     steps: &[Step],
     stage: &Stage,
@@ -82,8 +81,8 @@ pub(crate) async fn run(
     (outcomes, None)
 }
 
-/// Runs one program to its end with its output on the runner's streams. Fails only where it could
-/// not be started or waited for.
+/// Runs one program to its end, with its output on the runner's streams. Fails only if it could not
+/// be started or waited for.
 pub(crate) async fn run_program(
     program: Program<'_>,
     framing: &Framing,
@@ -105,7 +104,7 @@ pub(crate) async fn run_program(
     .await
 }
 
-/// Sees what has been started through to its end.
+/// Sees a started process through to its end.
 async fn pump_until_end(
     running: Running<'_>,
     (stdout, stderr): Output,
@@ -130,7 +129,7 @@ async fn pump_until_end(
     if framing.is_of_a_step() {
         strays::end().await;
     }
-    // A reader of our stdout that has stopped reading holds us up as it would hold up dbt, but not
+    // A reader of our stdout that has stopped reading delays us as it would delay dbt, but not
     // beyond the stop budget.
     let drained = async {
         for pump in pumps {
@@ -196,7 +195,7 @@ async fn run_step(
     Outcome::of(&step.name, step.on_failure, start.elapsed(), ended)
 }
 
-/// The step as a dbt of its own.
+/// The step as its own dbt process.
 fn process_of<'a>(step: &Step, stage: &'a Stage) -> Program<'a> {
     Program {
         path: stage.dbt.clone(),
@@ -207,7 +206,7 @@ fn process_of<'a>(step: &Step, stage: &'a Stage) -> Program<'a> {
     }
 }
 
-/// The request to stop, asked for without waiting.
+/// The request to stop, if there is one by now.
 async fn already_stopped(shutdown: &mut Shutdown) -> Option<Stop> {
     // A signal that came while this thread was busy is noticed only once the runtime has looked.
     tokio::task::yield_now().await;
@@ -218,14 +217,14 @@ async fn already_stopped(shutdown: &mut Shutdown) -> Option<Stop> {
     }
 }
 
-/// Waits until the stop budget is used up, but for a last second in which the end of the run is
-/// told.
+/// Waits until the stop budget is used up, except for the last second, in which the run reports its
+/// end.
 async fn stop_budget_elapsed(shutdown: &mut Shutdown, budget: Duration) {
     let stop = shutdown.stopped().await;
     sleep_until(stop.at + budget.saturating_sub(Duration::from_secs(1))).await;
 }
 
-/// `deps` as it is by default. Whoever spells out `--upgrade` wants it to run.
+/// Whether this is the default `deps`. If a step spells out `--upgrade`, it should run.
 fn is_plain_deps(step: &Step) -> bool {
     step.subcommand() == "deps"
         && step.command[1..]

@@ -23,7 +23,7 @@ pub(crate) use group::ProcessGroup;
 pub(crate) use lookup::find;
 pub(crate) use strays::Awaited;
 
-/// Nothing outlives SIGKILL but a process that waits for a device, perhaps for ever.
+/// Only a process that waits for a device outlives SIGKILL, perhaps forever.
 pub(crate) const AFTER_SIGKILL: Duration = Duration::from_secs(2);
 
 #[derive(Debug, thiserror::Error)]
@@ -48,7 +48,7 @@ impl Error {
 
     /// Why a program that was found could not be started.
     pub(crate) fn of_start(program: PathBuf, source: io::Error) -> Self {
-        // A script whose interpreter is missing is there and cannot be run.
+        // A script without its interpreter exists but cannot be run.
         if source.kind() == io::ErrorKind::NotFound && !program.exists() {
             Self::NotFound { program, source }
         } else {

@@ -11,7 +11,7 @@ use nix::unistd::{AccessFlags, access};
 use super::s3::{self, S3};
 use crate::config::Location;
 
-/// Why something could not be put, or cannot be put.
+/// Why an object was not, or cannot be, put.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error(transparent)]
@@ -50,7 +50,7 @@ pub(super) struct Object {
     /// Below the destination, with slashes.
     pub(super) key: String,
     pub(super) body: Body,
-    /// Browsers ask whether the docs changed; what the ledger holds never does.
+    /// Browsers ask whether the docs changed; the ledger never changes.
     pub(super) no_cache: bool,
 }
 
@@ -81,8 +81,7 @@ impl Destination {
         }
     }
 
-    /// Fails where it is certain that nothing can be put. What is only uncertain is a warning in
-    /// the log.
+    /// Fails if the destination is certainly unusable. Logs a warning if that is uncertain.
     pub(crate) async fn check(&self) -> Result<(), Error> {
         match self {
             Self::S3(s3) => Ok(s3.check().await?),
@@ -90,7 +89,7 @@ impl Destination {
         }
     }
 
-    /// What was put under a key, if anything was.
+    /// The content under a key, if there is any.
     pub(super) async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, Error> {
         match self {
             Self::S3(s3) => Ok(s3.get(key).await?),
@@ -112,7 +111,7 @@ impl Destination {
     }
 }
 
-/// The nearest part of the path that is there must be a directory that can be written to.
+/// The nearest part of the path that exists must be a writable directory.
 fn check_directory(path: &Path) -> Result<(), Error> {
     let unusable = |reason| {
         Err(Error::Directory {
@@ -157,8 +156,7 @@ async fn put_file(path: &Path, body: &Body) -> Result<(), Error> {
         .map_err(|error| failed(error.error))
 }
 
-/// Temporary files are private to their owner; published ones are for everybody whom the umask lets
-/// in.
+/// Temporary files are private to their owner; published ones have the mode that the umask leaves.
 fn readable() -> std::fs::Permissions {
     use std::os::unix::fs::PermissionsExt;
     std::fs::Permissions::from_mode(0o666)

@@ -21,8 +21,7 @@ pub(super) struct Version {
 }
 
 impl Version {
-    /// `None` for a file that is not there, and for what is no regular file: a link could lead
-    /// anywhere.
+    /// `None` for a file that does not exist or is not a regular file: a link could lead anywhere.
     pub(super) fn of(path: &Path) -> Option<Self> {
         let metadata = path.symlink_metadata().ok()?;
         metadata.is_file().then(|| Self::from(&metadata))
@@ -64,7 +63,7 @@ impl Found {
         Self(versions.collect())
     }
 
-    /// The paths that are not there before, or in another version.
+    /// The paths that did not exist before, or existed in another version.
     pub(super) fn written_since(self, before: &Self) -> Vec<PathBuf> {
         self.0
             .into_iter()

@@ -16,15 +16,15 @@ use crate::session::{ParsedBy, SavedParse};
 
 const CONTENT: &str = "state/partial_parse.msgpack";
 const LABEL: &str = "state/partial_parse.json";
-/// A project whose parse takes longer than this to fetch is parsed sooner than fetched.
+/// Past this, parsing locally is faster.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What is said of the content in a file beside it.
+/// The label of a saved parse, in a file beside it.
 #[derive(Serialize, Deserialize)]
 struct Label {
     #[serde(flatten)]
     by: ParsedBy,
-    /// Of two runs at once, each may have written one of the two objects.
+    /// Two runs at once may each have written one of the two objects.
     sha1: String,
 }
 

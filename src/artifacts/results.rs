@@ -1,4 +1,4 @@
-//! Owns what dbt says of the nodes of a step in run_results.json and sources.json.
+//! Owns what dbt reports of a step's nodes in run_results.json and sources.json.
 //!
 //! Reads the few fields it needs, so that a new version of the file changes nothing; never judges a
 //! step by them.
@@ -55,7 +55,7 @@ struct Node {
     max_loaded_at_time_ago_in_s: Option<f64>,
 }
 
-/// A text, or nothing where a field holds something else: one odd node must not hide all others.
+/// A text, or nothing if a field holds something else: one odd node must not hide all others.
 fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     Ok(Value::deserialize(deserializer)?
         .as_str()
@@ -94,7 +94,7 @@ enum State {
     Error,
     Warn,
     Skipped,
-    /// None that is known: it counts as nothing, since it could mean anything.
+    /// Unknown: it is not counted, since it could mean anything.
     Unknown,
 }
 
@@ -118,7 +118,7 @@ impl State {
     }
 }
 
-/// Counts. A file that cannot be read says nothing: `None`.
+/// Counts the nodes; `None` if the file cannot be read.
 pub(super) fn read(step: &str, content: &[u8]) -> Option<Results> {
     let file: File = serde_json::from_slice(content).ok()?;
     let mut results = Results::default();
@@ -164,7 +164,7 @@ impl Node {
     }
 }
 
-/// Whole minutes, in words of people.
+/// Whole minutes, written for people.
 fn duration(seconds: f64) -> String {
     let minutes = std::time::Duration::try_from_secs_f64(seconds.max(0.0))
         .map_or(0, |age| age.as_secs() / 60);

@@ -1,7 +1,7 @@
 //! Owns the bucket: whether it can be used at all, and one `PutObject` for each artifact.
 //!
-//! Never deletes or lists anything, and needs no right but `s3:PutObject` on the prefix;
-//! `s3:GetObject` saves time.
+//! Never deletes or lists anything. `s3:PutObject` on the prefix is enough; `s3:GetObject` saves
+//! time.
 
 use std::path::Path;
 use std::time::Duration;
@@ -18,14 +18,14 @@ use super::destination::{self, Body, Object};
 use crate::aws::{Fault, FaultKind, arn};
 use crate::config::Encryption;
 
-/// A check that takes longer than this is no reason to keep dbt waiting: it may well work later.
+/// A check that takes longer must not keep dbt waiting: the bucket may well work later.
 const CHECK: Duration = Duration::from_secs(10);
-/// An upload is given ten seconds and another ten for each started 2 MiB: a link of 200 KB/s is
-/// slow, a slower one is broken.
+/// An upload gets ten seconds and another ten per started 2 MiB: a link of 200 KB/s is slow, a
+/// slower one is broken.
 const PATIENCE: Duration = Duration::from_secs(10);
 const BYTES_PER_PATIENCE: u64 = 2 << 20;
-/// So many times that patience for all attempts and the pauses between them, unless more attempts
-/// are asked for than most do.
+/// How many times that limit covers all attempts and the pauses between them, unless the settings
+/// ask for more attempts.
 const ATTEMPTS: u32 = 6;
 
 #[derive(Debug, thiserror::Error)]
@@ -116,9 +116,9 @@ impl S3 {
         }
     }
 
-    /// Fails where the bucket is certainly not there, elsewhere, or out of reach for want of
-    /// credentials. A refusal says nothing: who may put objects need not be allowed to look at the
-    /// bucket.
+    /// Fails if the bucket certainly does not exist, is in another region, or cannot be reached for
+    /// lack of credentials. A refusal proves nothing: a role that may put objects need not be
+    /// allowed to look at the bucket.
     pub(super) async fn check(&self) -> Result<(), Error> {
         let request = self
             .client
@@ -173,7 +173,7 @@ impl S3 {
         }
     }
 
-    /// `None` where there is no such object.
+    /// `None` if there is no such object.
     pub(super) async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, Error> {
         let key = self.key(key);
         let failed = |source| Error::Get {
@@ -246,8 +246,7 @@ impl S3 {
         let result = request
             .customize()
             .config_override(Config::builder().timeout_config(self.patience(size)));
-        // Attempts have limits of their own, but an answer that comes drop by drop keeps to all of
-        // them.
+        // Each attempt has its own limits, but a response that trickles in respects them all.
         let limit = self
             .patience(size)
             .read_timeout()
@@ -279,7 +278,7 @@ impl S3 {
         }
     }
 
-    /// The limit on waiting for an answer counts the sending of the body, too.
+    /// The limit on waiting for a response includes sending the body.
     fn patience(&self, size: u64) -> TimeoutConfig {
         let steps = u32::try_from(size / BYTES_PER_PATIENCE)
             .unwrap_or(u32::MAX)

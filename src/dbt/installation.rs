@@ -1,6 +1,7 @@
-//! Owns the question which Python interpreter runs the `dbt` that the settings name, if any.
+//! Owns the question of which Python interpreter, if any, runs the `dbt` in the settings.
 //!
-//! Never judges what the script does besides: that takes a Python, and so is the session's business.
+//! Never judges what the script does besides: that takes a Python, and so is the session's
+//! business.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! Owns one child process and its group: how it starts, how it is waited for, how it is stopped.
+//! Owns one child process and its group: how to start it, wait for it and stop it.
 //!
 //! Never reads what it prints and never decides what its end means for the run.
 
@@ -22,10 +22,10 @@ use crate::session::{Forked, Session, Status};
 /// A second SIGINT this long after the first clears the cases in which dbt swallowed the first one.
 /// Sooner, it would kill dbt while it cancels its queries in the warehouse.
 const SECOND_INTERRUPT: Duration = Duration::from_secs(8);
-/// What of the stop budget is kept for the upload of the ledger.
+/// The part of the stop budget that is kept for the upload of the ledger.
 const UPLOAD: Duration = Duration::from_secs(5);
 
-/// A program with all that it gets.
+/// A program with its arguments and surroundings.
 #[derive(Debug)]
 pub(crate) struct Program<'a> {
     /// Absolute.
@@ -266,7 +266,7 @@ impl<'a> Running<'a> {
     }
 }
 
-/// A budget that leaves nothing after the upload's share still gives the group a moment to end by
+/// Even a budget that leaves nothing after the upload's share gives the group a moment to end by
 /// itself.
 fn kill_after(budget: Duration) -> Duration {
     let least = Duration::from_secs(1).min(budget / 2);

@@ -1,8 +1,8 @@
-//! Owns the choice how steps are started: each as a dbt of its own, or forked from one that is
+//! Owns the choice of how steps start: each as its own dbt process, or forked from a dbt that is
 //! imported once.
 //!
-//! The second is faster and must never be different: whatever goes wrong with it, the steps that
-//! have not started are started in the first way.
+//! The second way is faster and must never differ otherwise: if anything goes wrong with it, the
+//! remaining steps start in the first way.
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -27,22 +27,22 @@ const PLACEHOLDER: &str = "placeholder-for-a-secret";
 #[derive(Debug)]
 pub(crate) struct Engine {
     session: Option<Session>,
-    /// It has been said which engine it is, and why.
+    /// The log has named the engine, and the reason for it.
     announced: bool,
-    /// Somebody asked for the session, and should learn that it is none.
+    /// Somebody asked for the session, and should learn if there is none.
     demanded: bool,
-    /// Only where the parse is worth keeping.
+    /// Only if the parse is worth keeping.
     parsing: Option<Parsing>,
     parsed_by: Option<ParsedBy>,
 }
 
-/// What became of the attempt to start a step warm.
+/// The result of an attempt to start a step in the session.
 #[derive(Debug)]
 pub(super) enum Attempt<'a> {
     Started(Running<'a>, Output),
     /// The run or the step should end before the step began.
     Stopped(Ended),
-    /// There is no session, or none any more.
+    /// There is no session, or no longer one.
     Left,
 }
 
@@ -66,7 +66,7 @@ impl Engine {
         };
         let is_possible = match (choice, dbt) {
             (config::Engine::Process, _) => Err("it is set".to_owned()),
-            // What fork leaves of Apple's libraries may end a child at any time.
+            // Apple's libraries do not survive a fork reliably: the child may end at any time.
             (config::Engine::Auto, _) if cfg!(target_os = "macos") => {
                 Err("on macOS only --engine session starts a session".to_owned())
             }
@@ -209,7 +209,7 @@ impl Engine {
         }
     }
 
-    /// From here on without a session.
+    /// Goes on without a session.
     fn leave(&mut self, why: &str) {
         self.session = None;
         match (self.announced, self.demanded) {
@@ -223,8 +223,8 @@ impl Engine {
     }
 }
 
-/// A placeholder stands where a secret was, also where one is only a part of the value, as in an
-/// URL. It is always the same, so that a rotated password is no reason to parse a project anew.
+/// Puts a placeholder in place of each secret, even if it is only a part of the value, as in a URL.
+/// The placeholder never changes, so that a rotated password does not make dbt parse anew.
 fn without_secrets(variables: &Variables, secrets: &[(String, Secret)]) -> Variables {
     let redactor = Redactor::new(secrets.iter().map(|(_, secret)| secret));
     let cleared = variables.iter().map(|(name, value)| {

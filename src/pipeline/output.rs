@@ -1,7 +1,7 @@
 //! Owns the way of a child's output: read, redact, write on at once, in bounded memory.
 //!
-//! One thread for each pipe, so that a reader of our stdout that is slow, or gone, never keeps a
-//! signal from being handled. Never waits for ever for a pipe that a stray grandchild keeps open.
+//! One thread for each pipe, so that a slow or absent reader of our stdout never keeps a signal
+//! from being handled. Never waits forever for a pipe that a stray grandchild keeps open.
 
 use std::fs::File;
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
@@ -22,10 +22,10 @@ use lines::JsonLines;
 
 /// The size of a pipe on Linux; more is never in it at once.
 const CHUNK: usize = 64 * 1024;
-/// After the child's end a pipe may still hold what it wrote, at most what an unprivileged process
-/// can make a pipe hold. More than that is not from the child.
+/// After the child's end a pipe may still hold its output, at most as much as an unprivileged
+/// process can make a pipe hold. Anything beyond that is not from the child.
 const REST: usize = 1024 * 1024;
-/// After the child's end, so long is listened to whoever else holds the pipe open, silent or not.
+/// How long to keep reading from a stray grandchild that still holds the pipe.
 const LINGER: Duration = Duration::from_millis(500);
 
 /// Which of the runner's own streams the output goes to.
@@ -35,16 +35,16 @@ pub(crate) enum Sink {
     Stderr,
 }
 
-/// What becomes of the bytes besides redaction.
+/// What happens to the bytes apart from redaction.
 #[derive(Debug, Clone)]
 pub(crate) enum Framing {
-    /// As they are. When nobody reads our stream any more, the rest is read and dropped: no reason
-    /// to stop dbt.
+    /// As they are. When nobody reads our stream any more, the rest is read and dropped, since that
+    /// is no reason to stop dbt.
     Raw,
-    /// As they are, of a program that stands in our place: it hears that nobody reads any more, as
-    /// it would without us.
+    /// As they are, from a program that `exec` runs: it learns that nobody reads any more, as it
+    /// would without us.
     Program,
-    /// Every line is JSON: what is not is wrapped, with the name of the step.
+    /// Every line is JSON; any other line is wrapped, with the name of the step.
     Json { step: String },
 }
 
@@ -79,7 +79,7 @@ impl Pump {
             .stack_size(256 * 1024)
             .spawn(move || {
                 pump(pipe, &child_gone, sink, framing, &redactor);
-                // Nobody listens any more where the run could not wait.
+                // If the run could not wait, nobody receives this.
                 let _ = finished.send(());
             })?;
         Ok(Self {
@@ -88,8 +88,8 @@ impl Pump {
         })
     }
 
-    /// Says that the child is gone, and waits until what it wrote is written on. May be dropped:
-    /// the pump then goes on by itself.
+    /// Says that the child is gone, and waits until its output is written. May be dropped: the pump
+    /// then goes on by itself.
     pub(crate) async fn finish(mut self) {
         drop(self.child_lives.take());
         let _ = self.done.await;
@@ -126,15 +126,15 @@ fn pump(
     out.finish();
 }
 
-/// What is known of the child's end.
+/// What the pump knows of the child's end.
 enum End {
     Unknown,
-    /// It is gone, and what it wrote is still in the pipe: so many bytes at most.
+    /// It is gone, and at most this many bytes of its output are still in the pipe.
     Owed {
         left: usize,
         until: Instant,
     },
-    /// What it wrote has been read.
+    /// Its output has been read.
     Lingering {
         until: Instant,
     },
@@ -151,9 +151,9 @@ impl End {
     }
 }
 
-/// Waits for data, and says whether there is more to read. What the child wrote is read however
-/// long our own reader takes; after that, nobody can hold us up for longer than [`LINGER`] after
-/// the child's end.
+/// Waits for data, and returns whether there is more to read. The child's output is read however
+/// long our own reader takes; beyond that, nobody can delay us for longer than [`LINGER`] after the
+/// child's end.
 fn wait(pipe: BorrowedFd<'_>, child_gone: &PipeReader, end: &mut End) -> bool {
     loop {
         let mut watched = [
@@ -190,8 +190,8 @@ fn wait(pipe: BorrowedFd<'_>, child_gone: &PipeReader, end: &mut End) -> bool {
     }
 }
 
-/// Redaction, framing and the sink, in this order: redaction first, so that a secret which a
-/// wrapped line would cut is whole.
+/// Redaction, framing and the sink, in this order: redaction comes first, while a secret that a
+/// wrapped line would cut is still whole.
 struct Outlet<'a> {
     stream: Stream<'a>,
     lines: Option<JsonLines>,
@@ -225,7 +225,7 @@ impl<'a> Outlet<'a> {
         }
     }
 
-    /// Says whether to go on.
+    /// Returns whether to go on.
     fn write(&mut self, bytes: &[u8]) -> bool {
         self.stream.push(bytes, &mut self.redacted);
         let is_read = self.emit(false);
@@ -237,7 +237,7 @@ impl<'a> Outlet<'a> {
         self.emit(true);
     }
 
-    /// Says whether somebody reads.
+    /// Returns whether somebody reads.
     fn emit(&mut self, last: bool) -> bool {
         if let Some(lines) = &mut self.lines {
             let mut framed = Vec::new();

@@ -1,4 +1,4 @@
-//! Owns what the runner holds in memory of its own program: while a step runs, it does little but
+//! Owns the memory that the runner's own code takes: while a step runs, the runner does little but
 //! wait.
 //!
 //! Never touches anything that cannot be read again from the program's file.
@@ -7,8 +7,8 @@ use std::ops::Range;
 
 use nix::libc;
 
-/// Gives back the pages of the program itself. What is still needed, the kernel maps again from its
-/// cache, a few pages at a time.
+/// Gives back the pages of the program itself. The kernel maps those that are still needed again
+/// from its cache, a few at a time.
 ///
 /// Asking AWS and publishing take megabytes of code, which would only be held while dbt needs the
 /// memory.
@@ -27,7 +27,7 @@ pub(super) fn give_back() {
         // SAFETY: a mapping of this process that is backed by a file and was never written to. The
         // next access reads the same bytes from the file.
         unsafe {
-            // Where it fails, all stays as it is.
+            // If it fails, nothing changes.
             libc::madvise(
                 range.start as *mut libc::c_void,
                 range.len(),

@@ -1,6 +1,6 @@
 //! Owns what can end a run from outside: signals and the deadline, as one stream of one enum.
 //!
-//! Never kills anything: it says that the run should stop, and whether somebody insists.
+//! Never kills anything: it reports that the run should stop, and whether a second signal insists.
 
 use std::future::{pending, poll_fn};
 use std::io;
@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep_until};
 /// often send it twice.
 const INSISTENCE: Duration = Duration::from_secs(1);
 
-/// What means something to the program that runs and nothing to the run.
+/// Signals for the program that runs, and not for the run.
 const PASSED_ON: [Signal; 4] = [
     Signal::SIGQUIT,
     Signal::SIGUSR1,
@@ -53,12 +53,13 @@ pub(crate) struct Shutdown {
     others: Vec<(Signal, unix::Signal)>,
     deadline: Option<Instant>,
     stop: Option<Stop>,
-    /// When the first signal came, which is later than the stop if that was the deadline.
+    /// When the first signal came; after the stop, if that was the deadline.
     signalled: Option<Instant>,
 }
 
 impl Shutdown {
-    /// Listens from now on, whatever mask and dispositions were inherited. Needs a running runtime.
+    /// Installs the signal handlers, whatever mask and dispositions were inherited. Needs a running
+    /// runtime.
     pub(crate) fn install() -> io::Result<Self> {
         let hang_up = unix::signal(SignalKind::hangup())?;
         // Where SIGCHLD is ignored, as some parents hand it on, the kernel reaps our children and
@@ -82,9 +83,9 @@ impl Shutdown {
         })
     }
 
-    /// The whole run may take so long, counted from `start`.
+    /// Sets the longest time for the whole run, counted from `start`.
     pub(crate) fn set_deadline(&mut self, start: Instant, deadline: Option<Duration>) {
-        // A deadline beyond what the clock can hold is none.
+        // A deadline beyond the range of the clock never passes.
         self.deadline = deadline.and_then(|deadline| start.checked_add(deadline));
     }
 
@@ -167,7 +168,7 @@ impl Shutdown {
     }
 }
 
-/// Waits until a moment, for ever if there is none.
+/// Waits until a moment, or forever if there is none.
 pub(crate) async fn sleep_until_some(moment: Option<Instant>) {
     match moment {
         Some(moment) => sleep_until(moment).await,

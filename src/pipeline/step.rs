@@ -1,7 +1,7 @@
-//! Owns what became of one step.
+//! Owns the outcome of one step.
 //!
-//! Never reads what dbt wrote: whether a step was cancelled is known from what the runner did, not
-//! from dbt's exit code, which is 2 in one version and 1 in the next.
+//! Never reads dbt's output: what the runner did says whether a step was cancelled. dbt's exit code
+//! does not: it is 2 in one version and 1 in the next.
 
 use std::fmt;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::process::{Ending, Error};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Status {
     Success,
-    /// It failed, and that is only a warning.
+    /// It failed, but that is only a warning.
     Warned,
     Failed,
     /// Ended after SIGINT, since the run should stop.
@@ -42,7 +42,7 @@ impl fmt::Display for Status {
     }
 }
 
-/// What became of one step.
+/// The outcome of one step.
 #[derive(Debug, Clone)]
 pub(crate) struct Outcome {
     pub(crate) name: String,
@@ -51,12 +51,12 @@ pub(crate) struct Outcome {
     pub(crate) exit_code: Option<u8>,
     pub(crate) seconds: f64,
     pub(crate) stopped: Option<StopCause>,
-    /// Why it could not be run at all.
+    /// Why it could not start.
     pub(crate) fault: Option<String>,
 }
 
 impl Outcome {
-    /// A step that had nothing to do.
+    /// The outcome of a step that had nothing to do.
     pub(super) fn done(name: &str) -> Self {
         Self {
             status: Status::Success,
@@ -65,7 +65,7 @@ impl Outcome {
         }
     }
 
-    /// A step that did not run.
+    /// The outcome of a step that did not run.
     pub(crate) fn skipped(name: &str) -> Self {
         Self {
             name: name.to_owned(),
@@ -97,7 +97,7 @@ impl Outcome {
         match ended {
             Ok(ended) => {
                 let status = match (ended.stopped, ended.ending) {
-                    // When the whole run stops, nothing about its steps is only a warning.
+                    // When the whole run stops, a step's failure is never only a warning.
                     (Some(StopCause::Run(_)), _) if ended.killed => Status::Killed,
                     (Some(StopCause::Run(Cause::Signal(_))), _) => Status::Cancelled,
                     (Some(StopCause::Run(Cause::Deadline)), _) => Status::TimedOut,
@@ -139,8 +139,7 @@ impl Outcome {
         }
     }
 
-    /// What an operator should know about an end that was no ordinary exit, with a separator before
-    /// it.
+    /// What an operator should know if the end was not an ordinary exit, after a separator.
     pub(crate) fn explanation(&self) -> String {
         match (self.status, self.stopped, self.exit_code) {
             (Status::Killed, Some(_), _) => {

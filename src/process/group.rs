@@ -11,12 +11,12 @@ use tokio::time::sleep;
 
 use super::processes;
 
-/// How soon a group is looked at again: nothing tells when its last member ends. Each look reads
-/// all of `/proc`, so there are fewer the longer it takes.
+/// How soon to look at a group again: nothing reports the end of its last member. Each look reads
+/// all of `/proc`, so the pauses grow.
 const FIRST_LOOK: Duration = Duration::from_millis(5);
 const LATER_LOOKS: Duration = Duration::from_millis(500);
 
-/// A process group of ours. Its number cannot be anything else, so no signal goes astray.
+/// A process group of ours. Nothing else can have its number, so no signal goes astray.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ProcessGroup(Pid);
 

@@ -1,4 +1,4 @@
-//! Owns how a program's name becomes its path, as `execvp` does it.
+//! Owns the look-up of a program's path by its name, as `execvp` does it.
 //!
 //! Never starts it.
 

@@ -12,14 +12,14 @@ use super::Sink;
 /// CloudWatch cuts events at 256 KiB; a wrapped piece stays below that with its escapes in all but
 /// strange cases.
 const LONGEST: usize = 128 * 1024;
-/// What begins as a line of dbt's own JSON log is kept whole up to here.
+/// A line of dbt's own JSON log is kept whole up to this length.
 const LONGEST_JSON: usize = 1024 * 1024;
 
 #[derive(Debug)]
 pub(super) struct JsonLines {
     step: String,
     line: Vec<u8>,
-    /// The line was too long, so its beginning is out already.
+    /// The line was too long, so its beginning is already written.
     cut: bool,
 }
 
@@ -49,7 +49,7 @@ impl JsonLines {
         self.take(bytes, sink, out);
     }
 
-    /// Appends what is left of a line without end.
+    /// Appends the rest of a line that has no end.
     pub(super) fn finish(&mut self, sink: Sink, out: &mut Vec<u8>) {
         if !self.line.is_empty() {
             self.end(sink, out);
@@ -66,7 +66,7 @@ impl JsonLines {
         while self.line.len() + bytes.len() > longest {
             let (head, tail) = bytes.split_at(longest.saturating_sub(self.line.len()));
             self.line.extend_from_slice(head);
-            // A character that the cut would halve goes into the next piece.
+            // A character that the cut would split goes into the next piece.
             let whole = self
                 .line
                 .utf8_chunks()
