@@ -18,13 +18,14 @@ mod file;
 mod layers;
 mod origin;
 mod paths;
+mod project_file;
 mod steps;
 mod values;
 
 pub(crate) use credential_source::CredentialSource;
 pub(crate) use destination::{Encryption, Location};
 pub(crate) use origin::Origin;
-pub(crate) use paths::{ProjectFile, read_yaml};
+pub(crate) use project_file::{ProjectFile, Unrendered, read_yaml};
 pub(crate) use steps::{OnFailure, Step};
 pub(crate) use values::{Engine, LogFormat, LogLevel};
 
@@ -46,8 +47,10 @@ pub(crate) struct Error {
 pub(crate) struct Config {
     pub(crate) env: String,
     pub(crate) deployments: Vec<String>,
-    /// `None` where there is no dbt project, which only `exec` and `env` can do without.
+    /// `None` where nobody knows it, which only `exec` and `env` can do without.
     pub(crate) project_name: Option<String>,
+    /// Why nobody knows it.
+    pub(crate) why_nameless: Option<String>,
     /// Absolute.
     pub(crate) project_dir: PathBuf,
     /// Absolute. `None` where neither the project nor dbt's own default has one.
@@ -79,8 +82,6 @@ impl Config {
 #[derive(Debug)]
 pub(crate) struct Pipeline {
     pub(crate) steps: Vec<Step>,
-    /// `--target`, which decides which variables profiles.yml needs.
-    pub(crate) target: Option<String>,
     pub(crate) publish: Publish,
     pub(crate) engine: Engine,
     /// Whether dbt's parse is kept below the destination.
@@ -184,18 +185,14 @@ pub(crate) fn resolve_run(
     // The checks before step one report a missing project, unless faults in the settings end the
     // run earlier.
     let is_there = config.project_dir.join("dbt_project.yml").exists();
-    if config.project_name.is_none()
-        && !layers.has_unread_file()
-        && (is_there || !faults.is_empty())
-    {
-        faults.push(paths::missing_project(&config.project_dir));
+    if !layers.has_unread_file() && (is_there || !faults.is_empty()) {
+        faults.extend(config.why_nameless.clone());
     }
     finish(
         (
             config,
             Pipeline {
                 steps,
-                target: args.nodes.target.clone(),
                 publish,
                 engine,
                 keeps_parse,
@@ -214,27 +211,35 @@ fn finish<T>(value: T, faults: Vec<String>) -> Result<T, Error> {
 }
 
 fn common(layers: &Layers, working_directory: &Path, faults: &mut Vec<String>) -> Config {
-    let env = layers
-        .text(&setting::ENV, faults)
-        .map_or_else(|| "local".to_owned(), |given| given.value);
+    let env = values::env(layers, faults);
     let project_dir = paths::project_dir(layers, working_directory, faults);
-    let project_name = values::project_name(layers, &project_dir, faults);
+    let variables = layers.variables();
+    let deployments = values::deployments(layers, faults);
+    // dbt gets the environment as it was resolved.
+    let mut known = variables.clone();
+    known.insert("ENV".into(), env.clone().into());
+    let (project_name, why_nameless) =
+        match values::project_name(layers, &project_dir, &known, faults) {
+            Ok(name) => (Some(name), None),
+            Err(why) => (None, Some(why)),
+        };
     let profiles_dir = paths::profiles_dir(layers, &project_dir, working_directory, faults);
     let schema = layers.text(&setting::SCHEMA, faults);
     values::log_level(layers, faults);
     Config {
-        deployments: values::deployments(layers, faults),
         dbt: paths::dbt(layers, working_directory, faults),
         credentials: credential_source::resolve(layers, schema.is_some(), faults),
         schema: schema.map(|given| (given.value, given.origin)),
         deadline: values::deadline(layers, faults),
         stop_timeout: values::stop_timeout(layers, faults),
         log_format: values::log_format(layers, faults),
-        variables: layers.variables(),
         from_env_file: layers.names_of_env_file(),
         origins: origins(layers),
+        deployments,
         env,
+        variables,
         project_name,
+        why_nameless,
         project_dir,
         profiles_dir,
     }

@@ -13,6 +13,12 @@ mod setting;
 /// The command line as it was typed.
 mod cli;
 
+/// YAML as dbt's parser takes it.
+mod yaml;
+
+/// The little Jinja that settings of dbt are made with.
+mod jinja;
+
 /// Settings: typed, complete, valid.
 mod config;
 

@@ -1,8 +1,7 @@
 //! Owns what the runner has to know of a dbt project before dbt looks at it: where it can run,
 //! where it writes, which variables its profile needs, whether its packages are installed.
 //!
-//! Never parses models and never renders Jinja beyond a plain `env_var` call: the rest is dbt's
-//! business.
+//! Never parses models: that is dbt's business.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,10 +12,11 @@ use walkdir::WalkDir;
 
 use crate::config::{Config, ProjectFile, Variables};
 
-mod jinja;
 pub(crate) mod packages;
 pub(crate) mod profile;
 
+/// Where dbt writes unless it is told otherwise.
+const TARGET: &str = "target";
 /// Where dbt puts its log unless it is told otherwise.
 const LOGS: &str = "logs";
 
@@ -40,23 +40,38 @@ impl Error {
 pub(crate) struct Workspace {
     /// Absolute; the project itself or a copy of it.
     pub(crate) directory: PathBuf,
-    /// Absolute.
+    /// Absolute. Where dbt writes unless a step says otherwise.
     pub(crate) target: PathBuf,
+    /// Why nobody knows where dbt writes, if so; then `target` is a guess.
+    pub(crate) target_unknown: Option<String>,
     /// Deleted when the run is over.
     _copy: Option<TempDir>,
 }
 
 impl Workspace {
-    /// Takes the project as it is or, where it cannot be written to, a copy without `target/` and
-    /// `logs/`; in that case the settings are made to point at the copy.
+    /// Takes the project as it is or, where dbt could not write what it has to, a copy without
+    /// `target/` and `logs/`; in that case the settings are made to point at the copy.
+    /// `variables`: those that dbt gets. `changes_project`: whether dbt writes not only to its
+    /// target and its log.
     ///
     /// dbt with a read-only project exits with 2, without a word where `logs/` is missing.
-    pub(crate) async fn prepare(config: &mut Config) -> Result<Self, Error> {
+    pub(crate) async fn prepare(
+        config: &mut Config,
+        variables: &Variables,
+        changes_project: bool,
+    ) -> Result<Self, Error> {
         let project = config.project_dir.clone();
-        let target = target_path(&project, &config.variables);
-        if !project.join("dbt_project.yml").is_file() || is_writable(&project, &target) {
+        let (target, target_unknown) = match target_path(&project, variables) {
+            Ok(target) => (target, None),
+            Err(why) => (PathBuf::from(TARGET), Some(why)),
+        };
+        let mut places = vec![project.join(&target), log_path(&project, variables)];
+        places.extend(changes_project.then(|| project.clone()));
+        let is_project = project.join("dbt_project.yml").is_file();
+        if !is_project || places.iter().all(|place| can_be_written(place)) {
             return Ok(Self {
                 target: project.join(target),
+                target_unknown,
                 directory: project,
                 _copy: None,
             });
@@ -66,11 +81,11 @@ impl Workspace {
         let copied = tokio::task::spawn_blocking(move || copy(&from, &without))
             .await
             .unwrap_or_else(|error| Err(error.into()));
-        Ok(Self::in_copy(
-            config,
-            &target,
-            copied.map_err(|source| Error::Copy { project, source })?,
-        ))
+        let copied = copied.map_err(|source| Error::Copy { project, source })?;
+        Ok(Self {
+            target_unknown,
+            ..Self::in_copy(config, &target, copied)
+        })
     }
 
     fn in_copy(config: &mut Config, target: &Path, copy: TempDir) -> Self {
@@ -89,6 +104,7 @@ impl Workspace {
         config.project_dir.clone_from(&directory);
         Self {
             target: directory.join(target),
+            target_unknown: None,
             directory,
             _copy: Some(copy),
         }
@@ -96,34 +112,31 @@ impl Workspace {
 }
 
 /// `DBT_TARGET_PATH`, else `target-path` of dbt_project.yml, else `target`; relative to the project
-/// unless absolute.
-fn target_path(project: &Path, variables: &Variables) -> PathBuf {
-    let from_variable = profile::engine_variable(variables, "TARGET_PATH");
-    let from_file = || {
-        let text = ProjectFile::read(project).ok()?.text("target-path")?;
-        let path = jinja::render(&text, variables);
-        if path.is_none() {
-            tracing::warn!(
-                "target-path of dbt_project.yml cannot be told ({text}); set DBT_TARGET_PATH, or nothing may be published"
-            );
-        }
-        path
-    };
-    PathBuf::from(
-        from_variable
-            .or_else(from_file)
-            .unwrap_or_else(|| "target".to_owned()),
-    )
+/// unless absolute. The error is a sentence.
+fn target_path(project: &Path, variables: &Variables) -> Result<PathBuf, String> {
+    if let Some(path) = profile::engine_variable(variables, "TARGET_PATH") {
+        return Ok(path.into());
+    }
+    let path = ProjectFile::read(project)?
+        .rendered("target-path", variables)
+        .map_err(|unrendered| format!("{}; set DBT_TARGET_PATH", unrendered.what))?;
+    Ok(path.map_or_else(|| TARGET.into(), PathBuf::from))
 }
 
-/// Whether dbt can write where it will: the directory itself and, where they exist, `target/` and
-/// `logs/` in it.
-fn is_writable(project: &Path, target: &Path) -> bool {
-    let places = [project.to_owned(), project.join(target), project.join(LOGS)];
-    places
-        .iter()
-        .filter(|place| place.exists())
-        .all(|place| access(place.as_path(), AccessFlags::W_OK | AccessFlags::X_OK).is_ok())
+/// What dbt makes of `DBT_LOG_PATH`, else of `log-path` in dbt_project.yml, in the same way.
+fn log_path(project: &Path, variables: &Variables) -> PathBuf {
+    let from_file = || {
+        let file = ProjectFile::read(project).ok()?;
+        file.rendered("log-path", variables).ok()?
+    };
+    let path = profile::engine_variable(variables, "LOG_PATH").or_else(from_file);
+    project.join(path.as_deref().unwrap_or(LOGS))
+}
+
+/// Whether something can be put into the directory, or into what it would be made in.
+fn can_be_written(directory: &Path) -> bool {
+    let there = directory.ancestors().find(|path| path.exists());
+    there.is_some_and(|path| access(path, AccessFlags::W_OK | AccessFlags::X_OK).is_ok())
 }
 
 /// Follows links: those of installed local packages lead out of `dbt_packages`, and a relative one

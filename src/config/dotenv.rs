@@ -1,4 +1,5 @@
-//! Owns the `--env-file`: lines of `NAME=value`, as `docker run --env-file` takes them.
+//! Owns the `--env-file`: lines of `NAME=value`, as `docker run --env-file` takes them. A bare `NAME`
+//! is the inherited value.
 //!
 //! No shell: quotes, `$` and backslashes are part of the value. Never sets anything in the
 //! environment.
@@ -80,11 +81,20 @@ fn entries(text: &str, path: &Path, faults: &mut Vec<String>) -> Vec<(usize, Str
                 path.display(),
                 index + 1
             )),
+            Some((name, _)) if name.split_whitespace().next() == Some("export") => {
+                faults.push(format!(
+                    "{}:{}: is not NAME=value: leave out `export`, since no shell reads this file",
+                    path.display(),
+                    index + 1
+                ));
+            }
             Some(_) => faults.push(format!(
                 "{}:{}: is not NAME=value: the name is malformed",
                 path.display(),
                 index + 1
             )),
+            // Docker hands on what is inherited under the name, and so does what follows.
+            None if is_name(start.trim_end()) => {}
             None => faults.push(format!(
                 "{}:{}: is not NAME=value",
                 path.display(),

@@ -9,6 +9,7 @@ use std::ffi::{OsStr, OsString};
 use super::origin::{Given, Origin};
 use super::{Files, Variables, dotenv, file};
 use crate::setting::{Setting, Typed};
+use crate::yaml::Node;
 
 /// All places a setting may come from.
 #[derive(Debug)]
@@ -108,10 +109,7 @@ impl<'a> Layers<'a> {
 
     /// The settings file's node for a setting that may be more than one word, unless a flag or a
     /// variable wins over it.
-    pub(super) fn only_in_file(
-        &self,
-        setting: &Setting,
-    ) -> Option<(&serde_yaml::Value, &file::SettingsFile)> {
+    pub(super) fn only_in_file(&self, setting: &Setting) -> Option<(&Node, &file::SettingsFile)> {
         if self.flag(setting).is_some() || self.has_variable(setting.variable) {
             return None;
         }

@@ -2,17 +2,15 @@
 //!
 //! Never runs anything.
 
-use std::ops::Range;
 use std::time::Duration;
 
-use serde_yaml::{Mapping, Value};
-
-use super::file::{SettingsFile, scalar};
+use super::file::SettingsFile;
 use super::layers::Layers;
 use super::origin::Given;
 use super::values;
 use crate::cli::NodeArgs;
 use crate::setting;
+use crate::yaml::Node;
 
 const SHORT: [&str; 10] = [
     "deps",
@@ -56,6 +54,32 @@ impl Step {
     pub(crate) fn subcommand(&self) -> &str {
         self.command.first().map_or("", String::as_str)
     }
+
+    /// The value of an option of dbt, as dbt takes it: `--target x`, `--target=x`, `-t x`, `-tx`,
+    /// and of several the last one. `flags`: all its names.
+    pub(crate) fn option(&self, flags: &[&str]) -> Option<&str> {
+        let mut value = None;
+        let mut words = self.command.iter().map(String::as_str);
+        while let Some(word) = words.next() {
+            if word == "--" {
+                break;
+            }
+            for flag in flags {
+                let Some(rest) = word.strip_prefix(flag) else {
+                    continue;
+                };
+                let is_short = !flag.starts_with("--");
+                if rest.is_empty() {
+                    value = words.next();
+                } else if let Some(rest) = rest.strip_prefix('=').filter(|_| !is_short) {
+                    value = Some(rest);
+                } else if is_short && !word.starts_with("--") {
+                    value = Some(rest);
+                }
+            }
+        }
+        value
+    }
 }
 
 /// The steps with the selection of nodes in them.
@@ -67,7 +91,9 @@ pub(super) fn resolve(
     faults: &mut Vec<String>,
 ) -> Vec<Step> {
     let mut steps = match layers.only_in_file(&setting::STEPS) {
-        Some((Value::Sequence(items), file)) => spelled_steps(items, file, faults),
+        Some((node, file)) if node.items().is_some() => {
+            spelled_steps(node.items().unwrap_or_default(), file, faults)
+        }
         _ => match layers.text(&setting::STEPS, faults) {
             Some(given) => listed_steps(&given, faults),
             None => DEFAULT.iter().map(|name| short(name)).collect(),
@@ -106,7 +132,7 @@ fn listed_steps(given: &Given<String>, faults: &mut Vec<String>) -> Vec<Step> {
     known.into_iter().map(short).collect()
 }
 
-fn spelled_steps(items: &[Value], file: &SettingsFile, faults: &mut Vec<String>) -> Vec<Step> {
+fn spelled_steps(items: &[Node], file: &SettingsFile, faults: &mut Vec<String>) -> Vec<Step> {
     if items.is_empty() {
         faults.push(format!(
             "{}: is empty; leave it out for the default",
@@ -114,63 +140,64 @@ fn spelled_steps(items: &[Value], file: &SettingsFile, faults: &mut Vec<String>)
         ));
     }
     let mut steps = Vec::new();
-    for (item, lines) in items.iter().zip(file.items("steps", items.len())) {
-        match item {
-            Value::Mapping(fields) => {
-                let before = faults.len();
-                let step = spelled(fields, file, &lines, faults);
-                steps.extend(step.filter(|_| faults.len() == before));
-            }
-            other => match scalar(other) {
-                Some(name) if SHORT.contains(&name.as_str()) => steps.push(short(&name)),
-                Some(name) => faults.push(format!(
-                    "{}: {}",
-                    file.at(lines.start, "steps"),
-                    unknown_step(&name)
-                )),
-                None => faults.push(format!(
-                    "{}: a step is a name or a mapping with name and command",
-                    file.at(lines.start, "steps")
-                )),
-            },
+    for item in items {
+        if item.fields().is_some() {
+            let before = faults.len();
+            let step = spelled(item, file, faults);
+            steps.extend(step.filter(|_| faults.len() == before));
+            continue;
         }
+        let what = match item.written() {
+            Some(name) if SHORT.contains(&name) => {
+                steps.push(short(name));
+                continue;
+            }
+            Some(name) => unknown_step(name),
+            None => "a step is a name or a mapping with name and command".to_owned(),
+        };
+        faults.push(format!("{}: {what}", file.at(item.line, "steps")));
     }
     steps
 }
 
 /// `{name: nightly, command: [test, --select, "tag:nightly"], on_failure: continue, timeout: 20m}`.
-fn spelled(
-    fields: &Mapping,
-    file: &SettingsFile,
-    lines: &Range<usize>,
-    faults: &mut Vec<String>,
-) -> Option<Step> {
+fn spelled(step: &Node, file: &SettingsFile, faults: &mut Vec<String>) -> Option<Step> {
     const KEYS: [&str; 4] = ["name", "command", "on_failure", "timeout"];
-    for key in fields
-        .keys()
-        .map(|key| scalar(key).unwrap_or_default())
-        .filter(|key| !KEYS.contains(&key.as_str()))
+    for key in step
+        .fields()
+        .unwrap_or_default()
+        .iter()
+        .map(|field| &field.key)
     {
-        faults.push(format!(
-            "{}: unknown key of a step; known are {}",
-            file.origin_in(&key, lines),
-            KEYS.join(", ")
-        ));
+        let name = key.written().unwrap_or_default();
+        if !KEYS.contains(&name) {
+            faults.push(format!(
+                "{}: unknown key of a step; known are {}",
+                file.at(key.line, name),
+                KEYS.join(", ")
+            ));
+        }
     }
-    let name = fields.get("name").and_then(scalar).unwrap_or_default();
+    let word = |key: &str| {
+        step.get(key)
+            .map(|value| value.written().unwrap_or_default())
+    };
+    let name = word("name").unwrap_or_default().to_owned();
     let is_plain =
         |character: char| character.is_ascii_alphanumeric() || matches!(character, '-' | '_');
     if name.is_empty() || name.len() > LONGEST_NAME || !name.chars().all(is_plain) {
         faults.push(format!(
             "{}: a step's name is 1 to {LONGEST_NAME} letters, digits, '-' or '_' (it becomes part \
              of a key)",
-            file.origin_in("name", lines)
+            file.origin_in(step, "name")
         ));
     }
-    let command: Option<Vec<String>> = match fields.get("command") {
+    let command: Option<Vec<String>> = match step.get("command") {
         None if SHORT.contains(&name.as_str()) => Some(short(&name).command),
-        Some(Value::Sequence(words)) => words.iter().map(scalar).collect(),
-        _ => None,
+        command => command.and_then(Node::items).and_then(|words| {
+            let words = words.iter().map(|word| word.written().map(str::to_owned));
+            words.collect()
+        }),
     };
     let command = command.filter(|words| {
         words
@@ -180,28 +207,24 @@ fn spelled(
     if command.is_none() {
         let what = "must be the list of dbt's arguments, such as [test, --select, \
          \"tag:nightly\"], without dbt itself";
-        faults.push(format!("{}: {what}", file.origin_in("command", lines)));
+        faults.push(format!("{}: {what}", file.origin_in(step, "command")));
     }
-    let on_failure = match fields
-        .get("on_failure")
-        .map(|value| scalar(value).unwrap_or_default())
-        .as_deref()
-    {
+    let on_failure = match word("on_failure") {
         None | Some("stop") => OnFailure::Stop,
         Some("continue") => OnFailure::Continue,
         Some("warn") => OnFailure::Warn,
         Some(other) => {
             faults.push(format!(
                 "{}: {other:?} is not stop, continue or warn",
-                file.origin_in("on_failure", lines)
+                file.origin_in(step, "on_failure")
             ));
             OnFailure::Stop
         }
     };
-    let timeout = fields.get("timeout").and_then(|value| {
+    let timeout = word("timeout").and_then(|value| {
         let given = Given {
-            value: scalar(value).unwrap_or_default(),
-            origin: file.origin_in("timeout", lines),
+            value: value.to_owned(),
+            origin: file.origin_in(step, "timeout"),
         };
         values::time(&given, faults)
     });

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
 
-use super::file::scalar;
+use super::Variables;
 use super::layers::Layers;
 use super::origin::Given;
-use super::paths::ProjectFile;
+use super::project_file::ProjectFile;
 use crate::setting;
+use crate::yaml::Node;
 
 /// Inside the 30 s that ECS waits before it kills.
 const STOP_TIMEOUT: Duration = Duration::from_secs(25);
@@ -146,20 +147,23 @@ pub(super) fn time(given: &Given<String>, faults: &mut Vec<String>) -> Option<Du
 
 /// A list in the file, or names with commas between them.
 pub(super) fn deployments(layers: &Layers, faults: &mut Vec<String>) -> Vec<String> {
+    let word = |node: &Node| node.written().unwrap_or_default().to_owned();
     let (names, origin) = match layers.only_in_file(&setting::DEPLOYMENTS) {
-        Some((serde_yaml::Value::Sequence(items), file)) => {
-            let names = items.iter().map(|item| scalar(item).unwrap_or_default());
-            (names.collect(), file.origin(setting::DEPLOYMENTS.key))
+        Some((node, file)) => {
+            let names = match node.items() {
+                Some(items) => items.iter().map(word).collect(),
+                None => split(&word(node)),
+            };
+            (names, file.origin(setting::DEPLOYMENTS.key))
         }
-        Some((node, file)) => (
-            split(&scalar(node).unwrap_or_default()),
-            file.origin(setting::DEPLOYMENTS.key),
-        ),
         None => match layers.text(&setting::DEPLOYMENTS, faults) {
             Some(given) => (split(&given.value), given.origin),
             None => return vec!["dev".to_owned(), "live".to_owned()],
         },
     };
+    for name in &names {
+        faults.extend(stray(name, false).map(|what| format!("{origin}: {name:?} {what}")));
+    }
     if names.is_empty() || names.iter().any(String::is_empty) {
         faults.push(format!(
             "{origin}: expected names of environments, such as dev,live"
@@ -168,15 +172,75 @@ pub(super) fn deployments(layers: &Layers, faults: &mut Vec<String>) -> Vec<Stri
     names
 }
 
+/// The environment. A character too many, and a deployment would silently be a sandbox.
+pub(super) fn env(layers: &Layers, faults: &mut Vec<String>) -> String {
+    let Some(given) = layers.text(&setting::ENV, faults) else {
+        return "local".to_owned();
+    };
+    let name = &given.value;
+    faults.extend(stray(name, false).map(|what| given.fault(format!("{name:?} {what}"))));
+    given.value
+}
+
+/// The error says why nobody knows it, and what to do.
 pub(super) fn project_name(
     layers: &Layers,
     project_dir: &Path,
+    variables: &Variables,
     faults: &mut Vec<String>,
-) -> Option<String> {
-    let given = layers.text(&setting::PROJECT_NAME, faults);
-    given
-        .map(|given| given.value)
-        .or_else(|| ProjectFile::read(project_dir).ok()?.text("name"))
+) -> Result<String, String> {
+    if let Some(given) = layers.text(&setting::PROJECT_NAME, faults) {
+        let name = &given.value;
+        faults.extend(stray(name, true).map(|what| given.fault(format!("{name:?} {what}"))));
+        return Ok(given.value);
+    }
+    let remedy = "set --project-name or PROJECT_NAME";
+    let path = project_dir.join("dbt_project.yml");
+    let path = path.display();
+    if !project_dir.join("dbt_project.yml").exists() {
+        return Err(format!(
+            "no dbt project in {}: dbt_project.yml is not there; set --project-dir or DBT_PROJECT_DIR",
+            project_dir.display()
+        ));
+    }
+    let name = ProjectFile::read(project_dir)?
+        .rendered("name", variables)
+        .map_err(|unrendered| format!("{}; {remedy}", unrendered.what))?
+        .ok_or_else(|| format!("{path}: has no name; add one or {remedy}"))?;
+    match stray(&name, true) {
+        Some(what) => Err(format!(
+            "{path}: name {name:?} {what}; change it or {remedy}"
+        )),
+        None => Ok(name),
+    }
+}
+
+/// What is wrong with a name that becomes part of a bucket or of a key.
+fn stray(name: &str, may_have_slash: bool) -> Option<String> {
+    let is_plain = |character: char| {
+        character.is_ascii_alphanumeric()
+            || matches!(character, '_' | '-' | '.')
+            || may_have_slash && character == '/'
+    };
+    let character = name.chars().find(|character| !is_plain(*character))?;
+    let slash = if may_have_slash { ", '/'" } else { "" };
+    Some(format!(
+        "holds {}; it may have letters, digits, '_', '-', '.'{slash}",
+        in_words(character)
+    ))
+}
+
+/// What an env-file from elsewhere leaves in a value cannot be seen.
+fn in_words(character: char) -> String {
+    match character {
+        '\r' => "a carriage return ('\\r')".to_owned(),
+        '\n' => "a line end ('\\n')".to_owned(),
+        '\t' => "a tab ('\\t')".to_owned(),
+        ' ' => "a blank (' ')".to_owned(),
+        '"' => "a quote ('\"')".to_owned(),
+        '\'' => "a quote (\"'\")".to_owned(),
+        other => format!("{other:?}"),
+    }
 }
 
 fn split(list: &str) -> Vec<String> {

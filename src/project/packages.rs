@@ -5,30 +5,32 @@
 //! without a network cannot do. Never says yes unless it is certain: a wrong "installed" would run
 //! models on old macros, a wrong "not sure" only costs a fetch.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use serde_yaml::{Mapping, Value};
 use sha1::{Digest, Sha1};
 
 use crate::config::{ProjectFile, read_yaml};
+use crate::yaml::{Kind, Node, Value};
+
+const LOCK: &str = "package-lock.yml";
+
+/// Whether the project has no packages: then `dbt deps` makes an empty directory for them.
+pub(crate) fn has_none(project_dir: &Path) -> bool {
+    let names = ["packages.yml", "dependencies.yml", LOCK, "dbt_packages"];
+    !names.iter().any(|name| project_dir.join(name).exists())
+}
 
 /// Why `deps` need not run, if it need not.
 pub(crate) fn installed(project_dir: &Path) -> Option<String> {
-    let lock = read_yaml(&project_dir.join("package-lock.yml")).ok()?;
+    let lock = read_yaml(&project_dir.join(LOCK)).ok()?;
     let declared = declared(project_dir)?;
-    if lock.get("sha1_hash")?.as_str()? != sha1_hash(&declared)? {
+    if lock.get("sha1_hash")?.as_str()? != sha1_hash(declared.items()?)? {
         return None;
     }
-    let project = ProjectFile::read(project_dir).ok()?;
-    let install_path = project
-        .text("packages-install-path")
-        .unwrap_or_else(|| "dbt_packages".to_owned());
-    if install_path.contains("{{") {
-        return None;
-    }
-    let directory = project_dir.join(install_path);
-    let locked = lock.get("packages")?.as_sequence()?;
+    let directory = install_path(project_dir)?;
+    let locked = lock.get("packages")?.items()?;
     let all = locked
         .iter()
         .all(|entry| is_installed(entry, project_dir, &directory).unwrap_or(false));
@@ -40,9 +42,16 @@ pub(crate) fn installed(project_dir: &Path) -> Option<String> {
     })
 }
 
+/// Where packages are installed. `None` where only dbt can tell.
+fn install_path(project_dir: &Path) -> Option<PathBuf> {
+    let file = ProjectFile::read(project_dir).ok()?;
+    let path = file.text("packages-install-path").unwrap_or("dbt_packages");
+    (!path.contains("{{")).then(|| project_dir.join(path))
+}
+
 /// The packages of packages.yml or dependencies.yml. With both dbt stops, so neither is taken.
-fn declared(project_dir: &Path) -> Option<Vec<Value>> {
-    let lists: Vec<Value> = ["packages.yml", "dependencies.yml"]
+fn declared(project_dir: &Path) -> Option<Node> {
+    let lists: Vec<Node> = ["packages.yml", "dependencies.yml"]
         .iter()
         .filter_map(|name| {
             read_yaml(&project_dir.join(name))
@@ -52,16 +61,13 @@ fn declared(project_dir: &Path) -> Option<Vec<Value>> {
         })
         .filter(|packages| !packages.is_null())
         .collect();
-    match <[Value; 1]>::try_from(lists) {
-        Ok([Value::Sequence(packages)]) => Some(packages),
-        _ => None,
-    }
+    <[Node; 1]>::try_from(lists).ok().map(|[packages]| packages)
 }
 
 /// What dbt writes as `sha1_hash` (`_create_sha1_hash` in dbt/task/deps.py, 1.7 and later): the
 /// hash of the declared packages as Python's `json.dumps` writes them, sorted. `None` where an
 /// entry is of a kind that is not known, or holds Jinja.
-fn sha1_hash(declared: &[Value]) -> Option<String> {
+fn sha1_hash(declared: &[Node]) -> Option<String> {
     let mut lines = declared
         .iter()
         .map(declaration)
@@ -76,70 +82,70 @@ fn sha1_hash(declared: &[Value]) -> Option<String> {
 
 /// One entry as dbt's data class of its kind has it: its fields with their defaults, and the entry
 /// as it was written.
-fn declaration(entry: &Value) -> Option<String> {
-    let fields = entry.as_mapping()?;
-    if python_json(entry)?.contains("{{") {
+fn declaration(entry: &Node) -> Option<String> {
+    let written = python_json(entry)?;
+    if written.contains("{{") {
         return None;
     }
-    let defaults: &[(&str, Value)] = if fields.contains_key("local") {
+    let has = |key: &str| entry.get(key).is_some();
+    let defaults: &[(&str, &str)] = if has("local") || has("tarball") && has("name") {
         &[]
-    } else if fields.contains_key("tarball") {
-        if !fields.contains_key("name") {
-            return None;
-        }
-        &[]
-    } else if fields.contains_key("git") {
+    } else if has("git") {
         &[
-            ("revision", Value::Null),
-            ("subdirectory", Value::Null),
-            ("warn-unpinned", Value::Null),
+            ("revision", "null"),
+            ("subdirectory", "null"),
+            ("warn-unpinned", "null"),
         ]
-    } else if fields.contains_key("package") && fields.contains_key("version") {
-        &[("install_prerelease", Value::Bool(false))]
+    } else if has("package") && has("version") {
+        &[("install_prerelease", "false")]
     } else {
         return None;
     };
-    let mut whole = Mapping::new();
+    let mut whole = BTreeMap::new();
     for (name, value) in defaults {
-        whole.insert((*name).into(), value.clone());
+        whole.insert(*name, (*value).to_owned());
     }
-    for (name, value) in fields {
-        whole.insert(name.clone(), value.clone());
+    for field in entry.fields()? {
+        whole.insert(field.key.as_str()?, python_json(&field.value)?);
     }
-    whole.insert("unrendered".into(), entry.clone());
-    python_json(&Value::Mapping(whole))
+    whole.insert("unrendered", written);
+    Some(python_object(&whole))
 }
 
 /// `json.dumps(value, sort_keys=True)`: blanks after `,` and `:`, and nothing beyond ASCII.
-fn python_json(value: &Value) -> Option<String> {
-    Some(match value {
-        Value::Null => "null".to_owned(),
-        Value::Bool(truth) => truth.to_string(),
-        Value::Number(number) if number.is_f64() => format!("{:?}", number.as_f64()?),
-        Value::Number(number) => number.to_string(),
-        Value::String(text) => python_string(text),
-        Value::Sequence(items) => format!(
-            "[{}]",
-            items
-                .iter()
-                .map(python_json)
-                .collect::<Option<Vec<_>>>()?
-                .join(", ")
-        ),
-        Value::Mapping(fields) => {
-            let mut pairs = Vec::new();
-            for (name, field) in fields {
-                pairs.push((name.as_str()?, python_json(field)?));
+fn python_json(node: &Node) -> Option<String> {
+    Some(match &node.value {
+        Value::Scalar(scalar) => match &scalar.kind {
+            Kind::Null => "null".to_owned(),
+            Kind::Bool(truth) => truth.to_string(),
+            Kind::Int(number) => number.to_string(),
+            // Beyond these Python writes an exponent.
+            Kind::Float(number) if *number == 0.0 || (1e-4..1e16).contains(&number.abs()) => {
+                format!("{number:?}")
             }
-            pairs.sort_unstable();
-            let pairs: Vec<String> = pairs
-                .into_iter()
-                .map(|(name, field)| format!("{}: {field}", python_string(name)))
-                .collect();
-            format!("{{{}}}", pairs.join(", "))
+            Kind::Text => python_string(&scalar.text),
+            Kind::Float(_) | Kind::Merge | Kind::Other => return None,
+        },
+        Value::List(items) => {
+            let items: Option<Vec<String>> = items.iter().map(python_json).collect();
+            format!("[{}]", items?.join(", "))
         }
-        Value::Tagged(_) => return None,
+        Value::Map(fields) => {
+            let mut pairs = BTreeMap::new();
+            for field in fields.iter() {
+                pairs.insert(field.key.as_str()?, python_json(&field.value)?);
+            }
+            python_object(&pairs)
+        }
     })
+}
+
+fn python_object(pairs: &BTreeMap<&str, String>) -> String {
+    let pairs: Vec<String> = pairs
+        .iter()
+        .map(|(name, value)| format!("{}: {value}", python_string(name)))
+        .collect();
+    format!("{{{}}}", pairs.join(", "))
 }
 
 fn python_string(text: &str) -> String {
@@ -158,8 +164,8 @@ fn python_string(text: &str) -> String {
 }
 
 /// Whether one entry of the lock is what lies in the install directory. `None`: it cannot be told.
-fn is_installed(entry: &Value, project_dir: &Path, directory: &Path) -> Option<bool> {
-    let text = |key: &str| entry.get(key).and_then(Value::as_str);
+fn is_installed(entry: &Node, project_dir: &Path, directory: &Path) -> Option<bool> {
+    let text = |key: &str| entry.get(key).and_then(Node::as_str);
     let place = directory.join(text("name")?);
     if let Some(local) = text("local") {
         // dbt links a local package; where it had to copy it, the copy may be old.
@@ -198,10 +204,11 @@ fn head(git_dir: &Path) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::yaml;
 
     fn hash(packages: &str) -> String {
-        let packages: Value = serde_yaml::from_str(packages).unwrap();
-        sha1_hash(packages.as_sequence().unwrap()).unwrap()
+        let packages = yaml::parse(packages).unwrap().root;
+        sha1_hash(packages.items().unwrap()).unwrap()
     }
 
     /// Written by dbt-core 1.11.
@@ -239,9 +246,8 @@ mod tests {
 
     #[test]
     fn an_entry_with_jinja_is_not_decided() {
-        let packages: Value =
-            serde_yaml::from_str(r#"[{git: "https://{{ env_var('T') }}@x/y.git"}]"#).unwrap();
-        assert_eq!(sha1_hash(packages.as_sequence().unwrap()), None);
+        let packages = yaml::parse(r#"[{git: "https://{{ env_var('T') }}@x/y.git"}]"#).unwrap();
+        assert_eq!(sha1_hash(packages.root.items().unwrap()), None);
     }
 
     fn project() -> tempfile::TempDir {

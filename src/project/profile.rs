@@ -3,13 +3,11 @@
 //! dbt ignores a missing variable under the key `password` and sends the template text as the
 //! password, so it is asked before dbt starts. Never decides what only dbt can: that is a warning.
 
-use std::ffi::OsStr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use serde_yaml::Value;
-
-use super::jinja::{self, EnvVar};
-use crate::config::{ProjectFile, Variables, read_yaml, variable};
+use crate::config::{ProjectFile, Step, Unrendered, Variables, read_yaml, variable};
+use crate::jinja;
+use crate::yaml::{Node, Value};
 
 /// What is wrong with the profile, in sentences.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -18,24 +16,67 @@ pub(crate) struct Findings {
     pub(crate) warnings: Vec<String>,
 }
 
-/// Looks at the target that dbt will select. `target`: the flag, which wins over dbt's own
-/// variables.
+/// What a command says of the target itself.
+#[derive(Debug, PartialEq, Eq)]
+struct Choice {
+    target: Option<String>,
+    profile: Option<String>,
+    profiles_dir: Option<PathBuf>,
+}
+
+impl Choice {
+    /// By the step's own flags; `None` for a step that needs no profile.
+    fn of(step: &Step, project_dir: &Path) -> Option<Self> {
+        if matches!(step.subcommand(), "deps" | "clean" | "init") {
+            return None;
+        }
+        let text = |flags: &[&str]| step.option(flags).map(str::to_owned);
+        Some(Self {
+            target: text(&["--target", "-t"]),
+            profile: text(&["--profile"]),
+            profiles_dir: step
+                .option(&["--profiles-dir"])
+                .map(|directory| project_dir.join(directory)),
+        })
+    }
+}
+
+/// Looks at the target of each step.
 pub(crate) fn check(
     project_dir: &Path,
     profiles_dir: Option<&Path>,
-    target: Option<&str>,
+    steps: &[Step],
     variables: &Variables,
 ) -> Findings {
     let mut findings = Findings::default();
-    match selected(project_dir, profiles_dir, target, variables) {
-        Ok(Selection { place, output, .. }) => {
-            each_string(&output, &mut Vec::new(), &mut |keys, text| {
-                check_value(&place, keys, text, variables, &mut findings);
-            });
+    for choice in choices(steps, project_dir) {
+        match selected(project_dir, profiles_dir, &choice, variables) {
+            Ok(Selection { place, output, .. }) => {
+                each_string(&output, &mut Vec::new(), &mut |keys, text| {
+                    check_value(&place, &keys.join("."), text, variables, &mut findings);
+                });
+            }
+            Err(Unselected::Certainly(fault)) => findings.faults.push(fault),
+            Err(Unselected::Perhaps(warning)) => findings.warnings.push(warning),
         }
-        Err(undecided) => findings.warnings.push(undecided),
     }
+    findings.faults.dedup();
+    findings.warnings.dedup();
     findings
+}
+
+/// Without repetitions.
+fn choices(steps: &[Step], project_dir: &Path) -> Vec<Choice> {
+    let mut choices: Vec<Choice> = Vec::new();
+    for choice in steps
+        .iter()
+        .filter_map(|step| Choice::of(step, project_dir))
+    {
+        if !choices.contains(&choice) {
+            choices.push(choice);
+        }
+    }
+    choices
 }
 
 /// What dbt will select, as far as it can be told without dbt.
@@ -47,20 +88,24 @@ pub(crate) struct Selected {
     pub(crate) adapter: String,
 }
 
-/// `None` where only dbt can tell.
+/// `None` where only dbt can tell, and where the steps differ.
 pub(crate) fn select(
     project_dir: &Path,
     profiles_dir: Option<&Path>,
-    target: Option<&str>,
+    steps: &[Step],
     variables: &Variables,
 ) -> Option<Selected> {
+    let choices = choices(steps, project_dir);
+    let [choice] = &choices[..] else {
+        return None;
+    };
     let Selection {
         profile,
         target,
         output,
         ..
-    } = selected(project_dir, profiles_dir, target, variables).ok()?;
-    let adapter = jinja::render(output.get("type")?.as_str()?, variables)?;
+    } = selected(project_dir, profiles_dir, choice, variables).ok()?;
+    let adapter = jinja::render(output.get("type")?.as_str()?, variables).text?;
     Some(Selected {
         profile,
         target,
@@ -79,54 +124,69 @@ pub(super) fn engine_variable(variables: &Variables, name: &str) -> Option<Strin
 struct Selection {
     profile: String,
     target: String,
-    output: Value,
+    output: Node,
     /// Where it stands, in words.
     place: String,
+}
+
+/// Why no output is selected.
+enum Unselected {
+    /// dbt will stop, too.
+    Certainly(String),
+    /// Only dbt can tell.
+    Perhaps(String),
 }
 
 fn selected(
     project_dir: &Path,
     profiles_dir: Option<&Path>,
-    target: Option<&str>,
+    choice: &Choice,
     variables: &Variables,
-) -> Result<Selection, String> {
-    let directory =
-        profiles_dir.ok_or("no profiles.yml was found, so its variables were not checked")?;
+) -> Result<Selection, Unselected> {
+    let directory = choice.profiles_dir.as_deref().or(profiles_dir);
+    let directory = directory.ok_or_else(|| {
+        Unselected::Perhaps("no profiles.yml was found, so its variables were not checked".into())
+    })?;
     let path = directory.join("profiles.yml");
     let undecided = |what: &str| {
-        format!(
-            "{}: {what}, so its variables were not checked",
-            path.display()
-        )
+        let path = path.display();
+        Unselected::Perhaps(format!("{path}: {what}, so its variables were not checked"))
     };
-    let mut profiles = read_yaml(&path)?;
-    // `<<: *defaults`, as dbt's parser takes it; a merge that is malformed is for dbt to report.
-    let _ = profiles.apply_merge();
-    let from_project = || {
-        ProjectFile::read(project_dir)
-            .ok()?
-            .text("profile")
-            .and_then(|text| jinja::render(&text, variables))
+    let profiles = read_yaml(&path).map_err(Unselected::Perhaps)?;
+    let chosen = choice.profile.clone();
+    let name = match chosen.or_else(|| engine_variable(variables, "PROFILE")) {
+        Some(name) => name,
+        None => profile_of_project(project_dir, variables)?
+            .ok_or_else(|| undecided("dbt_project.yml names no profile"))?,
     };
-    let name = engine_variable(variables, "PROFILE").or_else(from_project);
-    let name = name.ok_or_else(|| undecided("dbt_project.yml names no profile"))?;
     let profile = profiles
         .get(&name)
         .ok_or_else(|| undecided(&format!("there is no profile {name:?}")))?;
-    let target = match target
-        .map(str::to_owned)
-        .or_else(|| engine_variable(variables, "TARGET"))
-    {
-        Some(target) => target,
-        None => match profile.get("target") {
-            None => "default".to_owned(),
-            Some(value) => value
+    let chosen = choice.target.clone();
+    let target = match (
+        chosen.or_else(|| engine_variable(variables, "TARGET")),
+        profile.get("target"),
+    ) {
+        (Some(target), _) => target,
+        (None, None) => "default".to_owned(),
+        (None, Some(node)) => {
+            let rendered = node
                 .as_str()
-                .and_then(|text| jinja::render(text, variables))
-                .ok_or_else(|| {
-                    undecided(&format!("the target of profile {name:?} cannot be told"))
-                })?,
-        },
+                .map(|text| jinja::render(text, variables))
+                .unwrap_or_default();
+            let missing = rendered.missing.first();
+            if let Some(variable) = missing {
+                return Err(Unselected::Certainly(format!(
+                    "{}:{}: the target of profile {name:?} needs the variable {variable}, which is not set; \
+                     set it, or set --target or DBT_TARGET",
+                    path.display(),
+                    node.line
+                )));
+            }
+            rendered.text.ok_or_else(|| {
+                undecided(&format!("the target of profile {name:?} cannot be told"))
+            })?
+        }
     };
     let output = profile
         .get("outputs")
@@ -142,57 +202,56 @@ fn selected(
     })
 }
 
-fn check_value(
-    place: &str,
-    keys: &[String],
-    text: &str,
+/// What dbt_project.yml says. A file that cannot be read is told by whoever needs more of it.
+fn profile_of_project(
+    project_dir: &Path,
     variables: &Variables,
-    findings: &mut Findings,
-) {
-    let key = keys.join(".");
-    for call in jinja::env_vars(text) {
-        match call {
-            EnvVar::Required(name) => match variables.get(OsStr::new(&name)) {
-                None => findings.faults.push(format!(
-                    "{place}: {key} needs the variable {name}, which is not set"
-                )),
-                Some(value) if value.is_empty() => findings
-                    .warnings
-                    .push(format!("{place}: {key} takes {name}, which is empty")),
-                Some(_) => {}
-            },
-            EnvVar::Undecided => {
-                findings.warnings.push(format!(
-                    "{place}: cannot tell which variables {key} needs: {}",
-                    shortened(text)
-                ));
+) -> Result<Option<String>, Unselected> {
+    let Ok(project) = ProjectFile::read(project_dir) else {
+        return Ok(None);
+    };
+    project
+        .rendered("profile", variables)
+        .map_err(|Unrendered { what, is_certain }| {
+            if is_certain {
+                Unselected::Certainly(format!("{what}; or set DBT_PROFILE"))
+            } else {
+                Unselected::Perhaps(format!("{what}, so its variables were not checked"))
             }
-            EnvVar::Optional { .. } => {}
-        }
+        })
+}
+
+fn check_value(place: &str, key: &str, text: &str, variables: &Variables, findings: &mut Findings) {
+    let found = jinja::render(text, variables);
+    for name in found.missing {
+        findings.faults.push(format!(
+            "{place}: {key} needs the variable {name}, which is not set"
+        ));
+    }
+    for name in found.empty {
+        findings
+            .warnings
+            .push(format!("{place}: {key} takes {name}, which is empty"));
+    }
+    // Without the text: it may be a password with braces in it.
+    if found.is_undecided {
+        findings.warnings.push(format!(
+            "{place}: it takes dbt to tell which variables {key} needs"
+        ));
     }
 }
 
 /// Calls back for every string below the value, with the keys that lead to it.
-fn each_string(value: &Value, keys: &mut Vec<String>, found: &mut impl FnMut(&[String], &str)) {
-    match value {
-        Value::String(text) => found(keys, text),
-        Value::Sequence(items) => items.iter().for_each(|item| each_string(item, keys, found)),
-        Value::Mapping(fields) => {
-            for (key, field) in fields {
-                keys.push(key.as_str().unwrap_or("?").to_owned());
-                each_string(field, keys, found);
+fn each_string(node: &Node, keys: &mut Vec<String>, found: &mut impl FnMut(&[String], &str)) {
+    match &node.value {
+        Value::Scalar(_) => node.as_str().into_iter().for_each(|text| found(keys, text)),
+        Value::List(items) => items.iter().for_each(|item| each_string(item, keys, found)),
+        Value::Map(fields) => {
+            for field in fields.iter() {
+                keys.push(field.key.written().unwrap_or("?").to_owned());
+                each_string(&field.value, keys, found);
                 keys.pop();
             }
         }
-        _ => {}
-    }
-}
-
-fn shortened(text: &str) -> String {
-    let start: String = text.chars().take(80).collect();
-    if start.len() < text.len() {
-        format!("{start}…")
-    } else {
-        start
     }
 }

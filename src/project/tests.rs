@@ -3,6 +3,5 @@
 //!
 //! Never needs dbt.
 
-mod expressions;
 mod profiles;
 mod workspace;

@@ -3,7 +3,7 @@
 //!
 //! Never publishes, and writes nothing to stdout beside the program.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::fd::AsFd;
 use std::path::Path;
@@ -16,6 +16,8 @@ use super::prepare::{self, Composed, Error};
 use super::{Surroundings, adopt, log_where_it_writes};
 use crate::cli::CommonArgs;
 use crate::config::{self, Config};
+use crate::credentials::Connection;
+use crate::environment;
 use crate::exit_code::ExitCode;
 use crate::pipeline::{self, Ended, Framing, Program, Shutdown, Stop, StopCause};
 use crate::process::{self, Ending};
@@ -41,7 +43,7 @@ pub(super) async fn print_injected(
     surroundings: &Surroundings,
     shutdown: &mut Shutdown,
 ) -> ExitCode {
-    let prepared = prepare(args, false, surroundings, shutdown).await;
+    let prepared = prepare(args, None, surroundings, shutdown).await;
     let listed = prepared.map(|prepared| match prepared {
         Prepared::Ready(ready) => {
             let injected = &ready.composed.environment.injected;
@@ -80,7 +82,7 @@ struct Ready {
 /// Fetches the login and composes the environment; a signal ends that at once.
 async fn prepare(
     args: &CommonArgs,
-    writes: bool,
+    command: Option<&[OsString]>,
     surroundings: &Surroundings,
     shutdown: &mut Shutdown,
 ) -> Result<Prepared, Error> {
@@ -97,10 +99,9 @@ async fn prepare(
     let fetched = async {
         let aws = prepare::load_aws(&config, None).await?;
         let connection = prepare::fetch_login(&config, aws.as_ref()).await?;
-        let workspace = if writes {
-            workspace(&mut config).await
-        } else {
-            None
+        let workspace = match command {
+            Some(command) => workspace(&mut config, &connection, command).await?,
+            None => None,
         };
         Ok::<_, Error>((aws, connection, workspace))
     };
@@ -120,11 +121,21 @@ async fn prepare(
 
 /// The program may not be dbt and may never write into the project, so it starts even if the
 /// project cannot be copied.
-async fn workspace(config: &mut Config) -> Option<Workspace> {
-    Workspace::prepare(config)
+async fn workspace(
+    config: &mut Config,
+    connection: &Connection,
+    command: &[OsString],
+) -> Result<Option<Workspace>, Error> {
+    let is_dbt = command
+        .first()
+        .is_some_and(|name| Path::new(name).file_name() == Some(OsStr::new("dbt")));
+    let changes = |word: &OsString| word == "deps" || word == "clean" || word == "init";
+    let changes_project = !is_dbt || command.iter().any(changes);
+    let variables = environment::compose(config, connection, false)?.variables;
+    Ok(Workspace::prepare(config, &variables, changes_project)
         .await
         .inspect_err(|error| tracing::warn!("{}", report::chain(error)))
-        .ok()
+        .ok())
 }
 
 async fn run_program(
@@ -133,7 +144,7 @@ async fn run_program(
     surroundings: &Surroundings,
     shutdown: &mut Shutdown,
 ) -> Result<ExitCode, Error> {
-    let ready = match prepare(args, true, surroundings, shutdown).await? {
+    let ready = match prepare(args, Some(command), surroundings, shutdown).await? {
         Prepared::Ready(ready) => ready,
         Prepared::Stopped(stop) => return Ok(stop.cause.into()),
     };

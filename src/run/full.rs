@@ -14,6 +14,7 @@ use super::{Surroundings, adopt, log_where_it_writes, preflight};
 use crate::artifacts::{Destination, Publisher, parse_cache};
 use crate::cli::RunArgs;
 use crate::config::{self, Config, Pipeline, Publish, Variables};
+use crate::environment;
 use crate::exit_code::ExitCode;
 use crate::pipeline::{self, Engine, Shutdown, Stage, Stop};
 use crate::process;
@@ -212,13 +213,29 @@ async fn get_ready(
         }
     };
     // Before the project is copied: the copy turns links of local packages into directories.
-    let packages_installed = packages::installed(&config.project_dir);
-    let workspace = Workspace::prepare(config).await?;
+    let mut packages_installed = packages::installed(&config.project_dir);
+    let runs = |names: &[&str]| {
+        let mut steps = plan.steps.iter();
+        steps.any(|step| names.contains(&step.subcommand()))
+    };
+    let changes_project = runs(&["clean", "init"]);
+    let runs_deps = packages_installed.is_none() && runs(&["deps"]);
+    let variables = environment::compose(config, &connection, false)?.variables;
+    let workspace = match Workspace::prepare(config, &variables, changes_project || runs_deps).await
+    {
+        // An empty directory for no packages is worth no copy.
+        Err(_) if !changes_project && packages::has_none(&config.project_dir) => {
+            packages_installed = Some("the project has no packages".to_owned());
+            Workspace::prepare(config, &variables, false).await?
+        }
+        workspace => workspace?,
+    };
     let prepared = prepare::compose_environment(config, &connection, aws, &surroundings.console)?;
     let dbt = preflight::check(
         config,
+        &plan.steps,
+        &workspace,
         &prepared.environment.variables,
-        plan.target.as_deref(),
         unusable.as_ref(),
         &surroundings.working_directory,
     )?;
@@ -243,7 +260,7 @@ fn select_target(config: &Config, plan: &Pipeline, variables: &Variables) -> Opt
     profile::select(
         &config.project_dir,
         config.profiles_dir.as_deref(),
-        plan.target.as_deref(),
+        &plan.steps,
         variables,
     )
 }

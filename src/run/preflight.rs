@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use super::prepare::Error;
 use crate::artifacts::DestinationError;
-use crate::config::{Config, Variables};
+use crate::config::{Config, ProjectFile, Step, Variables};
 use crate::exit_code::ExitCode;
 use crate::process;
-use crate::project::profile;
+use crate::project::{Workspace, profile};
 use crate::report;
 
 /// One fault with the exit code that it would have alone.
@@ -19,12 +19,13 @@ struct Fault {
     hint: Option<String>,
 }
 
-/// Returns the path of dbt. `target`: the flag. `unusable`: why the destination is unusable. The
-/// first fault decides the exit code.
+/// Returns the path of dbt. `unusable`: why the destination is unusable. The first fault decides
+/// the exit code.
 pub(super) fn check(
     config: &Config,
+    steps: &[Step],
+    workspace: &Workspace,
     variables: &Variables,
-    target: Option<&str>,
     unusable: Option<&DestinationError>,
     working_directory: &Path,
 ) -> Result<PathBuf, Error> {
@@ -38,7 +39,15 @@ pub(super) fn check(
         });
         PathBuf::new()
     });
-    if !config.project_dir.join("dbt_project.yml").is_file() {
+    if config.project_dir.join("dbt_project.yml").is_file() {
+        let unread = ProjectFile::read(&config.project_dir).err();
+        let unknown = unread.or_else(|| workspace.target_unknown.clone());
+        faults.extend(unknown.map(|text| Fault {
+            code: ExitCode::Usage,
+            text,
+            hint: None,
+        }));
+    } else {
         let text = format!(
             "no dbt project in {}: dbt_project.yml is not there",
             config.project_dir.display()
@@ -52,7 +61,7 @@ pub(super) fn check(
     let findings = profile::check(
         &config.project_dir,
         config.profiles_dir.as_deref(),
-        target,
+        steps,
         variables,
     );
     findings

@@ -221,19 +221,7 @@ fn a_project_that_cannot_be_written_to_runs_from_a_copy() {
     lab.scene.project.write("logs/dbt.log", "old");
     lab.scene.project.write("models/orders.sql", "select 1");
     let temporary = tempfile::TempDir::new().unwrap();
-    // Root may write anywhere but on a read-only mount.
-    let script =
-        "mount --bind \"$0\" \"$0\" && mount -o remount,bind,ro \"$0\" && cd \"$0\" && exec \"$@\"";
-    let wrapper = [
-        "/usr/bin/unshare",
-        "--user",
-        "--map-root-user",
-        "--mount",
-        "/bin/sh",
-        "-c",
-        script,
-        lab.scene.project.path().to_str().unwrap(),
-    ];
+    let wrapper = read_only(lab.scene.project.path());
     let run = lab
         .runner()
         .env("TMPDIR", temporary.path())
@@ -259,6 +247,39 @@ fn a_project_that_cannot_be_written_to_runs_from_a_copy() {
         0,
         "the copy is removed at the end"
     );
+}
+
+/// Root may write anywhere but on a read-only mount.
+fn read_only(directory: &std::path::Path) -> [&str; 8] {
+    let script =
+        "mount --bind \"$0\" \"$0\" && mount -o remount,bind,ro \"$0\" && cd \"$0\" && exec \"$@\"";
+    let directory = directory.to_str().unwrap();
+    let unshare = ["/usr/bin/unshare", "--user", "--map-root-user", "--mount"];
+    let [unshare, user, root, mount] = unshare;
+    [
+        unshare, user, root, mount, "/bin/sh", "-c", script, directory,
+    ]
+}
+
+#[test]
+fn a_read_only_project_that_dbt_writes_nothing_into_needs_no_copy() {
+    for (steps, expected) in [("run,test", 0), ("deps,run", 0)] {
+        let scene = Scene::healthy();
+        let elsewhere = tempfile::TempDir::new().unwrap();
+        let run = scene
+            .runner()
+            .env("TMPDIR", "/nonexistent")
+            .env("DBT_TARGET_PATH", elsewhere.path().join("target"))
+            .env("DBT_LOG_PATH", elsewhere.path().join("logs"))
+            .args(["--steps", steps])
+            .under(read_only(scene.project.path()))
+            .run();
+        run.assert_code(expected);
+        assert_eq!(
+            scene.fake.variable("run", "DBT_PROJECT_DIR").unwrap(),
+            scene.project.path().to_str().unwrap()
+        );
+    }
 }
 
 #[test]

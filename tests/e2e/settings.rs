@@ -66,7 +66,7 @@ fn an_empty_variable_counts_as_unset() {
 fn an_env_file_is_lines_and_no_shell() {
     let scene = Scene::healthy();
     let content =
-        "# a comment\n\nPROJECT_NAME=from file\nTEAM=$HOME `id` $(id)\nDBT_REDSHIFT_USER=ada\n";
+        "# a comment\n\nPROJECT_NAME=from-file\nTEAM=$HOME `id` $(id)\nDBT_REDSHIFT_USER=ada\n";
     scene.project.write("sandbox.env", content);
     let runner = scene.runner().env_remove("DBT_REDSHIFT_USER").args([
         "--env-file",
@@ -76,7 +76,7 @@ fn an_env_file_is_lines_and_no_shell() {
     ]);
     runner.run().assert_code(0);
     let variable = |name: &str| scene.fake.variable("run", name).unwrap_or_default();
-    assert_eq!(variable("PROJECT_NAME"), "from file");
+    assert_eq!(variable("PROJECT_NAME"), "from-file");
     assert_eq!(variable("TEAM"), "$HOME `id` $(id)");
     assert_eq!(variable("DBT_REDSHIFT_USER"), "ada");
 }

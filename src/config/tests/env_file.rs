@@ -40,13 +40,13 @@ fn a_value_is_all_that_follows_the_first_equals_sign() {
 #[test]
 fn a_malformed_line_is_named_by_its_number_and_never_shown() {
     for (line, what) in [
-        ("SENTINEL", "is not NAME=value"),
+        ("SENTI-NEL", "is not NAME=value"),
         ("=SENTINEL", "is not NAME=value: the name is malformed"),
         ("A B=SENTINEL", "is not NAME=value: the name is malformed"),
         ("1A=SENTINEL", "is not NAME=value: the name is malformed"),
         (
             "export A=SENTINEL",
-            "is not NAME=value: the name is malformed",
+            "is not NAME=value: leave out `export`, since no shell reads this file",
         ),
         ("A-B=SENTINEL", "is not NAME=value: the name is malformed"),
         ("A=SENTINEL\0", "A: holds a NUL byte"),
@@ -58,7 +58,7 @@ fn a_malformed_line_is_named_by_its_number_and_never_shown() {
 
 #[test]
 fn every_malformed_line_is_a_fault_of_its_own() {
-    let faults = Scene::new().env_file("x\nA=1\ny\n").faults();
+    let faults = Scene::new().env_file("x y\nA=1\ny-\n").faults();
     assert_eq!(
         faults,
         [
@@ -105,4 +105,15 @@ fn what_is_set_and_not_empty_wins_for_the_child_too() {
         .map(|name| name.to_str().unwrap())
         .collect();
     assert_eq!(from_file, ["BOTH_EMPTY", "EMPTY", "NEW"]);
+}
+
+#[test]
+fn a_bare_name_is_the_inherited_value_as_for_docker() {
+    let (config, _) = Scene::new()
+        .var("B", "inherited")
+        .env_file("A=1\nB\n  C \n")
+        .run();
+    assert_eq!(inherited(&config, "B"), Some("inherited"));
+    assert_eq!(inherited(&config, "C"), None);
+    assert!(!config.from_env_file.contains(OsStr::new("B")));
 }

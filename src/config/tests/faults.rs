@@ -337,7 +337,7 @@ fn all_faults_are_told_at_once() {
     let settings = "publsh: never\nlog_format: xml\nsteps:\n  - rnu\n  - {name: a b, command: dbt, on_failure: shrug, timeout: x}\n";
     let scene = Scene::new()
         .settings(settings)
-        .env_file("oops\nDBT_ENTRYPOINT_SSE=rot13\n");
+        .env_file("oops!\nDBT_ENTRYPOINT_SSE=rot13\n");
     let scene = scene
         .var("DBT_ENTRYPOINT_DEADLINE", "soon")
         .var("DBT_ENTRYPOINT_DESTINATION", "s3://B/x");
@@ -372,4 +372,104 @@ fn all_faults_are_told_at_once() {
         .unwrap_err()
         .to_string();
     assert_eq!(error.lines().count(), 2, "one line for each fault: {error}");
+}
+
+#[test]
+fn the_character_that_a_name_may_not_hold_is_named() {
+    for (value, character) in [
+        ("dev\r", "a carriage return ('\\r')"),
+        ("dev\n", "a line end ('\\n')"),
+        ("dev\t", "a tab ('\\t')"),
+        ("dev ", "a blank (' ')"),
+        (" dev", "a blank (' ')"),
+        ("\"dev\"", "a quote ('\"')"),
+        ("'dev'", "a quote (\"'\")"),
+        ("dev # shared", "a blank (' ')"),
+        ("dev;", "';'"),
+        ("$ENV", "'$'"),
+        ("d\u{435}v", "'\u{435}'"),
+        ("dev\u{a0}", "'\\u{a0}'"),
+        ("{{ env }}", "'{'"),
+    ] {
+        for (variable, more) in [
+            ("ENV", ""),
+            ("PROJECT_NAME", ", '/'"),
+            ("DBT_ENTRYPOINT_DEPLOYMENTS", ""),
+        ] {
+            if variable == "DBT_ENTRYPOINT_DEPLOYMENTS" && value.trim() == "dev" {
+                continue;
+            }
+            for faults in [
+                Scene::new().var(variable, value).faults(),
+                Scene::new().var(variable, value).faults_of_exec(),
+            ] {
+                assert_eq!(
+                    faults,
+                    [format!(
+                        "variable {variable}: {:?} holds {character}; it may have letters, digits, '_', '-', '.'{more}",
+                        value.trim_matches(|c| variable.ends_with("MENTS") && c == '\u{a0}')
+                    )]
+                );
+            }
+        }
+    }
+    Scene::new()
+        .var("ENV", "A-b_c.1")
+        .var("PROJECT_NAME", "a/B-c_1.d")
+        .run();
+    assert_eq!(Scene::new().var("ENV", "a/b").faults().len(), 1);
+}
+
+#[test]
+fn a_name_that_cannot_be_told_is_demanded() {
+    for (project, expected) in [
+        ("name: shop\nname: store\n", Ok("store")),
+        ("\u{feff}name: shop\n", Ok("shop")),
+        ("name: \"{{ env_var('PROJ', 'shop') }}\"\n", Ok("shop")),
+        ("name: \"{{ env_var('ENV') }}_x\"\n", Ok("local_x")),
+        (
+            "a: 1\nname: \"{{ env_var('PROJ') }}\"\n",
+            Err(
+                "~/dbt_project.yml:2: name needs the variable PROJ, which is not set; set --project-name or PROJECT_NAME",
+            ),
+        ),
+        (
+            "name: \"{{ target.name }}\"\n",
+            Err(
+                "~/dbt_project.yml:1: name cannot be told without dbt ({{ target.name }}); set --project-name or PROJECT_NAME",
+            ),
+        ),
+        (
+            "version: 1\n",
+            Err("~/dbt_project.yml: has no name; add one or set --project-name or PROJECT_NAME"),
+        ),
+        (
+            "name: a b\n",
+            Err(
+                "~/dbt_project.yml: name \"a b\" holds a blank (' '); it may have letters, digits, '_', '-', '.', '/'; change it or set --project-name or PROJECT_NAME",
+            ),
+        ),
+        ("- name\n", Err("~/dbt_project.yml: is not a mapping")),
+    ] {
+        let scene = Scene::new();
+        std::fs::write(scene.path("dbt_project.yml"), project).unwrap();
+        match expected {
+            Ok(name) => assert_eq!(scene.run().0.project_name.as_deref(), Some(name)),
+            Err(fault) => assert_eq!(scene.faults(), [fault], "{project}"),
+        }
+        let named = Scene::new().var("PROJECT_NAME", "other");
+        std::fs::write(named.path("dbt_project.yml"), project).unwrap();
+        assert_eq!(named.run().0.project_name.as_deref(), Some("other"));
+    }
+}
+
+#[test]
+fn the_settings_file_may_have_merge_keys() {
+    let (_, plan) = Scene::new()
+        .settings("steps:\n  - &a {name: first, command: [run], timeout: 20m}\n  - {<<: *a, name: second}\n")
+        .run();
+    let names: Vec<&str> = plan.steps.iter().map(|step| step.name.as_str()).collect();
+    assert_eq!(names, ["first", "second"]);
+    assert_eq!(plan.steps[1].timeout, plan.steps[0].timeout);
+    assert_eq!(plan.steps[1].command, ["run"]);
 }

@@ -107,17 +107,28 @@ fn each_step_gets_the_flags_that_it_takes() {
 }
 
 #[test]
-fn the_target_is_known_to_the_check_of_the_profile() {
-    assert_eq!(
-        Scene::new()
-            .flags(&["-t", "live"])
-            .run()
-            .1
-            .target
-            .as_deref(),
-        Some("live")
-    );
-    assert_eq!(Scene::new().run().1.target, None);
+fn an_option_is_found_as_dbt_finds_it() {
+    for (command, expected) in [
+        ("run", None),
+        ("run --target prod", Some("prod")),
+        ("run --target=prod", Some("prod")),
+        ("run -t prod", Some("prod")),
+        ("run -tprod", Some("prod")),
+        ("run -t dev --target prod", Some("prod")),
+        ("run --target prod -t dev", Some("dev")),
+        ("run --target=", Some("")),
+        ("run --target-path prod", None),
+        ("run --threads 4", None),
+        ("run --target", None),
+        ("run -- --target prod", None),
+        ("--target prod run", Some("prod")),
+    ] {
+        let step = Step {
+            command: command.split(' ').map(str::to_owned).collect(),
+            ..Scene::new().run().1.steps[0].clone()
+        };
+        assert_eq!(step.option(&["--target", "-t"]), expected, "{command}");
+    }
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use super::super::{Workspace, copy, is_writable, target_path};
+use super::super::{Workspace, can_be_written, copy, target_path};
 use crate::config::{self, Config, Variables};
 
 fn write(directory: &Path, name: &str, text: &str) {
@@ -68,7 +68,9 @@ fn files(directory: &Path) -> Vec<String> {
 async fn a_writable_project_is_taken_as_it_is() {
     let project = project();
     let mut config = config(project.path());
-    let workspace = Workspace::prepare(&mut config).await.unwrap();
+    let workspace = Workspace::prepare(&mut config, &Variables::new(), true)
+        .await
+        .unwrap();
     assert_eq!(
         (workspace.directory.as_path(), config.project_dir.as_path()),
         (project.path(), project.path())
@@ -80,44 +82,79 @@ async fn a_writable_project_is_taken_as_it_is() {
 #[test]
 fn the_target_directory_comes_from_variables_then_the_project_then_the_default() {
     let project = project();
-    let target = |yaml: &str, variables: &[(&str, &str)]| {
-        write(project.path(), "dbt_project.yml", yaml);
-        target_path(
-            project.path(),
-            &variables
-                .iter()
-                .map(|(name, value)| (name.into(), value.into()))
-                .collect(),
-        )
-    };
-    assert_eq!(target("name: shop", &[]), Path::new("target"));
-    assert_eq!(target("target-path: out", &[]), Path::new("out"));
-    assert_eq!(
-        target("target-path: out", &[("DBT_TARGET_PATH", "/tmp/t")]),
-        Path::new("/tmp/t")
-    );
-    assert_eq!(
-        target("target-path: out", &[("DBT_TARGET_PATH", "")]),
-        Path::new("out")
-    );
-    assert_eq!(
-        target(
+    for (yaml, variables, expected) in [
+        ("name: shop", &[][..], Ok("target")),
+        ("target-path: out", &[], Ok("out")),
+        ("target-path: a\ntarget-path: out", &[], Ok("out")),
+        ("\u{feff}target-path: out", &[], Ok("out")),
+        (
+            "x: &x {target-path: out}\n<<: *x",
+            &[("OUT", "x")],
+            Ok("out"),
+        ),
+        (
+            "target-path: out",
+            &[("DBT_TARGET_PATH", "/tmp/t")],
+            Ok("/tmp/t"),
+        ),
+        ("target-path: out", &[("DBT_TARGET_PATH", "")], Ok("out")),
+        (
             "target-path: out",
             &[
                 ("DBT_TARGET_PATH", "old"),
-                ("DBT_ENGINE_TARGET_PATH", "new")
-            ]
+                ("DBT_ENGINE_TARGET_PATH", "new"),
+            ],
+            Ok("new"),
         ),
-        Path::new("new")
+        (
+            "target-path: \"{{ env_var('OUT', 'out') }}/t\"",
+            &[],
+            Ok("out/t"),
+        ),
+        (
+            "target-path: \"{{ env_var('OUT', 'out') | trim }}/t\"",
+            &[("OUT", " x ")],
+            Ok("x/t"),
+        ),
+        (
+            "target-path: \"{{ something.else }}\"",
+            &[],
+            Err(
+                "~/dbt_project.yml:1: target-path cannot be told without dbt ({{ something.else }}); set DBT_TARGET_PATH",
+            ),
+        ),
+        (
+            "name: x\ntarget-path: \"{{ env_var('OUT') }}\"",
+            &[],
+            Err(
+                "~/dbt_project.yml:2: target-path needs the variable OUT, which is not set; set DBT_TARGET_PATH",
+            ),
+        ),
+        (
+            "target-path: [x]",
+            &[],
+            Err("~/dbt_project.yml:1: target-path is not a single value; set DBT_TARGET_PATH"),
+        ),
+        ("- x", &[], Err("~/dbt_project.yml: is not a mapping")),
+    ] {
+        write(project.path(), "dbt_project.yml", yaml);
+        let variables = variables
+            .iter()
+            .map(|(name, value)| (name.into(), value.into()));
+        let found = target_path(project.path(), &variables.collect());
+        let home = project.path().to_str().unwrap();
+        assert_eq!(
+            found.map_err(|why| why.replace(home, "~")),
+            expected.map(PathBuf::from).map_err(str::to_owned),
+            "{yaml}"
+        );
+    }
+    write(project.path(), "dbt_project.yml", "not: [yaml");
+    let why = target_path(project.path(), &Variables::new()).unwrap_err();
+    assert!(
+        why.contains("dbt_project.yml:2: is not valid YAML"),
+        "{why}"
     );
-    let expression = "target-path: \"{{ env_var('OUT', 'out') }}/t\"";
-    assert_eq!(target(expression, &[]), Path::new("out/t"));
-    assert_eq!(target(expression, &[("OUT", "x")]), Path::new("x/t"));
-    assert_eq!(
-        target("target-path: \"{{ something.else }}\"", &[]),
-        Path::new("target")
-    );
-    assert_eq!(target("not: [yaml", &[]), Path::new("target"));
 }
 
 #[test]
@@ -253,6 +290,6 @@ fn the_settings_point_at_the_copy() {
 #[test]
 fn directories_that_are_not_there_yet_do_not_make_a_project_read_only() {
     let project = project();
-    assert!(is_writable(project.path(), Path::new("target")));
-    assert!(is_writable(project.path(), Path::new("not/there")));
+    assert!(can_be_written(&project.path().join("target")));
+    assert!(can_be_written(&project.path().join("not/there")));
 }
