@@ -17,7 +17,11 @@ const PORT: u16 = 5439;
 /// dbt scrubs the values of variables with this prefix from its own logs.
 const SCRUBBED: &str = "DBT_ENV_SECRET_";
 /// The AWS variables whose values must not reach a log.
-const AWS_SECRETS: [&str; 2] = ["AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
+const AWS_SECRETS: [&str; 3] = [
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+];
 
 /// A part of the login.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -155,6 +159,13 @@ pub(crate) fn compose(
     composer.logging(coloured);
     let mut environment = composer.environment;
     environment.secrets = secrets(&environment.variables);
+    // One that lost to a variable is a secret all the same.
+    if let Some(password) = &connection.password
+        && environment.overridden.contains(&Field::Password.variable())
+    {
+        let name = "the password that was fetched".to_owned();
+        environment.secrets.push((name, password.clone()));
+    }
     Ok(environment)
 }
 

@@ -1,17 +1,21 @@
 //! Owns what happens to secret values in bytes that leave the program: their replacement in a
 //! stream, and the search for them in a file.
 //!
-//! Pure: bytes in, bytes out. Never writes anywhere, and never keeps more of a stream than the
-//! longest secret.
+//! Pure: bytes in, bytes out. Never writes anywhere, and never keeps more of a stream than one
+//! spelling of the longest secret.
 
 use std::borrow::Cow;
 use std::io::{self, Read};
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
-
 use crate::secret::Secret;
 
-mod forms;
+mod entities;
+mod finder;
+mod matcher;
+mod spelling;
+
+use finder::{Beginnings, Finder};
+use matcher::Matcher;
 
 /// What stands in the place of a secret. The length says nothing about it.
 pub(crate) const MASK: &str = "*****";
@@ -20,44 +24,27 @@ pub(crate) const MASK: &str = "*****";
 /// none as a password.
 pub(crate) const SHORTEST: usize = 8;
 
-/// Above this size of all forms together the automaton is built as an NFA: a table of all
-/// transitions would cost tens of megabytes.
-const LARGEST_TABLE: usize = 4096;
+/// So much of a file is looked at in one go.
+const CHUNK: usize = 64 * 1024;
 
-/// All forms of all secrets, ready to be looked for.
+/// All secrets, ready to be looked for.
 #[derive(Debug, Default)]
 pub(crate) struct Redactor {
-    automaton: Option<AhoCorasick>,
-    forms: Vec<Secret>,
+    matcher: Matcher,
+    beginnings: Beginnings,
 }
 
 impl Redactor {
     /// Takes the secret values; those under [`SHORTEST`] bytes are left out.
     pub(crate) fn new<'a>(secrets: impl IntoIterator<Item = &'a Secret>) -> Self {
-        let mut forms: Vec<Vec<u8>> = Vec::new();
-        for secret in secrets {
-            if secret.len() >= SHORTEST {
-                forms.extend(forms::of(secret.expose()));
-            }
-        }
-        forms.sort_unstable();
-        forms.dedup();
-        let size: usize = forms.iter().map(Vec::len).sum();
-        let kind = if size > LARGEST_TABLE {
-            AhoCorasickKind::ContiguousNFA
-        } else {
-            AhoCorasickKind::DFA
-        };
-        // `Standard` reports every overlapping match: with leftmost-longest, a secret that begins
-        // inside another one would leave its tail.
-        let automaton = AhoCorasick::builder()
-            .match_kind(MatchKind::Standard)
-            .kind(Some(kind))
-            .build(&forms)
-            .ok();
+        let parts = secrets
+            .into_iter()
+            .flat_map(|secret| parts(secret.expose()))
+            .map(Secret::new);
+        let matcher = Matcher::new(parts.collect());
         Self {
-            automaton: automaton.filter(|_| !forms.is_empty()),
-            forms: forms.into_iter().map(Secret::new).collect(),
+            beginnings: Beginnings::of(&matcher),
+            matcher,
         }
     }
 
@@ -65,18 +52,16 @@ impl Redactor {
     pub(crate) fn stream(&self) -> Stream<'_> {
         Stream {
             redactor: self,
+            finder: Finder::default(),
             held: Vec::new(),
             masked: 0,
+            found: false,
         }
     }
 
     /// The text with every secret replaced.
     pub(crate) fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        if !self
-            .automaton
-            .as_ref()
-            .is_some_and(|automaton| automaton.is_match(text))
-        {
+        if !self.is_in(text.as_bytes()) {
             return Cow::Borrowed(text);
         }
         let mut out = Vec::with_capacity(text.len());
@@ -86,123 +71,115 @@ impl Redactor {
         Cow::Owned(String::from_utf8_lossy(&out).into_owned())
     }
 
-    /// Whether any form of any secret stands in the bytes.
+    /// Whether any secret stands in the bytes, however it is spelled.
     pub(crate) fn is_in(&self, bytes: &[u8]) -> bool {
-        self.automaton
-            .as_ref()
-            .is_some_and(|automaton| automaton.is_match(bytes))
+        let known = (&self.matcher, &self.beginnings);
+        Finder::default().find(known, bytes, 0, true).is_some()
     }
 
     /// The same for what a reader gives, in bounded memory. Fails as the reader does.
-    pub(crate) fn is_in_reader(&self, reader: impl Read) -> io::Result<bool> {
-        match &self.automaton {
-            Some(automaton) => automaton
-                .stream_find_iter(reader)
-                .next()
-                .transpose()
-                .map(|found| found.is_some()),
-            None => Ok(false),
-        }
-    }
-
-    /// How many bytes at the end may be the beginning of a secret whose rest has not arrived.
-    fn open_end(&self, data: &[u8]) -> usize {
-        let Some(last) = data.last() else { return 0 };
-        let mut longest = 0;
-        for form in &self.forms {
-            let beginning = &form.expose()[..form.len() - 1];
-            for end in (longest..beginning.len().min(data.len())).rev() {
-                if beginning[end] == *last && data.ends_with(&beginning[..=end]) {
-                    longest = end + 1;
-                    break;
-                }
+    pub(crate) fn is_in_reader(&self, mut reader: impl Read) -> io::Result<bool> {
+        let (mut stream, mut out) = (self.stream(), Vec::new());
+        let mut chunk = vec![0; CHUNK];
+        loop {
+            match reader.read(&mut chunk) {
+                Ok(0) => break,
+                Ok(length) => stream.push(&chunk[..length], &mut out),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
             }
+            if stream.found {
+                return Ok(true);
+            }
+            out.clear();
         }
-        longest
+        stream.finish(&mut out);
+        Ok(stream.found)
     }
+}
+
+/// What of a secret is looked for: programs drop the blanks and line ends around a value, and print
+/// a value of several lines line by line.
+fn parts(secret: &[u8]) -> Vec<&[u8]> {
+    if secret.len() < SHORTEST {
+        return Vec::new();
+    }
+    let trimmed = secret.trim_ascii();
+    let lines = trimmed.split(|byte| matches!(byte, b'\n' | b'\r'));
+    let mut parts: Vec<&[u8]> = lines.map(<[u8]>::trim_ascii).collect();
+    parts.push(trimmed);
+    parts.retain(|part| part.len() >= SHORTEST);
+    if trimmed.len() < SHORTEST {
+        parts.push(secret);
+    }
+    parts
 }
 
 /// One stream on its way through the redactor.
 #[derive(Debug)]
 pub(crate) struct Stream<'a> {
     redactor: &'a Redactor,
+    finder: Finder,
     /// The end of what was pushed, as far as it may begin a secret.
     held: Vec<u8>,
     /// How many bytes of `held` belong to a secret whose mask is already out.
     masked: usize,
+    /// There was a secret in it.
+    found: bool,
 }
 
 impl Stream<'_> {
     /// Appends to `out` what can be said of the stream so far. What may be part of a secret is kept
     /// until more is known.
     pub(crate) fn push(&mut self, chunk: &[u8], out: &mut Vec<u8>) {
-        if self.redactor.automaton.is_none() {
-            out.extend_from_slice(chunk);
-        } else if self.held.is_empty() {
-            self.scan(chunk, 0, self.redactor.open_end(chunk), out);
+        if self.held.is_empty() {
+            self.scan(chunk, false, out);
         } else {
             let mut data = std::mem::take(&mut self.held);
             data.extend_from_slice(chunk);
-            self.scan(&data, self.masked, self.redactor.open_end(&data), out);
+            self.scan(&data, false, out);
         }
     }
 
     /// Appends what was kept: the stream is over, so nothing in it can become a longer secret.
     pub(crate) fn finish(&mut self, out: &mut Vec<u8>) {
         let held = std::mem::take(&mut self.held);
-        self.scan(&held, self.masked, 0, out);
+        self.scan(&held, true, out);
     }
 
-    /// `masked`: the mask for so many bytes at the start of the data is out already. `open`: so
-    /// many bytes at its end may be the beginning of a secret. What is found in those alone waits,
-    /// too: it may lie inside of that secret.
-    fn scan(&mut self, data: &[u8], masked: usize, open: usize, out: &mut Vec<u8>) {
-        let Some(automaton) = &self.redactor.automaton else {
-            return;
-        };
-        let open = data.len() - open;
-        // Where the bytes that are still to be written begin.
-        let mut next = masked;
-        // Most output holds no secret: one quick search settles it.
-        if automaton.is_match(data) {
-            for (start, end) in merged(automaton, data)
-                .into_iter()
-                .filter(|(start, _)| *start < open)
-            {
+    fn scan(&mut self, data: &[u8], is_whole: bool, out: &mut Vec<u8>) {
+        // Where the bytes begin that are neither written nor masked.
+        let mut next = std::mem::take(&mut self.masked);
+        let mut from = 0;
+        let known = (&self.redactor.matcher, &self.redactor.beginnings);
+        while let Some((start, hit)) = self.finder.find(known, data, from, is_whole) {
+            if let Some(end) = hit.end {
+                self.found = true;
+                // What overlaps is one secret to those who read, and has one mask.
                 if start >= next {
                     out.extend_from_slice(&data[next..start]);
                     out.extend_from_slice(MASK.as_bytes());
                 }
                 next = next.max(end);
             }
+            if hit.is_open {
+                if next < start {
+                    out.extend_from_slice(&data[next..start]);
+                }
+                self.held.clear();
+                self.held.extend_from_slice(&data[start..]);
+                self.masked = next.saturating_sub(start);
+                return;
+            }
+            from = start + 1;
         }
-        if next < open {
-            out.extend_from_slice(&data[next..open]);
-        }
-        self.held.clear();
-        self.held.extend_from_slice(&data[open..]);
-        self.masked = next.saturating_sub(open);
+        out.extend_from_slice(&data[next..]);
     }
-}
-
-/// The matches, those that overlap made one, in order.
-fn merged(automaton: &AhoCorasick, data: &[u8]) -> Vec<(usize, usize)> {
-    let mut found: Vec<(usize, usize)> = automaton
-        .find_overlapping_iter(data)
-        .map(|found| (found.start(), found.end()))
-        .collect();
-    found.sort_unstable();
-    let mut merged: Vec<(usize, usize)> = Vec::with_capacity(found.len());
-    for (start, end) in found {
-        match merged.last_mut() {
-            Some(last) if start < last.1 => last.1 = last.1.max(end),
-            _ => merged.push((start, end)),
-        }
-    }
-    merged
 }
 
 #[cfg(test)]
 mod fuzz;
+#[cfg(test)]
+mod reference;
 #[cfg(test)]
 mod tests;

@@ -404,6 +404,7 @@ fn the_secrets_are_the_password_what_dbt_scrubs_and_the_keys_of_aws() {
         ("AWS_ACCESS_KEY_ID", b"AKIA"),
         ("AWS_SECRET_ACCESS_KEY", b"key"),
         ("AWS_SESSION_TOKEN", b"session\xff"),
+        ("AWS_CONTAINER_AUTHORIZATION_TOKEN", b"Basic YWRh"),
     ];
     let environment = compose_with(variables, &fetched());
     let found: Vec<(&str, &[u8])> = environment
@@ -411,7 +412,8 @@ fn the_secrets_are_the_password_what_dbt_scrubs_and_the_keys_of_aws() {
         .iter()
         .map(|(name, secret)| (name.as_str(), secret.expose()))
         .collect();
-    let expected: [(&str, &[u8]); 5] = [
+    let expected: [(&str, &[u8]); 6] = [
+        ("AWS_CONTAINER_AUTHORIZATION_TOKEN", b"Basic YWRh"),
         ("AWS_SECRET_ACCESS_KEY", b"key"),
         ("AWS_SESSION_TOKEN", b"session\xff"),
         ("DBT_ENV_SECRET_GIT_TOKEN", b"token"),
@@ -419,4 +421,16 @@ fn the_secrets_are_the_password_what_dbt_scrubs_and_the_keys_of_aws() {
         ("DBT_REDSHIFT_PASSWORD", b"fetched-password"),
     ];
     assert_eq!(found, expected);
+}
+
+#[test]
+fn a_fetched_password_that_lost_to_a_variable_is_still_a_secret() {
+    let environment = compose_with(&[("DBT_REDSHIFT_PASSWORD", b"set-password")], &fetched());
+    let values: Vec<&[u8]> = environment
+        .secrets
+        .iter()
+        .map(|(_, secret)| secret.expose())
+        .collect();
+    let expected: [&[u8]; 3] = [b"set-password", b"set-password", b"fetched-password"];
+    assert_eq!(values, expected);
 }

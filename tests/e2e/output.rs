@@ -1,5 +1,6 @@
 //! dbt's output on its way: at once, to the stream it was for, without secrets, in bounded memory.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use crate::support::fake::Fake;
@@ -96,6 +97,7 @@ fn secrets_of_dbt_and_of_aws_are_replaced_too() {
         "git-token-0123456789",
         "wJalrXUtnFEMI/K7MDENG",
         "session-token/abc+def==",
+        "Basic container/token==",
     ];
     let text = format!("{}\n", values.join(" "));
     let scene = Scene::new(Fake::new().on("run", "stdout", &text));
@@ -104,13 +106,60 @@ fn secrets_of_dbt_and_of_aws_are_replaced_too() {
         .env("DBT_ENV_SECRET_GIT_TOKEN", values[0])
         .env("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
         .env("AWS_SECRET_ACCESS_KEY", values[1])
-        .env("AWS_SESSION_TOKEN", values[2]);
+        .env("AWS_SESSION_TOKEN", values[2])
+        .env("AWS_CONTAINER_AUTHORIZATION_TOKEN", values[3]);
     let run = runner.args(["--steps", "run"]).run();
     run.assert_code(0);
     for value in values {
         run.assert_lacks(value.as_bytes());
     }
-    assert!(run.out().contains("***** ***** *****\n"), "{run}");
+    assert!(run.out().contains("***** ***** ***** *****\n"), "{run}");
+}
+
+/// The table is the redactor's own; here each row goes through the whole program.
+#[test]
+fn what_programs_do_to_a_secret_on_its_way_into_a_log_is_undone() {
+    #[derive(serde::Deserialize)]
+    struct Spelling {
+        by: String,
+        secret: String,
+        text: String,
+    }
+    let table = include_str!("../../src/redact/tests/spellings.json");
+    let table: Vec<Spelling> = serde_json::from_str(table).unwrap();
+    let (mut text, mut variables) = (String::new(), Vec::new());
+    for (
+        number,
+        Spelling {
+            by,
+            secret,
+            text: row,
+        },
+    ) in table.iter().enumerate()
+    {
+        let _ = writeln!(text, "<{number} {by}>{row}</{number}>");
+        variables.push((format!("DBT_ENV_SECRET_{number}"), secret));
+    }
+    let scene = Scene::new(
+        Fake::new()
+            .on("run", "stdout", &text)
+            .on("run", "stderr", &text),
+    );
+    let mut runner = scene.runner().args(["--steps", "run"]);
+    for (name, secret) in &variables {
+        runner = runner.env(name, secret);
+    }
+    let run = runner.run();
+    run.assert_code(0);
+    for stream in [run.out(), run.err()] {
+        for (number, Spelling { by, text, .. }) in table.iter().enumerate() {
+            let (start, end) = (format!("<{number} {by}>"), format!("</{number}>"));
+            let row = stream.split_once(&start).unwrap().1;
+            let row = row.split_once(&end).unwrap().0;
+            assert!(row.contains("*****") && row != text, "{by}: {row}");
+            assert!(row.len() < text.len(), "{by}: {text} became {row}");
+        }
+    }
 }
 
 #[test]

@@ -223,6 +223,25 @@ fn an_escaped_secret_is_found_and_one_in_a_large_file_too() {
 }
 
 #[test]
+fn a_secret_without_its_line_end_or_by_its_lines_is_found_as_well() {
+    let key = "-----BEGIN KEY-----\nline-of-the-key\n-----END KEY-----\n";
+    for (secret, content) in [
+        ("token-of-the-git-host\n", "token-of-the-git-host"),
+        (key, "    line-of-the-key\\n"),
+        ("it's a \"token\"", "it''s a &quot;token&quot;"),
+    ] {
+        let write = format!("manifest.json {{\"p\": \"{content}\"}}");
+        let fake = Fake::new()
+            .on("docs", "healthy", "")
+            .on("docs", "write", write);
+        let lab = Deployment::new(fake);
+        let run = lab.runner().env("DBT_ENV_SECRET_GIT", secret).run();
+        run.assert_code(74).assert_err_has(&["manifest.json"]);
+        lab.bucket.assert_lacks(content.as_bytes());
+    }
+}
+
+#[test]
 fn a_leak_in_the_ledger_is_refused_as_well() {
     let leak = format!("model.shop.orders=error:{}", PASSWORD.replace(' ', "+"));
     let fake = Fake::new()
