@@ -1,11 +1,11 @@
 //! Owns how this program reaches AWS: one client configuration for all services, and what a failed
 //! call means.
 //!
-//! Never knows a service, and never reads a variable on its own: what the SDK does not read by
-//! itself arrives in `Settings`.
+//! Never asks AWS anything by itself, and reads no variable of this process: those of the run
+//! arrive as a value.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use aws_config::profile::ProfileSet;
@@ -14,16 +14,25 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_smithy_http_client::HttpClientError;
 
+use crate::config::Variables;
+
 pub(crate) mod arn;
 mod cause;
 mod client;
+mod endpoints;
 mod fault;
-mod issued;
+mod login;
+mod proxies;
 mod trust;
+mod variables;
 mod words;
 
+pub(crate) use endpoints::is_set as has_own_endpoint;
 pub(crate) use fault::{Fault, FaultKind};
-pub(crate) use issued::Issued;
+pub(crate) use login::Issued;
+pub(crate) use variables::adopt;
+
+use proxies::Proxies;
 
 /// A host that answers at all accepts a connection in a fraction of this; one behind a wrong
 /// security group never does.
@@ -35,29 +44,18 @@ const CONNECT: Duration = Duration::from_secs(3);
 /// `credential_process` may wait for a person, and those calls have limits of their own.
 const READ: Duration = Duration::from_secs(10);
 
-/// What the SDK would not find by itself, or would choke on.
-#[derive(Debug, Default, Clone)]
-pub(crate) struct Settings {
-    /// `AWS_CA_BUNDLE`. The SDK ignores it.
-    pub(crate) ca_bundle: Option<PathBuf>,
-    /// `AWS_RETRY_MODE`. The SDK panics on a value that it does not know, even on the AWS CLI's own
-    /// `legacy`.
-    pub(crate) retry_mode: Option<String>,
-    /// `AWS_MAX_ATTEMPTS`. The SDK panics on what is not a positive number.
-    pub(crate) max_attempts: Option<String>,
-}
-
 /// Why there is no client configuration. All of these are bad settings.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    #[error("cannot read the CA bundle {} (AWS_CA_BUNDLE)", path.display())]
+    #[error("cannot read the CA bundle {} ({origin})", path.display())]
     Bundle {
         path: PathBuf,
+        origin: &'static str,
         #[source]
         source: io::Error,
     },
-    #[error("the CA bundle {} (AWS_CA_BUNDLE) holds no usable certificate in PEM format", path.display())]
-    NoCertificate { path: PathBuf },
+    #[error("the CA bundle {} ({origin}) holds no usable certificate in PEM format", path.display())]
+    NoCertificate { path: PathBuf, origin: &'static str },
     #[error("cannot set up TLS")]
     Tls(#[source] HttpClientError),
     #[error("{name} is \"{value}\", expected {expected}")]
@@ -66,7 +64,16 @@ pub(crate) enum Error {
         value: String,
         expected: &'static str,
     },
+    /// All of them at once.
+    #[error("{}", .0.join("\n       "))]
+    Settings(Vec<String>),
 }
+
+/// The longest that one attempt takes.
+pub(crate) const ATTEMPT: Duration = CONNECT.saturating_add(READ);
+
+/// How often the AWS CLI tries in the mode `legacy`.
+const LEGACY_ATTEMPTS: u32 = 5;
 
 /// What a caller needs of AWS.
 #[derive(Debug)]
@@ -76,35 +83,51 @@ pub(crate) struct Aws {
     pub(crate) issued: Issued,
 }
 
-/// Region, profile, credentials and endpoints come from the SDK's own chain; nothing is asked of
-/// AWS yet.
-pub(crate) async fn load(settings: &Settings) -> Result<Aws, Error> {
-    let profile = profile().await;
-    let from_profile = |key| {
-        profile
-            .as_ref()
-            .and_then(|profile: &ProfileSet| profile.get(key))
-    };
-    let bundle = settings
-        .ca_bundle
-        .clone()
-        .or_else(|| from_profile("ca_bundle").map(PathBuf::from));
-    let trust = bundle.as_deref().map(trust::read).transpose()?;
-    let client = client::new(trust).map_err(Error::Tls)?;
-    let retries = retries(
+/// Region, profile, credentials and endpoints come from the SDK's own chain; nothing is asked of AWS
+/// yet. `variables` are those of the run, which the environment of this process has to show the SDK
+/// by `adopt`.
+pub(crate) async fn load(variables: &Variables) -> Result<Aws, Error> {
+    let (variables, mut faults) = variables::read(variables);
+    let (proxies, more_faults) = Proxies::read(&variables);
+    faults.extend(more_faults);
+    if !faults.is_empty() {
+        return Err(Error::Settings(faults));
+    }
+    let profiles = load_profiles().await;
+    let from_profile = |key| profiles.as_ref().and_then(|profiles| profiles.get(key));
+    let find = |variable: &'static str, key, key_name| {
         pick(
-            settings.retry_mode.as_deref(),
+            variables.get(variable).map(String::as_str),
+            variable,
+            from_profile(key),
+            key_name,
+        )
+    };
+    let trust = find("AWS_CA_BUNDLE", "ca_bundle", "ca_bundle of the AWS profile")
+        .map(|(origin, path)| trust::read(Path::new(path), origin))
+        .transpose()?;
+    let client = client::new(trust, proxies).map_err(Error::Tls)?;
+    let retries = retries(
+        find(
             "AWS_RETRY_MODE",
-            from_profile("retry_mode"),
+            "retry_mode",
             "retry_mode of the AWS profile",
         ),
-        pick(
-            settings.max_attempts.as_deref(),
+        find(
             "AWS_MAX_ATTEMPTS",
-            from_profile("max_attempts"),
+            "max_attempts",
             "max_attempts of the AWS profile",
         ),
     )?;
+    if let Some(region) = from_profile("region")
+        && !variables.contains_key(variables::REGION)
+        && !variables::is_region(region)
+    {
+        let fault = variables::not_a_region(region);
+        return Err(Error::Settings(vec![format!(
+            "region of the AWS profile: {fault}"
+        )]));
+    }
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(CONNECT)
         .read_timeout(READ)
@@ -116,17 +139,35 @@ pub(crate) async fn load(settings: &Settings) -> Result<Aws, Error> {
         .retry_config(retries)
         .load()
         .await;
-    let (config, issued) = issued::observe(config);
+    endpoints::check(&config, &variables).map_err(Error::Settings)?;
+    let (config, issued) = login::observe(config, variables, profiles);
     Ok(Aws { config, issued })
 }
 
-/// The selected profile of `~/.aws/config`. One that cannot be parsed is the SDK's to complain
-/// about, when it looks for credentials.
+/// The longest that a call takes whose attempts take `attempt` each, with the pauses between them.
+pub(crate) fn longest_wait(config: &SdkConfig, attempt: Duration) -> Duration {
+    let default = RetryConfig::standard();
+    let retries = config.retry_config().unwrap_or(&default);
+    let pauses = (0..retries.max_attempts().saturating_sub(1)).map(|retry| {
+        let pause = 2_u32.checked_pow(retry);
+        let pause = pause.and_then(|factor| retries.initial_backoff().checked_mul(factor));
+        pause.map_or(retries.max_backoff(), |pause| {
+            pause.min(retries.max_backoff())
+        })
+    });
+    pauses.fold(
+        attempt.saturating_mul(retries.max_attempts()),
+        Duration::saturating_add,
+    )
+}
+
+/// The profiles of `~/.aws/config` and `~/.aws/credentials`. Files that cannot be parsed are the
+/// SDK's to complain about, when it looks for credentials.
 #[expect(
     clippy::default_trait_access,
     reason = "the SDK does not export the types: file system, environment, names of the files"
 )]
-async fn profile() -> Option<ProfileSet> {
+async fn load_profiles() -> Option<ProfileSet> {
     aws_config::profile::load(
         &Default::default(),
         &Default::default(),
@@ -162,10 +203,14 @@ fn retries(
     let mut retries = RetryConfig::standard();
     if let Some((name, value)) = mode {
         let mode = match value.to_ascii_lowercase().as_str() {
-            // What the AWS CLI calls `legacy` is its rules before `standard`; the nearest thing
-            // that this SDK has.
-            "standard" | "legacy" => RetryMode::Standard,
+            "standard" => RetryMode::Standard,
             "adaptive" => RetryMode::Adaptive,
+            // What the AWS CLI had before `standard`: the nearest thing that this SDK has, and the
+            // number of attempts.
+            "legacy" => {
+                retries = retries.with_max_attempts(LEGACY_ATTEMPTS);
+                RetryMode::Standard
+            }
             _ => {
                 return Err(Error::Retries {
                     name,
@@ -219,8 +264,20 @@ mod tests {
         assert_eq!(asked, RetryConfig::adaptive().with_max_attempts(7));
         assert_eq!(
             retries(Some(("AWS_RETRY_MODE", "legacy")), None).unwrap(),
-            RetryConfig::standard()
+            RetryConfig::standard().with_max_attempts(5)
         );
+    }
+
+    #[test]
+    fn more_attempts_may_take_longer() {
+        let wait = |attempts| {
+            let mut config = SdkConfig::builder();
+            config.set_retry_config(Some(RetryConfig::standard().with_max_attempts(attempts)));
+            longest_wait(&config.build(), Duration::from_secs(10)).as_secs()
+        };
+        assert_eq!((wait(1), wait(3)), (10, 30 + 1 + 2));
+        assert_eq!(wait(9), 90 + (1 + 2 + 4 + 8 + 16) + 3 * 20);
+        assert!(wait(100) > 1000);
     }
 
     #[test]

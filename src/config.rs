@@ -108,6 +108,11 @@ pub(crate) struct Files {
 }
 
 impl Files {
+    /// The inherited variables over those of the `--env-file`.
+    pub(crate) fn variables(&self, inherited: &Variables) -> Variables {
+        self.env_file.below(inherited)
+    }
+
     /// Faults are kept, to be reported together with all others.
     pub(crate) fn read(args: &CommonArgs) -> Self {
         let mut faults = Vec::new();

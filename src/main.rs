@@ -7,6 +7,9 @@ mod init;
 /// The type that holds a secret.
 mod secret;
 
+/// What caused an error.
+mod causes;
+
 /// What can be set, and how.
 mod setting;
 

@@ -13,6 +13,7 @@ use std::sync::{Arc, OnceLock};
 use nix::libc;
 use serde::Serialize;
 
+use crate::causes;
 use crate::config::LogFormat;
 use crate::redact::Redactor;
 
@@ -68,14 +69,10 @@ impl Console {
     }
 
     /// `error: …`, `  caused by: …` for each cause, `hint: …`.
-    pub(crate) fn error(&self, error: &dyn Error, hint: Option<&str>) {
-        let message = self.redacted(&error.to_string());
-        let mut causes = Vec::new();
-        let mut source = error.source();
-        while let Some(cause) = source {
-            causes.push(self.redacted(&cause.to_string()));
-            source = cause.source();
-        }
+    pub(crate) fn error(&self, error: &(dyn Error + 'static), hint: Option<&str>) {
+        let mut told = causes::told(error).into_iter();
+        let message = self.redacted(&told.next().unwrap_or_default());
+        let causes: Vec<String> = told.map(|cause| self.redacted(&cause)).collect();
         let hint = hint.map(|hint| self.redacted(hint));
         let text = match self.format {
             LogFormat::Json => json(&JsonError {
@@ -152,18 +149,6 @@ pub(crate) fn print(text: &str) {
     let _ = stdout
         .write_all(text.as_bytes())
         .and_then(|()| stdout.flush());
-}
-
-/// An error and its causes in one line.
-pub(crate) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }
 
 fn json(value: &impl Serialize) -> String {

@@ -17,7 +17,6 @@ use crate::exit_code::ExitCode;
 use crate::pipeline::Shutdown;
 use crate::report::{self, Console};
 
-mod adopt;
 mod closing;
 mod exec;
 mod full;
@@ -91,6 +90,7 @@ fn on_runtime(
 ) -> ExitCode {
     let variables: Variables = std::env::vars_os().collect();
     let files = Files::read(args);
+    show_variables_to_the_sdk(&files.variables(&variables));
     let (format, level) = config::log_settings(args, &files, &variables);
     let coloured = io::stderr().is_terminal() && variable(&variables, "NO_COLOR").is_none();
     let console = Console::start(format, &level.0, coloured);
@@ -147,6 +147,13 @@ fn on_runtime(
     // Nothing unfinished (a name look-up, a file of an aborted upload) may delay the exit.
     runtime.shutdown_background();
     code
+}
+
+/// Before the runtime, since no thread may run meanwhile.
+#[expect(unsafe_code, reason = "the environment of a process has no lock")]
+fn show_variables_to_the_sdk(variables: &Variables) {
+    // SAFETY: the worker that `init` leaves has one thread until the runtime starts.
+    unsafe { crate::aws::adopt(variables) };
 }
 
 /// A malformed command line; also `--help` and `--version`, which clap reports in the same way.

@@ -11,6 +11,7 @@ use sha1::{Digest, Sha1};
 use tokio::time::timeout;
 
 use super::destination::{Body, Destination, Object};
+use crate::causes;
 use crate::redact::Redactor;
 use crate::session::{ParsedBy, SavedParse};
 
@@ -43,7 +44,7 @@ pub(crate) async fn fetch(destination: &Destination) -> Option<SavedParse> {
         Ok(Ok(found)) => found,
         Ok(Err(error)) => {
             let error: super::DestinationError = error;
-            tracing::info!("no saved parse can be had: {}", cause(&error));
+            tracing::info!("no saved parse can be had: {}", causes::in_one_line(&error));
             None
         }
         Err(_) => {
@@ -90,7 +91,10 @@ pub(crate) async fn save(
             no_cache: false,
         };
         if let Err(error) = destination.put(object).await {
-            tracing::warn!("the parse of this project is not saved: {}", cause(&error));
+            tracing::warn!(
+                "the parse of this project is not saved: {}",
+                causes::in_one_line(&error)
+            );
             return;
         }
     }
@@ -103,11 +107,4 @@ fn sha1(content: &[u8]) -> String {
         let _ = write!(hash, "{byte:02x}");
     }
     hash
-}
-
-/// An error with what caused it, in one line.
-fn cause(error: &dyn std::error::Error) -> String {
-    error
-        .source()
-        .map_or_else(|| error.to_string(), |source| format!("{error}: {source}"))
 }

@@ -4,18 +4,18 @@
 //! time.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_sdk_s3::Client;
-use aws_sdk_s3::config::Config;
+use aws_sdk_s3::config::{Config, RequestChecksumCalculation};
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumAlgorithm, ServerSideEncryption};
-use aws_types::service_config::ServiceConfigKey;
 
 use super::destination::{self, Body, Object};
-use crate::aws::{Fault, FaultKind, arn};
+use crate::aws::{Fault, FaultKind, arn, has_own_endpoint, longest_wait};
 use crate::config::Encryption;
 
 /// A check that takes longer must not keep dbt waiting: the bucket may well work later.
@@ -24,8 +24,8 @@ const CHECK: Duration = Duration::from_secs(10);
 /// slower one is broken.
 const PATIENCE: Duration = Duration::from_secs(10);
 const BYTES_PER_PATIENCE: u64 = 2 << 20;
-/// How many times that limit covers all attempts and the pauses between them, unless the settings
-/// ask for more attempts.
+/// How many times that limit covers all attempts and the pauses between them, unless
+/// `AWS_MAX_ATTEMPTS` asks for more than fit into it.
 const ATTEMPTS: u32 = 6;
 
 #[derive(Debug, thiserror::Error)]
@@ -79,7 +79,7 @@ pub(crate) struct S3 {
     prefix: String,
     owner: Option<String>,
     encryption: Option<Encryption>,
-    timeouts: Option<TimeoutConfig>,
+    aws: Arc<SdkConfig>,
 }
 
 impl S3 {
@@ -92,19 +92,11 @@ impl S3 {
     ) -> Self {
         // Not AWS itself: the bucket is part of the path there, since no name server knows it as a
         // host.
-        let key = ServiceConfigKey::builder()
-            .service_id("S3")
-            .env("AWS_ENDPOINT_URL")
-            .profile("endpoint_url")
-            .build()
-            .ok();
-        let own = key.and_then(|key| aws.service_config()?.load_config(key));
-        let path_style = own.is_some() || aws.endpoint_url().is_some();
+        let path_style = has_own_endpoint(aws, "S3");
         let config: Config = aws_sdk_s3::config::Builder::from(aws)
             .force_path_style(path_style)
             .build();
         let region = aws.region().map(ToString::to_string);
-        let timeouts = aws.timeout_config().cloned();
         Self {
             client: Client::from_conf(config),
             region,
@@ -112,7 +104,7 @@ impl S3 {
             prefix,
             owner,
             encryption,
-            timeouts,
+            aws: Arc::new(aws.clone()),
         }
     }
 
@@ -231,7 +223,7 @@ impl S3 {
             .key(&key)
             .body(body)
             .content_type(content_type(&object.key))
-            .checksum_algorithm(ChecksumAlgorithm::Crc32)
+            .set_checksum_algorithm(self.checksum())
             .set_cache_control(object.no_cache.then(|| "no-cache".to_owned()))
             .set_expected_bucket_owner(self.owner.clone());
         let request = match &self.encryption {
@@ -247,11 +239,8 @@ impl S3 {
             .customize()
             .config_override(Config::builder().timeout_config(self.patience(size)));
         // Each attempt has its own limits, but a response that trickles in respects them all.
-        let limit = self
-            .patience(size)
-            .read_timeout()
-            .unwrap_or(PATIENCE)
-            .saturating_mul(ATTEMPTS);
+        let patience = self.patience(size).read_timeout().unwrap_or(PATIENCE);
+        let limit = longest_wait(&self.aws, patience).max(patience.saturating_mul(ATTEMPTS));
         let result = tokio::time::timeout(limit, result.send()).await;
         match result.map(|sent| sent.map_err(|error| Fault::of(&error))) {
             Ok(Ok(_)) => Ok(()),
@@ -278,14 +267,21 @@ impl S3 {
         }
     }
 
+    /// On every object, unless the SDK's own setting is for a store that knows none.
+    fn checksum(&self) -> Option<ChecksumAlgorithm> {
+        let only_required = self.aws.request_checksum_calculation()
+            == Some(RequestChecksumCalculation::WhenRequired);
+        (!only_required).then_some(ChecksumAlgorithm::Crc32)
+    }
+
     /// The limit on waiting for a response includes sending the body.
     fn patience(&self, size: u64) -> TimeoutConfig {
         let steps = u32::try_from(size / BYTES_PER_PATIENCE)
             .unwrap_or(u32::MAX)
             .saturating_add(1);
         let mut timeouts = self
-            .timeouts
-            .as_ref()
+            .aws
+            .timeout_config()
             .map_or_else(TimeoutConfig::builder, TimeoutConfig::to_builder);
         timeouts.set_read_timeout(Some(PATIENCE.saturating_mul(steps)));
         timeouts.build()

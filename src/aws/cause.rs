@@ -7,19 +7,61 @@ use std::error::Error;
 use std::io;
 
 use aws_credential_types::provider::error::CredentialsError;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::ErrorMetadata;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::client::NoAnswer;
 use super::fault::{Fault, FaultKind};
-use super::words::{contains_text, find, innermost, limit, untrusted};
+use super::login::Obstacle;
+use super::words::{contains_text, find, find_last, innermost, limit, untrusted};
 
 const NO_WAY: &str = "check the way to AWS: subnet, security group, VPC endpoint or NAT, HTTPS_PROXY, NO_PROXY, AWS_ENDPOINT_URL";
 const UNTRUSTED: &str = "set AWS_CA_BUNDLE to a file with that authority's certificate, or install the system's CA certificates";
 const NO_CREDENTIALS: &str = "give the task a task role; elsewhere set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
 
+impl Fault {
+    /// Without a response, or with one that the SDK could not read, the chain of causes is all
+    /// there is.
+    pub(crate) fn of<E>(error: &SdkError<E, HttpResponse>) -> Self
+    where
+        E: ProvideErrorMetadata + Error + 'static,
+    {
+        let status = error
+            .raw_response()
+            .map(|response| response.status().as_u16());
+        match error {
+            SdkError::ServiceError(service) => {
+                let code = service.err().code();
+                if code.is_some() || is_of_aws(service.raw()) {
+                    Self::answered(code, service.err().message(), status)
+                } else {
+                    Self::foreign(status)
+                }
+            }
+            SdkError::ResponseError(_) => unreadable_response(error, status),
+            _ => no_response(error),
+        }
+    }
+}
+
+/// A response without a body, such as one to HEAD, has no code. AWS and the stores that speak S3
+/// put a request id into each response; a proxy that refuses does not.
+fn is_of_aws(response: &HttpResponse) -> bool {
+    response
+        .headers()
+        .iter()
+        .any(|(name, _)| name.starts_with("x-amz"))
+}
+
 /// The call ended before there was an answer.
-pub(super) fn no_response(error: &(dyn Error + 'static)) -> Fault {
-    if let Some(credentials) = find::<CredentialsError>(error) {
+fn no_response(error: &(dyn Error + 'static)) -> Fault {
+    if let Some(obstacle) = find::<Obstacle>(error) {
+        let (message, hint) = (obstacle.to_string(), obstacle.hint());
+        return Fault::silent(FaultKind::Unauthenticated, &message, Some(&hint));
+    }
+    if let Some(credentials) = find_last::<CredentialsError>(error) {
         return no_credentials(credentials);
     }
     if let Some(silence) = find::<NoAnswer>(error) {
@@ -49,7 +91,7 @@ pub(super) fn no_response(error: &(dyn Error + 'static)) -> Fault {
 }
 
 /// There was an answer, and the SDK gave up on it.
-pub(super) fn response(error: &(dyn Error + 'static), status: Option<u16>) -> Fault {
+fn unreadable_response(error: &(dyn Error + 'static), status: Option<u16>) -> Fault {
     // An answer that stops half-way: its length is wrong, or no byte comes any more.
     let cut_off = find::<io::Error>(error).is_some()
         || ["throughput", "closed", "connection"]
@@ -65,7 +107,7 @@ pub(super) fn response(error: &(dyn Error + 'static), status: Option<u16>) -> Fa
             )
         };
     }
-    Fault::answered(None, None, status)
+    Fault::foreign(status)
 }
 
 fn no_credentials(error: &CredentialsError) -> Fault {
@@ -364,7 +406,7 @@ mod tests {
         check(
             &of(503, "unexpected token"),
             FaultKind::Unreachable,
-            "HTTP status 503",
+            "the response is not from AWS (HTTP status 503)",
         );
         check(
             &of(200, "throughput of 0 B/s was observed"),

@@ -7,7 +7,6 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -24,8 +23,13 @@ use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 
+use super::proxies::Proxies;
+
 /// A client for all services. Without a bundle it trusts the system's certificates.
-pub(super) fn new(bundle: Option<TrustStore>) -> Result<SharedHttpClient, HttpClientError> {
+pub(super) fn new(
+    bundle: Option<TrustStore>,
+    proxies: Proxies,
+) -> Result<SharedHttpClient, HttpClientError> {
     // A context is a description; the certificates are loaded when a connector is made from it.
     let context = |store| TlsContext::builder().with_trust_store(store).build();
     let (tls, plain) = (
@@ -35,6 +39,7 @@ pub(super) fn new(bundle: Option<TrustStore>) -> Result<SharedHttpClient, HttpCl
     Ok(SharedHttpClient::new(Client(Arc::new(Pools {
         tls,
         plain,
+        proxies,
         connectors: Mutex::default(),
     }))))
 }
@@ -49,46 +54,20 @@ pub(super) struct NoAnswer {
     pub(super) source: BoxError,
 }
 
-/// How a request travels, each with a connection pool of its own.
+/// How a request travels, each with a connection pool of its own. Plain HTTP needs no trust store,
+/// so none is built: loading the system's certificates takes longer than the call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Route {
-    Tls,
-    /// Plain HTTP needs no trust store, so none is built: loading the system's certificates takes
-    /// longer than the call.
-    Plain,
-    /// Where a container and an instance get their credentials. No proxy can reach these addresses,
-    /// yet `HTTP_PROXY` would send them there; the AWS CLI asks them directly too.
-    LinkLocal,
+struct Route {
+    is_tls: bool,
+    is_direct: bool,
 }
 
 impl Route {
-    fn of(uri: &str) -> Self {
-        let Some((_, rest)) = uri
-            .split_once("://")
-            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("http"))
-        else {
-            return Self::Tls;
-        };
-        let authority = rest.split(['/', '?']).next().unwrap_or_default();
-        let link_local = match authority.strip_prefix('[') {
-            Some(v6) => v6
-                .split(']')
-                .next()
-                .and_then(|host| host.parse::<Ipv6Addr>().ok())
-                .is_some_and(|host| {
-                    // fd00:ec2::23 and fd00:ec2::254.
-                    host.is_unicast_link_local() || host.segments()[..2] == [0xfd00, 0xec2]
-                }),
-            None => authority
-                .split(':')
-                .next()
-                .and_then(|host| host.parse::<Ipv4Addr>().ok())
-                .is_some_and(|host| host.is_link_local()),
-        };
-        if link_local {
-            Self::LinkLocal
-        } else {
-            Self::Plain
+    fn of(uri: &str, proxies: &Proxies) -> Self {
+        let scheme = uri.split_once("://").map(|(scheme, _)| scheme);
+        Self {
+            is_tls: !scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case("http")),
+            is_direct: proxies.is_direct(uri),
         }
     }
 }
@@ -99,6 +78,7 @@ type Timeouts = (Option<Duration>, Option<Duration>);
 struct Pools {
     tls: TlsContext,
     plain: TlsContext,
+    proxies: Proxies,
     connectors: Mutex<HashMap<(Route, Timeouts), SharedHttpConnector>>,
 }
 
@@ -116,21 +96,17 @@ impl Pools {
     }
 
     fn build(&self, route: Route, settings: &HttpConnectorSettings) -> Connector {
-        let context = if route == Route::Tls {
-            &self.tls
-        } else {
-            &self.plain
-        };
-        let proxies = if route == Route::LinkLocal {
+        let context = if route.is_tls { &self.tls } else { &self.plain };
+        let proxy = if route.is_direct {
             ProxyConfig::disabled()
         } else {
-            ProxyConfig::from_env()
+            self.proxies.of(route.is_tls)
         };
         Connector::builder()
             .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
             .tls_context(context.clone())
             .connector_settings(settings.clone())
-            .proxy_config(proxies)
+            .proxy_config(proxy)
             .build()
     }
 }
@@ -170,7 +146,10 @@ impl HttpConnector for Router {
         let endpoint = endpoint(request.uri());
         let answer = self
             .pools
-            .connector(Route::of(request.uri()), &self.settings)
+            .connector(
+                Route::of(request.uri(), &self.pools.proxies),
+                &self.settings,
+            )
             .call(request);
         HttpConnectorFuture::new(
             async move { answer.await.map_err(|error| named(error, endpoint)) },
@@ -223,17 +202,18 @@ mod tests {
 
     #[test]
     fn routes() {
-        for (uri, route) in [
-            ("https://glue.eu-west-1.amazonaws.com/", Route::Tls),
-            ("https://169.254.170.2/", Route::Tls),
-            ("http://127.0.0.1:5000/", Route::Plain),
-            ("http://localhost?x", Route::Plain),
-            ("http://[::1]:5000/", Route::Plain),
-            ("http://169.254.170.2/v2/credentials/x", Route::LinkLocal),
-            ("http://169.254.169.254:80", Route::LinkLocal),
-            ("http://[fd00:ec2::23]/v1/credentials", Route::LinkLocal),
+        for (uri, is_tls, is_direct) in [
+            ("https://glue.eu-west-1.amazonaws.com/", true, false),
+            ("https://169.254.170.2/", true, true),
+            ("http://proxied.example?x", false, false),
+            ("HTTP://127.0.0.1:5000/", false, true),
         ] {
-            assert_eq!(Route::of(uri), route, "{uri}");
+            let route = Route::of(uri, &Proxies::default());
+            assert_eq!(
+                (route.is_tls, route.is_direct),
+                (is_tls, is_direct),
+                "{uri}"
+            );
         }
     }
 

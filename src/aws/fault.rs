@@ -4,12 +4,6 @@
 //! of a message but its first line: after a bad signature AWS sends back the request's headers, the
 //! session token among them.
 
-use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-use aws_smithy_runtime_api::client::result::SdkError;
-use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-
-use super::cause;
-
 /// Longer messages are cut; those of AWS that are worth reading are shorter.
 const LONGEST: usize = 500;
 
@@ -47,25 +41,7 @@ pub(crate) struct Fault {
 }
 
 impl Fault {
-    /// Without a response, or with one that the SDK could not read, the chain of causes is all
-    /// there is.
-    pub(crate) fn of<E>(error: &SdkError<E, HttpResponse>) -> Self
-    where
-        E: ProvideErrorMetadata + std::error::Error + 'static,
-    {
-        let status = error
-            .raw_response()
-            .map(|response| response.status().as_u16());
-        match error {
-            SdkError::ServiceError(service) => {
-                Self::answered(service.err().code(), service.err().message(), status)
-            }
-            SdkError::ResponseError(_) => cause::response(error, status),
-            _ => cause::no_response(error),
-        }
-    }
-
-    /// An answer with a code, or with nothing but a status.
+    /// An answer of AWS, with a code or with nothing but a status.
     pub(super) fn answered(code: Option<&str>, message: Option<&str>, status: Option<u16>) -> Self {
         let kind = code.and_then(of_code).unwrap_or_else(|| of_status(status));
         let said = message
@@ -78,26 +54,43 @@ impl Fault {
                 None => code.to_owned(),
             },
             (None, _) => match (kind, status) {
-                (FaultKind::Unexpected, Some(status)) => {
-                    format!("the response is not from AWS (HTTP status {status})")
-                }
+                (FaultKind::Unexpected, status) => return Self::foreign(status),
                 (_, Some(status)) => format!("HTTP status {status}"),
                 (_, None) => "AWS refused the request without a reason".to_owned(),
             },
         };
-        let hint = match kind {
-            FaultKind::Unauthenticated => Some(renewal(code.unwrap_or_default()).to_owned()),
-            FaultKind::Unexpected => {
-                Some("check AWS_ENDPOINT_URL and the proxy settings".to_owned())
-            }
-            _ => None,
-        };
+        let hint = (kind == FaultKind::Unauthenticated)
+            .then(|| renewal(code.unwrap_or_default()).to_owned());
         Self {
             kind,
             code: code.map(str::to_owned),
             status,
             message,
             hint,
+        }
+    }
+
+    /// An answer of something that stands before AWS: a proxy, a portal, another server. What it
+    /// refuses, no policy of IAM can allow.
+    pub(super) fn foreign(status: Option<u16>) -> Self {
+        let kind = match of_status(status) {
+            FaultKind::Unreachable => FaultKind::Unreachable,
+            _ => FaultKind::Unexpected,
+        };
+        let status_text = status
+            .map(|status| format!(" (HTTP status {status})"))
+            .unwrap_or_default();
+        let message = match status {
+            Some(407) => "the proxy wants a user name and a password".to_owned(),
+            _ => "the response is not from AWS".to_owned(),
+        };
+        Self {
+            status,
+            ..Self::silent(
+                kind,
+                &format!("{message}{status_text}"),
+                Some("check HTTPS_PROXY, NO_PROXY and AWS_ENDPOINT_URL"),
+            )
         }
     }
 

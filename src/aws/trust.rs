@@ -16,9 +16,11 @@ use super::Error;
 
 /// Corporate bundles hold the odd certificate that is malformed or of no use here, so those are
 /// passed over, as OpenSSL passes them over; only a bundle without a single usable one is an error.
-pub(super) fn read(path: &Path) -> Result<TrustStore, Error> {
+/// `origin` is what names the bundle, such as `AWS_CA_BUNDLE`.
+pub(super) fn read(path: &Path, origin: &'static str) -> Result<TrustStore, Error> {
     let pem = std::fs::read(path).map_err(|source| Error::Bundle {
         path: path.to_owned(),
+        origin,
         source,
     })?;
     let mut usable = RootCertStore::empty();
@@ -35,6 +37,7 @@ pub(super) fn read(path: &Path) -> Result<TrustStore, Error> {
     if usable.is_empty() {
         return Err(Error::NoCertificate {
             path: path.to_owned(),
+            origin,
         });
     }
     Ok(store)
@@ -79,7 +82,9 @@ mod tests {
             "-----BEGIN CERTIFICATE-----\nbm90IGEgY2VydGlmaWNhdGU=\n-----END CERTIFICATE-----\n";
         let cut_off = "-----BEGIN CERTIFICATE-----\nMIIB\n";
         let file = bundle(&format!("# our proxy\n{broken}{CERTIFICATE}{cut_off}"));
-        assert!(format!("{:?}", read(file.path()).unwrap()).contains("CertificatePEM"));
+        assert!(
+            format!("{:?}", read(file.path(), "AWS_CA_BUNDLE").unwrap()).contains("CertificatePEM")
+        );
     }
 
     #[test]
@@ -90,14 +95,14 @@ mod tests {
             "-----BEGIN CERTIFICATE-----\nbm90IGEgY2VydGlmaWNhdGU=\n-----END CERTIFICATE-----\n",
         ] {
             let file = bundle(content);
-            let message = read(file.path()).unwrap_err().to_string();
+            let message = read(file.path(), "AWS_CA_BUNDLE").unwrap_err().to_string();
             assert!(message.contains(file.path().to_str().unwrap()), "{message}");
         }
     }
 
     #[test]
     fn an_unreadable_bundle_is_an_error_that_names_the_file() {
-        let message = read(Path::new("/nonexistent/bundle.pem"))
+        let message = read(Path::new("/nonexistent/bundle.pem"), "AWS_CA_BUNDLE")
             .unwrap_err()
             .to_string();
         assert_eq!(

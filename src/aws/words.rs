@@ -4,14 +4,20 @@
 //! structures.
 
 use std::error::Error;
-use std::io;
 
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use rustls::CertificateError;
 
+use crate::causes;
+
 /// The first cause of a type.
 pub(super) fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
     chain(error).find_map(|cause| cause.downcast_ref())
+}
+
+/// The innermost cause of a type.
+pub(super) fn find_last<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
+    chain(error).filter_map(|cause| cause.downcast_ref()).last()
 }
 
 /// Whether a cause says so.
@@ -88,23 +94,15 @@ fn handshake(error: &rustls::Error) -> &'static str {
     }
 }
 
-/// The error and its causes. An `io::Error` names as its source that of its content, and so would
-/// hide the content itself.
+/// The error and its causes, without the one that says `io error` or `timeout` and no more.
 fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |&error| {
-        match error.downcast_ref::<io::Error>() {
-            Some(io) => io
-                .get_ref()
-                .map(|content| content as &(dyn Error + 'static)),
-            None => error.source(),
-        }
-    })
-    // Says `io error` or `timeout` and no more.
-    .filter(|error| !error.is::<ConnectorError>())
+    causes::of(error).filter(|error| !error.is::<ConnectorError>())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+
     use super::*;
 
     #[derive(Debug, thiserror::Error)]

@@ -4,8 +4,10 @@
 //! No shell: quotes, `$` and backslashes are part of the value. Never sets anything in the
 //! environment.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use super::Variables;
 use super::origin::Origin;
 
 /// The variables of one file, in its order.
@@ -52,6 +54,20 @@ impl EnvFile {
             name: name.to_owned(),
         };
         (!value.is_empty()).then_some((value, origin))
+    }
+
+    /// The environment over this file.
+    pub(super) fn below(&self, inherited: &Variables) -> Variables {
+        let mut variables: Variables = self
+            .pairs()
+            .map(|(name, value)| (OsString::from(name), OsString::from(value)))
+            .collect();
+        for (name, value) in inherited {
+            if !value.is_empty() || !variables.contains_key(name) {
+                variables.insert(name.clone(), value.clone());
+            }
+        }
+        variables
     }
 
     /// All names and values, later ones after earlier ones.

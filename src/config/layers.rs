@@ -116,19 +116,9 @@ impl<'a> Layers<'a> {
         self.file.node(setting.key).map(|node| (node, self.file))
     }
 
-    /// What a child inherits: the environment over the `--env-file`.
+    /// What a child inherits.
     pub(super) fn variables(&self) -> Variables {
-        let mut variables: Variables = self
-            .env_file
-            .pairs()
-            .map(|(name, value)| (OsString::from(name), OsString::from(value)))
-            .collect();
-        for (name, value) in self.inherited {
-            if !value.is_empty() || !variables.contains_key(name) {
-                variables.insert(name.clone(), value.clone());
-            }
-        }
-        variables
+        self.env_file.below(self.inherited)
     }
 
     /// The names that the `--env-file` sets and the environment does not.

@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep_until};
 use super::Surroundings;
 use super::prepare::Error;
 use crate::artifacts::{Destination, Results};
+use crate::causes;
 use crate::config::{Config, Pipeline, Publish};
 use crate::exit_code::ExitCode;
 use crate::pipeline::{Cause, Outcome, Shutdown, Status, Stop};
@@ -85,7 +86,7 @@ impl Run<'_> {
         let console = &self.surroundings.console;
         console.error(error, error.hint().as_deref());
         self.summary.status = RunStatus::Error;
-        self.summary.error = Some(report::chain(error));
+        self.summary.error = Some(causes::in_one_line(error));
         error.code()
     }
 

@@ -13,7 +13,8 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::prepare::{self, Composed, Error};
-use super::{Surroundings, adopt, log_where_it_writes};
+use super::{Surroundings, log_where_it_writes};
+use crate::causes;
 use crate::cli::CommonArgs;
 use crate::config::{self, Config};
 use crate::credentials::Connection;
@@ -22,7 +23,6 @@ use crate::exit_code::ExitCode;
 use crate::pipeline::{self, Ended, Framing, Program, Shutdown, Stop, StopCause};
 use crate::process::{self, Ending};
 use crate::project::Workspace;
-use crate::report;
 
 /// Runs one program, and exits with its exit code.
 pub(super) async fn run(
@@ -93,7 +93,6 @@ async fn prepare(
         &surroundings.variables,
         &surroundings.working_directory,
     )?;
-    adopt::aws_variables(args, &config).map_err(Error::Restart)?;
     log_where_it_writes(&config);
     shutdown.set_deadline(start, config.deadline);
     let fetched = async {
@@ -134,7 +133,7 @@ async fn workspace(
     let variables = environment::compose(config, connection, false)?.variables;
     Ok(Workspace::prepare(config, &variables, changes_project)
         .await
-        .inspect_err(|error| tracing::warn!("{}", report::chain(error)))
+        .inspect_err(|error| tracing::warn!("{}", causes::in_one_line(error)))
         .ok())
 }
 

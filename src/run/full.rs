@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::closing::{self, Run};
 use super::prepare::{self, Error};
 use super::publishing::Due;
-use super::{Surroundings, adopt, log_where_it_writes, preflight};
+use super::{Surroundings, log_where_it_writes, preflight};
 use crate::artifacts::{Destination, Publisher, parse_cache};
 use crate::cli::RunArgs;
 use crate::config::{self, Config, Pipeline, Publish, Variables};
@@ -67,7 +67,7 @@ pub(super) async fn run(
             run.shutdown.set_deadline(start, config.deadline);
             run.stop_timeout = config.stop_timeout;
             // On the heap, since it is large.
-            Box::pin(run.run_configured(args, config, &plan)).await
+            Box::pin(run.run_configured(config, &plan)).await
         }
     };
     run.close(code).await;
@@ -76,16 +76,8 @@ pub(super) async fn run(
 
 impl Run<'_> {
     /// The settings are known, so the summary can name the steps.
-    async fn run_configured(
-        &mut self,
-        args: &RunArgs,
-        mut config: Config,
-        plan: &Pipeline,
-    ) -> ExitCode {
+    async fn run_configured(&mut self, mut config: Config, plan: &Pipeline) -> ExitCode {
         self.describe_plan(&config, plan);
-        if let Err(error) = adopt::aws_variables(&args.common, &config) {
-            return self.record_error(&Error::Restart(error));
-        }
         log_where_it_writes(&config);
         process::strays::adopt();
         // dbt can be imported while AWS is asked.

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 
 use super::prepare::Error;
 use crate::artifacts::DestinationError;
+use crate::causes;
 use crate::config::{Config, ProjectFile, Step, Variables};
 use crate::exit_code::ExitCode;
 use crate::process;
 use crate::project::{Workspace, profile};
-use crate::report;
 
 /// One fault with the exit code that it would have alone.
 struct Fault {
@@ -34,7 +34,7 @@ pub(super) fn check(
         let hint = Some("install dbt, or set PATH, --dbt or DBT_ENTRYPOINT_DBT".to_owned());
         faults.push(Fault {
             code: (&error).into(),
-            text: report::chain(&error),
+            text: causes::in_one_line(&error),
             hint,
         });
         PathBuf::new()
@@ -75,7 +75,7 @@ pub(super) fn check(
     }));
     faults.extend(unusable.map(|error| Fault {
         code: ExitCode::Publish,
-        text: report::chain(error),
+        text: causes::in_one_line(error),
         hint: error.hint(),
     }));
     match faults.first().map(|fault| fault.code) {

@@ -4,7 +4,6 @@
 //! Never starts a child and never publishes.
 
 use std::io::{self, IsTerminal};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +11,7 @@ use tokio::time::timeout;
 
 use crate::artifacts::Destination;
 use crate::aws::{self, Aws};
-use crate::config::{self, Config, Location, Publish, variable};
+use crate::config::{self, Config, Location, Publish};
 use crate::credentials::{self, Connection};
 use crate::environment::{self, Environment};
 use crate::exit_code::ExitCode;
@@ -40,10 +39,8 @@ pub(super) enum Error {
     Project(#[from] project::Error),
     #[error(transparent)]
     Program(#[from] process::Error),
-    #[error("the response for {origin} was not complete within {} s", FETCH.as_secs())]
-    FetchTimeout { origin: String },
-    #[error("cannot restart with the variables of the --env-file")]
-    Restart(#[source] io::Error),
+    #[error("the response for {origin} was not complete within {} s", .limit.as_secs())]
+    FetchTimeout { origin: String, limit: Duration },
     #[error("{}", .faults.join("\n       "))]
     Faults {
         code: ExitCode,
@@ -55,7 +52,7 @@ pub(super) enum Error {
 impl Error {
     pub(super) fn code(&self) -> ExitCode {
         match self {
-            Self::Settings(_) | Self::Restart(_) => ExitCode::Usage,
+            Self::Settings(_) => ExitCode::Usage,
             Self::Aws(error) => error.into(),
             Self::Credentials(error) => error.into(),
             Self::Environment(error) => error.into(),
@@ -75,11 +72,7 @@ impl Error {
             Self::Program(process::Error::NotFound { .. }) => {
                 Some("install it, or set PATH, --dbt or DBT_ENTRYPOINT_DBT".to_owned())
             }
-            Self::Settings(_)
-            | Self::Aws(_)
-            | Self::Program(_)
-            | Self::Restart(_)
-            | Self::FetchTimeout { .. } => None,
+            Self::Settings(_) | Self::Aws(_) | Self::Program(_) | Self::FetchTimeout { .. } => None,
         }
     }
 }
@@ -99,44 +92,7 @@ pub(super) async fn load_aws(
     if !config.credentials.is_remote() && !to_s3 {
         return Ok(None);
     }
-    refuse_control_characters(config)?;
-    let text =
-        |name| variable(&config.variables, name).map(|value| value.to_string_lossy().into_owned());
-    let settings = aws::Settings {
-        ca_bundle: variable(&config.variables, "AWS_CA_BUNDLE").map(PathBuf::from),
-        retry_mode: text("AWS_RETRY_MODE"),
-        max_attempts: text("AWS_MAX_ATTEMPTS"),
-    };
-    Ok(Some(aws::load(&settings).await?))
-}
-
-/// The SDK makes HTTP headers of these, and panics at a line end that a file left behind.
-fn refuse_control_characters(config: &Config) -> Result<(), Error> {
-    let names = [
-        "AWS_ACCESS_KEY_ID",
-        "AWS_SECRET_ACCESS_KEY",
-        "AWS_SESSION_TOKEN",
-        "AWS_REGION",
-        "AWS_DEFAULT_REGION",
-    ];
-    let is_bad = |name: &&str| {
-        variable(&config.variables, name)
-            .is_some_and(|value| value.as_encoded_bytes().iter().any(u8::is_ascii_control))
-    };
-    let faults: Vec<String> = names
-        .iter()
-        .filter(|name| is_bad(name))
-        .map(|name| format!("variable {name}: holds a control character, such as a line end"))
-        .collect();
-    if faults.is_empty() {
-        Ok(())
-    } else {
-        Err(Error::Faults {
-            code: ExitCode::Usage,
-            faults,
-            hints: Vec::new(),
-        })
-    }
+    Ok(Some(aws::load(&config.variables).await?))
 }
 
 /// The destination of the artifacts, if there is one.
@@ -151,10 +107,12 @@ pub(super) fn open_destination(publish: &Publish, aws: Option<&Aws>) -> Option<D
 pub(super) async fn fetch_login(config: &Config, aws: Option<&Aws>) -> Result<Connection, Error> {
     match aws {
         Some(aws) if config.credentials.is_remote() => {
+            let limit = FETCH.max(aws::longest_wait(&aws.config, aws::ATTEMPT));
             let fetched =
-                timeout(FETCH, credentials::fetch(&config.credentials, &aws.config)).await;
+                timeout(limit, credentials::fetch(&config.credentials, &aws.config)).await;
             let connection = fetched.map_err(|_| Error::FetchTimeout {
                 origin: config.credentials.to_string(),
+                limit,
             })??;
             tracing::info!("fetched the login from {}", config.credentials);
             Ok(connection)

@@ -11,9 +11,10 @@ use tokio::time::{sleep_until, timeout};
 
 use super::closing::Run;
 use crate::artifacts::{Destination, Error, Publisher};
+use crate::causes;
 use crate::exit_code::ExitCode;
 use crate::redact::Redactor;
-use crate::report::{self, RunStatus};
+use crate::report::RunStatus;
 use crate::session::ParsedBy;
 
 /// How long a run that failed before its first step waits for its ledger.
@@ -108,7 +109,7 @@ impl Run<'_> {
             .await
         {
             Some(Ok(Ok(()))) => {}
-            Some(Ok(Err(error))) => tracing::warn!("{what}: {}", report::chain(&error)),
+            Some(Ok(Err(error))) => tracing::warn!("{what}: {}", causes::in_one_line(&error)),
             Some(Err(_)) | None => tracing::warn!("{what}: it took too long"),
         }
     }
@@ -160,7 +161,7 @@ impl Run<'_> {
         let summary = &mut self.summary;
         summary
             .error
-            .get_or_insert_with(|| format!("{}{more}", report::chain(first)));
+            .get_or_insert_with(|| format!("{}{more}", causes::in_one_line(first)));
         if code != ExitCode::Success {
             return code;
         }

@@ -96,29 +96,6 @@ fn settings_may_come_through_a_pipe_that_can_be_read_once() {
 }
 
 #[test]
-fn a_pipe_with_variables_of_aws_is_refused_since_it_would_be_read_twice() {
-    let scene = Scene::healthy();
-    let (reader, mut writer) = std::io::pipe().unwrap();
-    writer.write_all(b"AWS_PROFILE=sandbox\n").unwrap();
-    drop(writer);
-    let run = scene
-        .runner()
-        .args([
-            "exec",
-            "--credentials",
-            "none",
-            "--env-file",
-            "/dev/stdin",
-            "--",
-            "true",
-        ])
-        .stdin(reader)
-        .run();
-    run.assert_code(64)
-        .assert_err_has(&["/dev/stdin is not a regular file"]);
-}
-
-#[test]
 fn an_ignored_sigchld_does_not_lose_the_exit_code() {
     let scene = Scene::healthy();
     let python = "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); os.execv(sys.argv[1], sys.argv[1:])";

@@ -8,6 +8,7 @@ pub mod deployment;
 pub mod fake;
 pub mod fault_proxy;
 pub mod faulty;
+pub mod forward_proxy;
 pub mod http;
 pub mod installation;
 pub mod lab;
