@@ -24,8 +24,10 @@ use tempfile::TempDir;
 mod links;
 #[path = "documentation/markdown.rs"]
 mod markdown;
+#[path = "documentation/sources.rs"]
+mod sources;
 
-use markdown::{Document, documents, quoted, root, table};
+use markdown::{Document, codes, quoted, root, table};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_dbt-entrypoint");
 
@@ -71,14 +73,6 @@ fn closing(output: &Output) -> Value {
     serde_json::from_str(last).unwrap()
 }
 
-/// The numbers and ranges of a cell, as `1, 2`.
-fn codes<'a>(cells: impl Iterator<Item = &'a str>) -> Vec<String> {
-    cells
-        .flat_map(|cell| cell.split(", "))
-        .map(|code| code.trim().to_owned())
-        .collect()
-}
-
 #[test]
 fn the_readme_and_help_have_the_same_exit_codes() {
     let rows = table(Document::read("README.md").section("## Exit codes"), "code");
@@ -98,36 +92,6 @@ fn the_readme_and_help_have_the_same_exit_codes() {
         );
         assert_eq!(readme, help, "{command:?}");
     }
-}
-
-/// Every number in the program's own table is documented, and the other way round.
-#[test]
-fn the_documented_exit_codes_are_those_of_the_program() {
-    let source = fs::read_to_string(root().join("src/exit_code.rs")).unwrap();
-    let number = source
-        .split("fn number(self)")
-        .nth(1)
-        .unwrap()
-        .split("\n    }\n")
-        .next()
-        .unwrap();
-    let arms = number.lines().filter_map(|line| {
-        line.trim()
-            .strip_suffix(',')?
-            .split(" => ")
-            .nth(1)?
-            .parse::<u8>()
-            .ok()
-    });
-    let program: BTreeSet<u8> = arms.collect();
-    let rows = table(Document::read("README.md").section("## Exit codes"), "code");
-    // 1 and 2 are dbt's, and passed through.
-    let readme = codes(rows.iter().map(|row| row[0].as_str()))
-        .iter()
-        .filter_map(|code| code.parse().ok())
-        .filter(|code| ![1, 2].contains(code))
-        .collect();
-    assert_eq!(program, readme);
 }
 
 /// Exit code, arguments, variables.
@@ -372,67 +336,4 @@ fn the_example_of_a_closing_line_has_the_fields_of_a_real_one() {
         .collect();
     let expected: BTreeSet<String> = keys(&real).into_iter().collect();
     assert_eq!(fields, expected);
-}
-
-/// The names of macros stand in the README without their folder.
-#[test]
-fn the_macros_of_the_sandbox_are_those_of_the_sample_project() {
-    let readme = Document::read("README.md");
-    let text = readme.section("### Outside Docker, in the sandbox");
-    let named: Vec<String> = quoted(text)
-        .into_iter()
-        .filter(|name| name.ends_with(".sql"))
-        .collect();
-    assert_eq!(named.len(), 4);
-    for name in named {
-        assert!(root().join("dbt/macros").join(&name).exists(), "{name}");
-    }
-}
-
-#[test]
-fn the_parts_of_the_test_script_that_the_documents_name_exist() {
-    let script = fs::read_to_string(root().join("scripts/test")).unwrap();
-    for document in documents() {
-        for part in document
-            .text
-            .split("`scripts/test ")
-            .skip(1)
-            .filter_map(|rest| rest.split('`').next())
-            .flat_map(|parts| parts.split(' '))
-        {
-            assert!(
-                script.contains(&format!("part_{part}() {{")) || part == "lint",
-                "{}: {part}",
-                document.path
-            );
-        }
-    }
-}
-
-#[test]
-fn the_services_that_the_image_keeps_are_the_documented_ones() {
-    let dockerfile = fs::read_to_string(root().join("Dockerfile")).unwrap();
-    let kept = dockerfile
-        .split("find \"$packages/botocore/data\"")
-        .nth(1)
-        .unwrap()
-        .split("-exec")
-        .next()
-        .unwrap();
-    let kept: Vec<&str> = kept
-        .split("-not -name ")
-        .skip(1)
-        .filter_map(|rest| rest.split_whitespace().next())
-        .collect();
-    let image = Document::read("docs/image.md");
-    let list = image
-        .section("## Python in the image")
-        .split("only:")
-        .nth(1)
-        .unwrap()
-        .split('.')
-        .next()
-        .unwrap();
-    assert!(kept.len() > 5, "{kept:?}");
-    assert_eq!(quoted(list), kept);
 }

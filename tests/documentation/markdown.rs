@@ -177,6 +177,14 @@ pub(crate) fn quoted(cell: &str) -> Vec<String> {
         .collect()
 }
 
+/// The numbers and ranges of a cell, as `1, 2`.
+pub(crate) fn codes<'a>(cells: impl Iterator<Item = &'a str>) -> Vec<String> {
+    cells
+        .flat_map(|cell| cell.split(", "))
+        .map(|code| code.trim().to_owned())
+        .collect()
+}
+
 #[test]
 fn an_anchor_is_made_as_github_makes_it() {
     for (heading, expected) in [
