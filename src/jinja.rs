@@ -31,7 +31,7 @@ pub(crate) struct Rendered {
 pub(crate) fn render(template: &str, variables: &BTreeMap<OsString, OsString>) -> Rendered {
     if !template.contains("{{") && !template.contains("{%") && !template.contains("{#") {
         return Rendered {
-            // One line end at the end is no part of a template.
+            // One line end at the end is not part of a template.
             text: Some(template.strip_suffix('\n').unwrap_or(template).to_owned()),
             ..Rendered::default()
         };
@@ -231,7 +231,7 @@ fn default(value: Value, arguments: Rest<Value>, named: Kwargs) -> Result<Value,
     })
 }
 
-/// What is no number is the default, and a fraction is cut off.
+/// Anything but a number gives the default, and a fraction is cut off.
 fn integer(value: &Value, default: i64) -> Result<Value, Error> {
     let text = text_of(value).ok_or_else(refused)?;
     let text = text.trim();

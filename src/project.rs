@@ -15,9 +15,9 @@ use crate::config::{Config, ProjectFile, Variables};
 pub(crate) mod packages;
 pub(crate) mod profile;
 
-/// Where dbt writes unless it is told otherwise.
+/// Where dbt writes unless told otherwise.
 const TARGET: &str = "target";
-/// Where dbt puts its log unless it is told otherwise.
+/// Where dbt puts its log unless told otherwise.
 const LOGS: &str = "logs";
 
 #[derive(Debug, thiserror::Error)]

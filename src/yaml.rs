@@ -1,5 +1,5 @@
-//! Owns YAML as PyYAML's safe loader reads it, since dbt does: types of YAML 1.1, merge keys, and of
-//! a key that is there twice the last. Each value knows its line.
+//! Owns YAML as PyYAML's safe loader reads it, since dbt does: types of YAML 1.1, merge keys, and
+//! of a key that is there twice the last. Each value knows its line.
 //!
 //! Never decides what a file means.
 
@@ -56,7 +56,7 @@ pub(crate) struct Document {
 }
 
 impl Node {
-    /// The value of a key. Nothing where this is no mapping.
+    /// The value of a key; `None` if this is not a mapping.
     pub(crate) fn get(&self, key: &str) -> Option<&Node> {
         self.field(key).map(|field| &field.value)
     }
@@ -232,8 +232,8 @@ impl<'a, P: Iterator<Item = Result<(Event<'a>, Span), ScanError>>> Composer<P> {
         Ok(node)
     }
 
-    /// The fields of a mapping: first those of its `<<`, in their order, then its own. Of a key that
-    /// is there twice the last value counts.
+    /// The fields of a mapping: first those of its `<<`, in their order, then its own. Of a key
+    /// that is there twice the last value counts.
     fn fields(&mut self, depth: usize) -> Result<Vec<Field>, Error> {
         let (mut own, mut merged) = (Vec::<Field>::new(), Vec::new());
         loop {
@@ -284,7 +284,7 @@ impl Node {
 
 /// `<<: *one`, or `<<: [*one, *two]`, of which the first wins.
 fn merge(value: &Node, merged: &mut Vec<Field>) -> Result<(), Error> {
-    let refuse = |node: &Node| refused(node.line, "what << merges is no mapping");
+    let refuse = |node: &Node| refused(node.line, "what << merges is not a mapping");
     match &value.value {
         Value::Map(fields) => merged.extend(fields.iter().cloned()),
         Value::List(items) => {

@@ -105,7 +105,7 @@ variable "alarms" {
 }
 
 variable "log_retention_days" {
-  description = "For how many days CloudWatch keeps the logs; 0 is for ever."
+  description = "For how many days CloudWatch keeps the logs; 0 means forever."
   type        = number
   default     = 90
   nullable    = false

@@ -121,7 +121,7 @@ class Case:
         return used
 
     def check(self, contender: str, name: str, log: str, first: bool) -> None:
-        """A run that left something out, or went another way than it should, is no measurement."""
+        """A run that left something out, or took a wrong path, is not a measurement."""
         missing = PUBLISHED - self.lab.aws.published(name)
         if missing:
             raise SystemExit(f"{name}: not published: {', '.join(sorted(missing))}")

@@ -41,7 +41,7 @@ pub(crate) struct Fault {
 }
 
 impl Fault {
-    /// An answer of AWS, with a code or with nothing but a status.
+    /// A response of AWS, with a code or only with a status.
     pub(super) fn answered(code: Option<&str>, message: Option<&str>, status: Option<u16>) -> Self {
         let kind = code.and_then(of_code).unwrap_or_else(|| of_status(status));
         let said = message

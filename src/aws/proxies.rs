@@ -24,8 +24,8 @@ pub(super) struct Proxies {
 }
 
 impl Proxies {
-    /// The variables in lower case come first, as they do for Python. What is no address of a proxy
-    /// is a fault that names the variable, and not the value: that may hold a password.
+    /// The variables in lower case come first, as they do for Python. What is not the address of a
+    /// proxy is a fault that names the variable, and not the value: that may hold a password.
     pub(super) fn read(variables: &SdkVariables) -> (Self, Vec<String>) {
         let find = |name: &str| {
             let names = [name.to_ascii_lowercase(), name.to_owned()];

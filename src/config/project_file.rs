@@ -1,6 +1,7 @@
 //! Owns what is read in dbt_project.yml and the other files of dbt, as dbt reads them.
 //!
-//! Never decides what a key means. A file or a value that cannot be read is an error, never nothing.
+//! Never decides what a key means. A file or a value that cannot be read is an error, never
+//! nothing.
 
 use std::path::{Path, PathBuf};
 
@@ -58,7 +59,7 @@ impl ProjectFile {
                 Err(unrendered(&what, true))
             }
             (None, None) => {
-                let what = format!("cannot be told without dbt ({text})");
+                let what = format!("cannot be determined without dbt ({text})");
                 Err(unrendered(&what, false))
             }
         }

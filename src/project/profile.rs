@@ -184,7 +184,9 @@ fn selected(
                 )));
             }
             rendered.text.ok_or_else(|| {
-                undecided(&format!("the target of profile {name:?} cannot be told"))
+                undecided(&format!(
+                    "the target of profile {name:?} cannot be determined"
+                ))
             })?
         }
     };

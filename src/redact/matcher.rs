@@ -95,7 +95,7 @@ struct Search<'a> {
     text: &'a Text<'a>,
     /// Rests of values that have come to an escape, and where.
     left: Vec<(&'a [u8], usize)>,
-    /// Many readings meet again: without this, a run of backslashes would take for ever. Those
+    /// Many readings meet again: without this, a run of backslashes would take forever. Those
     /// that are as long and begin at the same place may be of two values, so the address counts.
     seen: HashSet<(*const u8, usize)>,
     ends: Vec<usize>,

@@ -90,7 +90,7 @@ fn characters(value: &[u8], text: &[u8], at: usize, depth: usize) -> Vec<(usize,
     if *first == value[0] {
         found.push((1, at + 1));
     }
-    // Nothing else begins an escape; without this, it would take for ever.
+    // Nothing else begins an escape; without this, it would take forever.
     if depth > 0 && b"\\%&+'\"`${}]".contains(first) {
         for (length, form) in forms(value).iter() {
             let ends = ends(form, text, at, depth - 1);

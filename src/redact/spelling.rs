@@ -179,7 +179,7 @@ impl<'a> Text<'a> {
     }
 
     /// The same once more, to the byte: a quote that opens a string of JSON and an escaped one that
-    /// begins its content are no doubled quote.
+    /// begins its content are not a doubled quote.
     fn again(&self, spelled: Range<usize>, found: &mut dyn FnMut(usize)) {
         let mut at = spelled.end;
         for known in spelled {

@@ -124,7 +124,9 @@ fn without_it_the_certificate_is_refused_with_69() {
 #[test]
 fn a_bundle_that_is_not_there_or_not_one_is_named() {
     let (tls, scene) = (Tls::before(Aws::shared()), Scene::healthy());
-    scene.project.write("empty.pem", "this is no certificate\n");
+    scene
+        .project
+        .write("empty.pem", "this is not a certificate\n");
     for bundle in [
         "/nowhere/ca.pem".into(),
         scene.project.path().join("empty.pem"),

@@ -298,7 +298,7 @@ fn a_settings_file_that_was_asked_for_must_exist() {
     );
     scene
         .project
-        .write("bad.env", "FINE=1\nthis is no assignment\n");
+        .write("bad.env", "FINE=1\nthis is not an assignment\n");
     refused(
         &scene.runner().args(["--env-file", "bad.env"]).run(),
         &scene,

@@ -1,4 +1,4 @@
-"""The host's program, in parts: it is put together from files that are no modules."""
+"""The host's program, in parts: it is put together from files that are not modules."""
 
 import pathlib
 import types

@@ -197,12 +197,12 @@ run "documentation_bucket" {
 
   assert {
     condition     = [for rule in aws_s3_bucket_lifecycle_configuration.docs[0].rule : rule.id] == ["overwritten", "ledger-shop"]
-    error_message = "Old versions or the ledger stay for ever."
+    error_message = "Old versions or the ledger stay forever."
   }
 
   assert {
     condition     = one(aws_s3_bucket_lifecycle_configuration.docs[0].rule[0].expiration).expired_object_delete_marker
-    error_message = "Markers of deleted objects stay for ever."
+    error_message = "Markers of deleted objects stay forever."
   }
 }
 

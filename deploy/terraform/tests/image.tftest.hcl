@@ -115,6 +115,6 @@ run "tags_that_move_and_a_key" {
       && one(aws_ecr_repository.this[0].encryption_configuration).kms_key == "arn:aws:kms:eu-west-1:123456789012:key/1"
       && one(aws_ecr_repository.this[0].encryption_configuration).encryption_type == "KMS"
     )
-    error_message = "The repository does not do as it is told."
+    error_message = "The repository does not follow its settings."
   }
 }

@@ -199,7 +199,7 @@ run "schedules" {
       }
       && one(aws_scheduler_schedule.this["hourly"].flexible_time_window).maximum_window_in_minutes == 5
     )
-    error_message = "The schedule with a command does not do as it is told."
+    error_message = "The schedule with a command does not follow its settings."
   }
 
   assert {

@@ -436,7 +436,7 @@ fn a_name_that_cannot_be_told_is_demanded() {
         (
             "name: \"{{ target.name }}\"\n",
             Err(
-                "~/dbt_project.yml:1: name cannot be told without dbt ({{ target.name }}); set --project-name or PROJECT_NAME",
+                "~/dbt_project.yml:1: name cannot be determined without dbt ({{ target.name }}); set --project-name or PROJECT_NAME",
             ),
         ),
         (

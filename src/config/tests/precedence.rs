@@ -268,7 +268,7 @@ fn the_log_filter_comes_from_flags_variable_files_and_default() {
     assert_eq!(level(&full().var("DBT_ENTRYPOINT_LOG", "")), "debug");
     assert_eq!(level(&Scene::new().settings("log: trace\n")), "trace");
     assert_eq!(level(&Scene::new()), "info");
-    // Needed to report the fault, so it is no reason to stop here.
+    // Needed to report the fault, so that is no reason to stop here.
     assert_eq!(level(&Scene::new().settings("log: '=='\n")), "info");
 }
 

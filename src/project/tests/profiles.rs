@@ -215,7 +215,7 @@ fn what_cannot_be_decided_is_a_warning() {
         (
             "shop: {target: '{{ target() }}'}\n".to_owned(),
             None,
-            "the target of profile \"shop\" cannot be told, so",
+            "the target of profile \"shop\" cannot be determined, so",
         ),
         (
             "shop: [\n".to_owned(),

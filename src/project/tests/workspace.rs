@@ -120,7 +120,7 @@ fn the_target_directory_comes_from_variables_then_the_project_then_the_default()
             "target-path: \"{{ something.else }}\"",
             &[],
             Err(
-                "~/dbt_project.yml:1: target-path cannot be told without dbt ({{ something.else }}); set DBT_TARGET_PATH",
+                "~/dbt_project.yml:1: target-path cannot be determined without dbt ({{ something.else }}); set DBT_TARGET_PATH",
             ),
         ),
         (

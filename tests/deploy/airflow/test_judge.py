@@ -69,7 +69,7 @@ def test_lost(dbt_ecs, stop_code):
 
 
 def test_container_of_another_name(dbt_ecs):
-    """No code of its own is no success, whatever the others ended with."""
+    """Without a code of its own it is not a success, whatever the others ended with."""
     assert dbt_ecs.judge(task(ENDED, 0), "another", None)[:2] == (None, True)
 
 

@@ -88,7 +88,7 @@ class Linters(unittest.TestCase):
             (cls.copy / environment).symlink_to(ROOT / environment)
         (cls.copy / ".git/info").mkdir(parents=True)
         subprocess.run(["git", "init", "--quiet"], cwd=cls.copy, check=True)
-        # As links they are no directories, which is what .gitignore names them by.
+        # As links they are not directories, which is what .gitignore names them by.
         (cls.copy / ".git/info/exclude").write_text(".venv\n.venv-lint\n")
         subprocess.run(["git", "add", "--all"], cwd=cls.copy, check=True)
 

@@ -63,7 +63,7 @@ check "the example is applied" terraform -chdir="$example" apply -input=false -n
 check "the second plan is empty" terraform -chdir="$example" plan -input=false -no-color -detailed-exitcode
 terraform -chdir="$example" show -json plan >"$work/plan.json"
 check "the plan holds what it should" "$built/venv-stub/bin/python" "$here/plan_holds.py" "$work/plan.json"
-# So that the test before cannot be one of nothing: an empty plan is no accident.
+# So that the test before cannot be one of nothing: an empty plan is not an accident.
 check "a change makes the second plan not empty" bash -c \
     'terraform -chdir="$0" plan -input=false -no-color -detailed-exitcode -var company=other; [ $? = 2 ]' "$example"
 check "the first apply can make the repository alone" terraform -chdir="$work/module" plan -input=false -no-color \

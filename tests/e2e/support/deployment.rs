@@ -141,7 +141,7 @@ pub fn run_id(run: &Finished) -> String {
     let hex = form.get(17..).unwrap_or_default().replace('f', "9");
     assert!(
         form.starts_with("99999999T999999Z-") && hex == "99999999",
-        "{id:?} is no run id"
+        "{id:?} is not a run ID"
     );
     id
 }

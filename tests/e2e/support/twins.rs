@@ -211,7 +211,7 @@ impl Twin {
                     "{under}/{}",
                     entry.path().strip_prefix(folder).unwrap().display()
                 );
-                // What is no text, such as the saved parse, is compared by its presence.
+                // What is not text, such as the saved parse, is compared by its presence.
                 (
                     self.placeless(&name),
                     self.placeless(&fs::read_to_string(entry.path()).unwrap_or_default()),

@@ -44,9 +44,9 @@ const tests = {
   'a name with nothing in the store is refused': () => isRefused(basic('empty:x')),
   'the hash in the place of the password is refused': () => isRefused(basic(`ann:${store.ann}`)),
   'another scheme is refused': () => isRefused(`Bearer ${known.slice(6)}`),
-  'what is no base64 is refused': () => isRefused('Basic %%%'),
+  'anything but base64 is refused': () => isRefused('Basic %%%'),
   'the scheme alone is refused': () => isRefused('Basic '),
-  'a property of every object is no viewer': () => isRefused(basic('constructor:x')),
+  'a property of every object is not a viewer': () => isRefused(basic('constructor:x')),
   'a known viewer sees a file': async () => assert.equal((await ask('/shop/manifest.json', known)).uri, '/shop/manifest.json'),
   'a password with a colon, a name beyond ASCII, a hash in capitals': async () => (
     assert.equal((await ask('/a.json', basic('bärbel:pässword'))).uri, '/a.json')
