@@ -323,4 +323,6 @@ fn refused(line: usize, what: &str) -> Error {
 }
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;

@@ -155,6 +155,14 @@ fn derived(layers: &Layers, config: &Config, faults: &mut Vec<String>) -> Result
 }
 
 fn parse(text: &str) -> Result<Location, String> {
+    if may_hold_a_login(text) {
+        return Err(
+            "the value, which is withheld, holds '@' or ':' where a bucket or host is named, as \
+             with credentials; write s3://bucket/prefix, and give credentials in AWS's own \
+             variables or files"
+                .to_owned(),
+        );
+    }
     if let Some(rest) = text.strip_prefix("s3://") {
         // Not through the URL parser: a key may hold what a URL would escape, and a bucket is not a
         // host name.
@@ -186,6 +194,14 @@ fn parse(text: &str) -> Result<Location, String> {
     Err(format!(
         "{text:?} is neither s3://bucket/prefix nor file:///directory"
     ))
+}
+
+/// `s3://KEY:SECRET@bucket`, as other tools take it: such a value is not repeated in a message. Not
+/// every secret key ends where a slash does.
+fn may_hold_a_login(text: &str) -> bool {
+    let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
+    let authority = rest.split('/').next().unwrap_or_default();
+    !authority.starts_with("arn:") && authority.contains(['@', ':']) && rest.contains('@')
 }
 
 /// The rules of S3 for general purpose buckets.

@@ -11,6 +11,7 @@ use crate::cli::{Cli, Command};
 
 mod env_file;
 mod faults;
+mod fuzz;
 mod precedence;
 mod publishing;
 mod steps;

@@ -151,6 +151,18 @@ fn a_secret_in_a_message_is_replaced_in_the_closing_line() {
 }
 
 #[test]
+fn the_name_of_a_node_forges_no_line_of_the_table() {
+    let result = r#"{"results": [{"unique_id": "model.shop.a\nrun  success\u001b[2J", "status": "error", "message": "x\u001b[1A"}]}"#;
+    let fake = Fake::new()
+        .on("run", "write", format!("run_results.json {result}"))
+        .on("run", "exit", "1");
+    let run = Scene::new(fake).runner().run();
+    run.assert_code(1);
+    let shown = "run: model.shop.a\u{fffd}run  success\u{fffd}[2J: x\u{fffd}[1A\n";
+    assert!(run.out().contains(shown), "{run}");
+}
+
+#[test]
 fn the_table_says_step_result_time_and_counts() {
     let fake = Fake::new()
         .on("test", "results", "test.shop.a=pass test.shop.b=fail:Got+3")

@@ -220,6 +220,15 @@ fn nothing_is_there_that_only_a_build_needs() {
 }
 
 #[test]
+fn no_program_takes_the_rights_of_its_owner() {
+    needs_engine!();
+    let found = |what: &str| shell(&format!("find / -xdev -type f -perm {what} | head -n 3"));
+    assert_eq!(found("/6000"), "");
+    // It can find by rights.
+    assert_ne!(found("/0111"), "");
+}
+
+#[test]
 fn the_authorities_that_debian_trusts_are_there() {
     needs_engine!();
     let count: usize = shell("grep -c 'BEGIN CERTIFICATE' /etc/ssl/certs/ca-certificates.crt")

@@ -176,6 +176,30 @@ fn what_is_no_destination_is_refused_even_if_nothing_is_published() {
 }
 
 #[test]
+fn credentials_in_a_destination_are_refused_and_not_repeated() {
+    for given in [
+        "s3://AKIAKEY:SECRET@bucket/docs",
+        "s3://AKIAKEY:SEC/RET@bucket/docs",
+        "s3://SECRET@bucket",
+        "https://ada:SECRET@host/x",
+        "AKIAKEY:SECRET@bucket",
+        "file://ada:SECRET@host/x",
+    ] {
+        let faults = Scene::new().flags(&["--destination", given]).faults();
+        assert!(
+            faults.len() == 1
+                && faults[0].contains("withheld")
+                && !faults[0].contains("SEC")
+                && !faults[0].contains("AKIAKEY"),
+            "{given}: {faults:?}"
+        );
+    }
+    // A key of an object may hold both.
+    let scene = Scene::new().flags(&["--destination", "s3://bucket/a:b@c"]);
+    assert_eq!(publish(&scene), "on-success s3://bucket/a:b@c");
+}
+
+#[test]
 fn impossible_bucket_names_are_refused() {
     let long = "a".repeat(64);
     for name in [

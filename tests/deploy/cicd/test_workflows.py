@@ -6,6 +6,7 @@ workflows that break one of them.
 """
 
 import copy
+import hashlib
 import json
 import os
 import pathlib
@@ -14,6 +15,7 @@ import shlex
 import subprocess
 import tempfile
 import unittest
+from typing import ClassVar
 
 import yaml
 
@@ -117,7 +119,9 @@ def nothing_runs_for_ever(workflows):
 def strangers_get_nothing(workflows):
     for file, workflow in workflows.items():
         triggers = set(workflow[True]) if not isinstance(workflow[True], str) else {workflow[True]}
-        for trigger in triggers - {"push", "pull_request", "workflow_dispatch", "workflow_call"}:
+        # A schedule runs what is on the default branch.
+        known = {"push", "pull_request", "schedule", "workflow_dispatch", "workflow_call"}
+        for trigger in triggers - known:
             yield f"{file}: {trigger} runs with rights that a pull request must not have"
 
 
@@ -216,6 +220,35 @@ def what_was_shown_is_applied(workflows):
             yield f"{name} is not kept"
 
 
+def every_job_insists_on_the_archive_that_was_tested(workflows):
+    """Actions of others run between the build and the signature, and what one job keeps for another
+    is a file that they could replace: so the digest goes another way."""
+    image = workflows["ci.yml"]["jobs"]["image"]
+    if image.get("outputs") != {"archive": "${{ steps.archive.outputs.sha256 }}"}:
+        yield "image: tells no digest"
+    runs = [step.get("run", "") for step in image["steps"]]
+    kept = next((at for at, run in enumerate(runs) if "scripts/image-archive" in run), None)
+    after = image["steps"][kept + 1] if kept is not None else {}
+    if after.get("id") != "archive" or "sha256sum target/image/image.tar" not in after["run"]:
+        yield "image: something runs before the digest is taken"
+    for place, job in jobs(workflows):
+        told = "inputs.archive" if place.startswith("deploy.yml") else "needs.image.outputs.archive"
+        if "uses" in job and job["with"].get("archive") != "${{ needs.image.outputs.archive }}":
+            yield f"{place}: is not told the digest"
+        steps = job.get("steps", [])
+        for at, step in enumerate(steps):
+            if not step.get("uses", "").startswith("actions/download-artifact@"):
+                continue
+            if step["with"]["name"] != "image":
+                continue
+            check = steps[at + 1]
+            if check.get("env") != {"SHA256": f"${{{{ {told} }}}}"} or check.get("run") != CHECK:
+                yield f"{place}: takes any archive"
+
+
+CHECK = 'echo "$SHA256  target/image/image.tar" | sha256sum --check --strict'
+
+
 def scripts_exist(workflows):
     for place, step in steps(workflows):
         for script in re.findall(r"(?:^|\s)(scripts/[\w-]+)", step.get("run", "")):
@@ -235,6 +268,7 @@ RULES = [
     builds_cannot_sign,
     deployments_wait,
     what_was_shown_is_applied,
+    every_job_insists_on_the_archive_that_was_tested,
     scripts_exist,
 ]
 
@@ -346,6 +380,15 @@ def breakages():
         what_was_shown_is_applied,
         lambda w: step(w, "image", "upload-artifact")["with"].update(name="other"),
     )
+    insists = every_job_insists_on_the_archive_that_was_tested
+    yield insists, lambda w: w["ci.yml"]["jobs"]["image"].pop("outputs")
+    yield insists, lambda w: w["ci.yml"]["jobs"]["image"]["steps"].insert(-4, {"uses": "x/y@1"})
+    yield insists, lambda w: step(w, "attest", "sha256sum").update(run="true")
+    yield insists, lambda w: step(w, "plan", "sha256sum", "deploy.yml").update(env={"SHA256": "x"})
+    yield insists, lambda w: w["deploy.yml"]["jobs"]["apply"]["steps"].remove(
+        step(w, "apply", "sha256sum", "deploy.yml")
+    )
+    yield insists, lambda w: w["ci.yml"]["jobs"]["deploy-live"]["with"].pop("archive")
     yield (
         scripts_exist,
         lambda w: step(w, "lint", "scripts/test").update(run="scripts/no-such lint"),
@@ -355,7 +398,7 @@ def breakages():
 class Rules(unittest.TestCase):
     def test_the_workflows_keep_all_rules(self):
         workflows = load()
-        self.assertEqual(sorted(workflows), ["ci.yml", "deploy.yml"])
+        self.assertEqual(sorted(workflows), ["ci.yml", "deploy.yml", "fuzz.yml"])
         for rule in RULES:
             with self.subTest(rule.__name__):
                 self.assertEqual(list(rule(workflows)), [])
@@ -394,6 +437,22 @@ class Rules(unittest.TestCase):
                 )
                 self.assertEqual(result.returncode, code, result)
                 self.assertEqual("main is at " + newest in result.stdout, code == 1, result)
+
+    def test_another_archive_is_refused(self):
+        with tempfile.TemporaryDirectory() as directory:
+            archive = pathlib.Path(directory) / "target/image/image.tar"
+            archive.parent.mkdir(parents=True)
+            archive.write_bytes(b"tested")
+            right = hashlib.sha256(b"tested").hexdigest()
+            for told, code in ((right, 0), (right[::-1], 1), ("", 1), ("no digest", 1)):
+                result = subprocess.run(
+                    ["bash", "-e", "-c", CHECK],
+                    cwd=directory,
+                    env={"PATH": os.environ["PATH"], "SHA256": told},
+                    text=True,
+                    capture_output=True,
+                )
+                self.assertEqual(result.returncode, code, (told, result))
 
     def test_the_tests_have_the_python_that_airflow_2_wants(self):
         first, last = map(
@@ -434,6 +493,51 @@ class Boundary(unittest.TestCase):
                 given |= set(re.findall(r'"(\w+:\w+)"', actions))
         # Who may take a role is said by the role's trust, which no boundary bounds.
         self.assertEqual(given - {"sts:AssumeRole"}, bounded)
+
+
+class Plan(unittest.TestCase):
+    """The role that plans runs scripts of whoever may push, so it reads settings and no data."""
+
+    PREFIXES: ClassVar = {
+        "cloudfront": "cloudfront",
+        "cloudwatch_event": "events",
+        "cloudwatch_log": "logs",
+        "cloudwatch_metric": "cloudwatch",
+        "ecr": "ecr",
+        "ecs": "ecs",
+        "iam_role": "iam",
+        "s3": "s3",
+        "scheduler": "scheduler",
+        "security_group": "ec2",
+        "sqs": "sqs",
+        "vpc": "ec2",
+    }
+
+    def statements(self):
+        text = (ROOT / "docs/deploy.md").read_text()
+        policy = re.search(r"--policy-name plan --policy-document '(.*?)'", text, re.S)[1]
+        return json.loads(policy)["Statement"]
+
+    def test_the_documented_rights_read_settings_and_the_state_alone(self):
+        for statement in self.statements():
+            if "arn:aws:s3:::STATE" in str(statement["Resource"]):
+                continue
+            for action in statement["Action"]:
+                self.assertRegex(action, r"^[a-z0-9]+:(Describe|Get|List)[A-Za-z]*\*?$")
+                self.assertNotRegex(
+                    action,
+                    r"^(s3:GetObject|s3:Get\*|logs:Get|ecr:Get(\*|Down|Auth)|sqs:Rec|.*:\*$)"
+                    r"|secretsmanager|ssm:|kms:Decrypt|glue:|cloudfront-keyvaluestore",
+                )
+
+    def test_they_reach_every_kind_of_resource_of_the_module(self):
+        text = "".join(path.read_text() for path in (ROOT / "deploy/terraform").glob("*.tf"))
+        kinds = set(re.findall(r'^resource "aws_(\w+)"', text, re.M))
+        self.assertGreater(len(kinds), 20)
+        given = {action.split(":")[0] for part in self.statements() for action in part["Action"]}
+        for kind in kinds:
+            service = next(self.PREFIXES[name] for name in self.PREFIXES if kind.startswith(name))
+            self.assertIn(service, given, kind)
 
 
 class Linters(unittest.TestCase):
