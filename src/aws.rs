@@ -22,6 +22,7 @@ mod client;
 mod endpoints;
 mod fault;
 mod login;
+mod policy;
 mod proxies;
 mod trust;
 mod variables;
@@ -30,6 +31,7 @@ mod words;
 pub(crate) use endpoints::is_set as has_own_endpoint;
 pub(crate) use fault::{Fault, FaultKind};
 pub(crate) use login::Issued;
+pub(crate) use policy::remedy;
 pub(crate) use variables::adopt;
 
 use proxies::Proxies;

@@ -5,7 +5,7 @@
 
 use aws_config::SdkConfig;
 
-use crate::aws::{Fault, FaultKind};
+use crate::aws::{Fault, FaultKind, remedy};
 use crate::config::CredentialSource as Source;
 
 mod connection;
@@ -16,7 +16,17 @@ mod kms;
 mod secrets_manager;
 mod ssm;
 
-pub(crate) use connection::Connection;
+pub(crate) use connection::{Connection, is_reference};
+pub(crate) use jdbc::{Endpoint, Error as EndpointError, is_endpoint, take_apart};
+
+/// A login without a password is dbt's own business.
+pub(crate) const IAM: &str =
+    "set --credentials none (DBT_ENTRYPOINT_CREDENTIALS=none) and `method: iam` in profiles.yml";
+
+/// What to do about a value that only says where the real one is.
+pub(crate) const REFERENCE: &str = "put the value itself there, or name the secret as the source: \
+     --credentials secretsmanager:ARN (DBT_ENTRYPOINT_CREDENTIALS); ECS resolves an ARN only under \
+     `secrets` of a task definition, CloudFormation {{resolve:…}} only in a template";
 
 /// Why there is no login. `kind` says what that means for the exit code, `hint` what to do.
 #[derive(Debug, thiserror::Error)]
@@ -46,9 +56,15 @@ pub(crate) enum Error {
     #[error("{origin} is empty")]
     Empty { origin: String },
     #[error(
-        "no parameter directly below {path} is named host, port, username, user, password, dbname, database or schema"
+        "no parameter directly below {path} is named host, port, username, password, dbname or schema; {}",
+        list(.found)
     )]
-    NoParameters { path: String },
+    NoParameters { path: String, found: Vec<String> },
+    #[error("the {field} from {source_name} is itself a reference that nothing has resolved")]
+    Reference {
+        field: &'static str,
+        source_name: String,
+    },
     #[error(
         "the {field} from {source_name} holds a NUL byte, which no environment variable can hold"
     )]
@@ -64,9 +80,11 @@ impl Error {
     pub(crate) fn kind(&self) -> FaultKind {
         match self {
             Self::Call { fault, .. } => fault.kind,
-            Self::Url { .. } | Self::Fields { .. } | Self::Ciphertext { .. } | Self::Nul { .. } => {
-                FaultKind::Invalid
-            }
+            Self::Url { .. }
+            | Self::Fields { .. }
+            | Self::Ciphertext { .. }
+            | Self::Reference { .. }
+            | Self::Nul { .. } => FaultKind::Invalid,
             Self::Empty { .. } | Self::NoParameters { .. } => FaultKind::NotFound,
         }
     }
@@ -74,13 +92,23 @@ impl Error {
     /// What to do about it.
     pub(crate) fn hint(&self) -> Option<String> {
         match self {
-            Self::Call { hint, fault, .. } => hint.clone().or_else(|| fault.hint.clone()),
+            Self::Call { hint, fault, .. } => hint
+                .as_deref()
+                .map(|hint| remedy(&fault.message, hint))
+                .or_else(|| fault.hint.clone()),
             Self::Fields { .. } => Some(
-                "a secret is a JSON object with host, port, username (or user), password, dbname (or database) and schema; \
-                 what it lacks, DBT_REDSHIFT_* variables may supply"
+                "a secret is a JSON object with host, port, username (or user, login), password, dbname (or database, \
+                 db) and schema, or a connection URI; what it lacks, DBT_REDSHIFT_* variables may supply"
                     .to_owned(),
             ),
             Self::NoParameters { .. } => Some("check the path and AWS_REGION".to_owned()),
+            Self::Reference { .. } => Some(REFERENCE.to_owned()),
+            Self::Url {
+                source: jdbc::Error::Cluster,
+                ..
+            } => Some(format!(
+                "give the endpoint of the cluster in the URL, or, to log in by IAM, {IAM}"
+            )),
             Self::Url { .. } | Self::Ciphertext { .. } | Self::Empty { .. } | Self::Nul { .. } => None,
         }
     }
@@ -94,13 +122,23 @@ pub(crate) async fn fetch(source: &Source, config: &SdkConfig) -> Result<Connect
         Source::Ssm(path) => ssm::fetch(path, config).await?,
         Source::Env | Source::None => Connection::default(),
     };
-    let connection = connection.without_empty();
-    match connection.with_nul() {
-        Some(field) => Err(Error::Nul {
-            field,
-            source_name: source.to_string(),
-        }),
-        None => Ok(connection),
+    let connection = connection.trimmed();
+    let source_name = source.to_string();
+    if let Some(field) = connection.with_nul() {
+        return Err(Error::Nul { field, source_name });
+    }
+    if let Some(field) = connection.with_reference() {
+        return Err(Error::Reference { field, source_name });
+    }
+    Ok(connection)
+}
+
+/// The names of what was there instead.
+fn list(names: &[String]) -> String {
+    if names.is_empty() {
+        "there is none".to_owned()
+    } else {
+        format!("there are {}", names.join(", "))
     }
 }
 

@@ -9,7 +9,9 @@ use std::fmt;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use crate::config::{Config, CredentialSource, LogFormat, Variables, variable};
-use crate::credentials::Connection;
+use crate::credentials::{
+    self, Connection, Endpoint, EndpointError, is_endpoint, is_reference, take_apart,
+};
 use crate::secret::Secret;
 
 /// Redshift's own port, if none is named.
@@ -21,6 +23,12 @@ const AWS_SECRETS: [&str; 3] = [
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",
     "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+];
+
+/// Properties of a Glue Connection that name a warehouse without saying where it is, and who knows.
+const NAMED_BY: [(&str, &str); 2] = [
+    ("CLUSTER_IDENTIFIER", "aws redshift describe-clusters"),
+    ("WORKGROUP_NAME", "aws redshift-serverless get-workgroup"),
 ];
 
 /// A part of the login.
@@ -63,8 +71,22 @@ impl fmt::Display for Field {
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    #[error("the login from {origin} is incomplete: no {}", join(.missing, ", no "))]
-    Incomplete { origin: String, missing: Vec<Field> },
+    #[error(
+        "the login from {origin} is incomplete: no {}{}",
+        join(.missing, ", no "),
+        list_found(.found)
+    )]
+    Incomplete {
+        origin: String,
+        missing: Vec<Field>,
+        /// The names of what the source holds.
+        found: Vec<String>,
+        is_for_iam: bool,
+    },
+    #[error("cannot read DBT_REDSHIFT_HOST as host, host:port or host:port/database")]
+    Host(#[source] EndpointError),
+    #[error("{name} is itself a reference that nothing has resolved")]
+    Reference { name: &'static str },
     #[error("DBT_REDSHIFT_PORT is not a port number; expected 1 to 65535")]
     Port,
 }
@@ -72,14 +94,35 @@ pub(crate) enum Error {
 impl Error {
     pub(crate) fn hint(&self) -> Option<String> {
         match self {
-            Self::Incomplete { missing, .. } => {
+            Self::Incomplete {
+                missing,
+                found,
+                is_for_iam,
+                ..
+            } => {
                 let names: Vec<&str> = missing.iter().map(|field| field.variable()).collect();
-                Some(format!(
+                let mut hint = format!(
                     "add what is missing to the source, or set {}",
                     names.join(", ")
-                ))
+                );
+                if *is_for_iam && missing.contains(&Field::Password) {
+                    hint = format!(
+                        "the connection is made for IAM, which needs no password: {}; or {hint}",
+                        credentials::IAM
+                    );
+                }
+                if missing.contains(&Field::Host)
+                    && let Some((name, command)) = NAMED_BY
+                        .iter()
+                        .find(|(name, _)| found.iter().any(|found| found == name))
+                {
+                    hint = format!("{hint}; for the host of the {name}: `{command}`");
+                }
+                Some(hint)
             }
-            Self::Port => None,
+            Self::Reference { .. } => Some(credentials::REFERENCE.to_owned()),
+            Self::Port => Some("set a number, or unset DBT_REDSHIFT_PORT".to_owned()),
+            Self::Host(_) => None,
         }
     }
 }
@@ -102,12 +145,70 @@ pub(crate) struct Environment {
     pub(crate) secrets: Vec<(String, Secret)>,
 }
 
+/// What of the login that is set has to be put right.
+#[derive(Debug, Default)]
+struct Login {
+    /// It is what Kubernetes says of a service of that name.
+    ignores_port: bool,
+    /// A host that carries more.
+    endpoint: Option<Endpoint>,
+}
+
+/// What can be said of the login that is set before anything is fetched.
+pub(crate) fn validate(config: &Config) -> Result<(), Error> {
+    let login = check(config)?;
+    if login.ignores_port {
+        tracing::warn!(
+            "DBT_REDSHIFT_PORT is ignored: its value is the link to a Kubernetes service, not a port; \
+             set enableServiceLinks: false, or rename the service"
+        );
+    }
+    if login.endpoint.is_some() {
+        tracing::info!(
+            "DBT_REDSHIFT_HOST holds more than a host; dbt gets host, port and database apart"
+        );
+    }
+    Ok(())
+}
+
+fn check(config: &Config) -> Result<Login, Error> {
+    let mut login = Login::default();
+    if config.credentials == CredentialSource::None {
+        return Ok(login);
+    }
+    let given = |field: Field| variable(&config.variables, field.variable());
+    for field in [Field::Password, Field::User, Field::Host, Field::Database] {
+        if given(field).is_some_and(|value| is_reference(value.as_bytes())) {
+            return Err(Error::Reference {
+                name: field.variable(),
+            });
+        }
+    }
+    if let Some(port) = given(Field::Port) {
+        let port = port.to_string_lossy();
+        login.ignores_port = ["tcp://", "udp://", "sctp://"]
+            .iter()
+            .any(|scheme| port.starts_with(scheme));
+        let is_number = port.parse::<u16>().is_ok_and(|number| number > 0);
+        if !is_number && !login.ignores_port {
+            return Err(Error::Port);
+        }
+    }
+    if let Some(host) = given(Field::Host).and_then(|host| host.to_str())
+        && is_endpoint(host)
+    {
+        login.endpoint = Some(take_apart(host).map_err(Error::Host)?);
+    }
+    Ok(login)
+}
+
 /// Composes the environment. `coloured`: whether a terminal shows dbt's output.
 pub(crate) fn compose(
     config: &Config,
     connection: &Connection,
     coloured: bool,
 ) -> Result<Environment, Error> {
+    let login = check(config)?;
     let mut composer = Composer {
         config,
         environment: Environment {
@@ -118,7 +219,22 @@ pub(crate) fn compose(
         },
         missing: Vec::new(),
     };
-    composer.port(connection)?;
+    if login.ignores_port {
+        composer
+            .environment
+            .variables
+            .remove(OsStr::new(Field::Port.variable()));
+    }
+    if let Some(endpoint) = login.endpoint {
+        composer.take_apart(endpoint);
+    }
+    composer.port(connection);
+    let database_is_set = composer.is_set(Field::Database);
+    let database = connection.database.as_ref().or_else(|| {
+        // Where the database is known otherwise, a schema is a schema.
+        let ambiguous = connection.database_or_schema.as_ref();
+        ambiguous.filter(|_| !database_is_set)
+    });
     composer.field(
         Field::Host,
         connection
@@ -142,16 +258,15 @@ pub(crate) fn compose(
     );
     composer.field(
         Field::Database,
-        connection
-            .database
-            .as_ref()
-            .map(|database| database.as_bytes().to_vec()),
+        database.map(|database| database.as_bytes().to_vec()),
     );
-    composer.schema(connection);
+    composer.schema(connection, database_is_set);
     if !composer.missing.is_empty() && config.credentials != CredentialSource::None {
         return Err(Error::Incomplete {
             origin: config.credentials.to_string(),
             missing: composer.missing,
+            found: connection.found.clone(),
+            is_for_iam: connection.is_for_iam,
         });
     }
     composer.scrubbed_password();
@@ -186,18 +301,30 @@ impl Composer<'_> {
         }
     }
 
-    /// The port has a default, except for a project on another database.
-    fn port(&mut self, connection: &Connection) -> Result<(), Error> {
-        if self.is_set(Field::Port) {
-            let given = variable(&self.environment.variables, Field::Port.variable());
-            let number = given
-                .and_then(|value| value.to_str())
-                .and_then(|text| text.parse::<u16>().ok());
-            if number.is_none_or(|number| number == 0)
-                && self.config.credentials != CredentialSource::None
-            {
-                return Err(Error::Port);
+    /// Host, port and database each in the variable of its own; those that are set stay.
+    fn take_apart(&mut self, endpoint: Endpoint) {
+        let origin = format!("{} (taken apart)", Field::Host.variable());
+        let Endpoint {
+            host,
+            port,
+            database,
+        } = endpoint;
+        let variables = &mut self.environment.variables;
+        variables.insert(Field::Host.variable().into(), host.into());
+        let parts = [
+            (Field::Port, port.map(|port| port.to_string())),
+            (Field::Database, database),
+        ];
+        for (field, value) in parts {
+            if let Some(value) = value.filter(|_| !self.is_set(field)) {
+                self.set(field.variable(), value.into(), origin.clone());
             }
+        }
+    }
+
+    /// The port has a default, except for a project on another database.
+    fn port(&mut self, connection: &Connection) {
+        if self.is_set(Field::Port) {
             self.keep(Field::Port, connection.port.is_some());
         } else if let Some(port) = connection.port {
             self.set(
@@ -212,17 +339,16 @@ impl Composer<'_> {
                 "default".to_owned(),
             );
         }
-        Ok(())
     }
 
     /// The schema is a setting, too: its flag wins over the variable, and the settings file over
     /// what was fetched.
-    fn schema(&mut self, connection: &Connection) {
+    fn schema(&mut self, connection: &Connection, database_is_set: bool) {
         let name = Field::Schema.variable();
-        let fetched = connection
-            .schema
-            .as_deref()
-            .filter(|schema| !schema.is_empty());
+        let ambiguous = connection.database_or_schema.as_deref();
+        let fetched = connection.schema.as_deref();
+        let fetched = fetched.or(ambiguous.filter(|_| database_is_set));
+        let fetched = fetched.filter(|schema| !schema.is_empty());
         match (&self.config.schema, fetched) {
             (Some((schema, origin)), fetched) => {
                 if fetched.is_some() {
@@ -246,6 +372,14 @@ impl Composer<'_> {
         let name = field.variable();
         if won {
             self.environment.overridden.push(name);
+        }
+        if self
+            .environment
+            .injected
+            .iter()
+            .any(|seen| seen.name == name)
+        {
+            return;
         }
         let from_file = self.config.from_env_file.contains(OsStr::new(name));
         let origin = if from_file {
@@ -342,6 +476,15 @@ pub(crate) fn secrets(variables: &Variables) -> Vec<(String, Secret)> {
             )
         })
         .collect()
+}
+
+/// The names of what was there instead, never values.
+fn list_found(found: &[String]) -> String {
+    if found.is_empty() {
+        String::new()
+    } else {
+        format!(" (it holds {})", found.join(", "))
+    }
 }
 
 fn join(fields: &[Field], separator: &str) -> String {

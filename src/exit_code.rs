@@ -103,8 +103,10 @@ impl From<&credentials::Error> for ExitCode {
 impl From<&environment::Error> for ExitCode {
     fn from(error: &environment::Error) -> Self {
         match error {
-            environment::Error::Incomplete { .. } => Self::Credentials,
-            environment::Error::Port => Self::Usage,
+            environment::Error::Incomplete { .. } | environment::Error::Reference { .. } => {
+                Self::Credentials
+            }
+            environment::Error::Port | environment::Error::Host(_) => Self::Usage,
         }
     }
 }

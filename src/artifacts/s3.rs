@@ -15,7 +15,7 @@ use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumAlgorithm, ServerSideEncryption};
 
 use super::destination::{self, Body, Object};
-use crate::aws::{Fault, FaultKind, arn, has_own_endpoint, longest_wait};
+use crate::aws::{Fault, FaultKind, arn, has_own_endpoint, longest_wait, remedy};
 use crate::config::Encryption;
 
 /// A check that takes longer must not keep dbt waiting: the bucket may well work later.
@@ -288,12 +288,10 @@ impl S3 {
     }
 
     fn hint(&self, fault: &Fault, key: &str) -> Option<String> {
-        match fault.kind {
+        let hint = match fault.kind {
             FaultKind::Denied if fault.message.contains("kms:") => {
                 let key = arn::of_service_in("kms", &fault.message).unwrap_or("the bucket's key");
-                Some(format!(
-                    "allow kms:GenerateDataKey and kms:Decrypt on {key}"
-                ))
+                format!("allow kms:GenerateDataKey and kms:Decrypt on {key}")
             }
             FaultKind::Denied => {
                 let partition = arn::partition(self.region.as_deref());
@@ -302,18 +300,42 @@ impl S3 {
                 } else {
                     format!("{}/", self.prefix)
                 };
-                Some(format!(
+                format!(
                     "allow s3:PutObject on arn:{partition}:s3:::{}/{below}* (the object was {key})",
                     self.bucket
-                ))
+                )
             }
-            FaultKind::NotFound => Some(
+            FaultKind::NotFound => {
                 "create the bucket, or set another --destination (DBT_ENTRYPOINT_DESTINATION)"
-                    .to_owned(),
-            ),
-            _ => fault.hint.clone(),
-        }
+                    .to_owned()
+            }
+            _ if self.checksum().is_some() && may_be_the_checksum(fault) => {
+                "if the store knows no CRC32 checksum, set \
+                 AWS_REQUEST_CHECKSUM_CALCULATION=when_required"
+                    .to_owned()
+            }
+            _ => return fault.hint.clone(),
+        };
+        Some(remedy(&fault.message, &hint))
     }
+}
+
+/// Stores other than AWS's refuse in their own words what they do not know.
+fn may_be_the_checksum(fault: &Fault) -> bool {
+    let codes = [
+        "NotImplemented",
+        "BadDigest",
+        "InvalidDigest",
+        "InvalidRequest",
+    ];
+    let message = fault.message.to_ascii_lowercase();
+    fault
+        .code
+        .as_deref()
+        .is_some_and(|code| codes.contains(&code))
+        || ["checksum", "crc32", "trailer", "sha256"]
+            .iter()
+            .any(|word| message.contains(word))
 }
 
 async fn read(path: &Path) -> Result<(ByteStream, u64), destination::Error> {

@@ -2,6 +2,7 @@
 //!
 //! Never holds an empty value: what is empty is missing.
 
+use super::jdbc;
 use crate::secret::Secret;
 
 /// What a source knows. `Debug` does not show the password, since `Secret` does not.
@@ -14,7 +15,18 @@ pub(crate) struct Connection {
     pub(crate) password: Option<Secret>,
     pub(crate) database: Option<String>,
     pub(crate) schema: Option<String>,
+    /// What Airflow calls the schema of a connection: the database, unless that comes from
+    /// elsewhere.
+    pub(crate) database_or_schema: Option<String>,
+    /// The connection is made for IAM, which needs no password.
+    pub(crate) is_for_iam: bool,
+    /// The names of everything that the source holds, for a message about what is missing.
+    pub(crate) found: Vec<String>,
 }
+
+/// More names than this help nobody, and a name that is longer is none.
+const MOST_NAMES: usize = 20;
+const LONGEST_NAME: usize = 40;
 
 impl Connection {
     /// What this lacks comes from `other`.
@@ -27,6 +39,9 @@ impl Connection {
             password: own.password.or(other.password),
             database: own.database.or(other.database),
             schema: own.schema.or(other.schema),
+            database_or_schema: own.database_or_schema.or(other.database_or_schema),
+            is_for_iam: own.is_for_iam || other.is_for_iam,
+            found: own.found.into_iter().chain(other.found).collect(),
         }
     }
 
@@ -39,7 +54,79 @@ impl Connection {
             password: self.password.filter(|value| !value.is_empty()),
             database: text(self.database),
             schema: text(self.schema),
+            database_or_schema: text(self.database_or_schema),
+            ..self
         }
+    }
+
+    /// Blanks and line ends come along from files and forms; only to a password they may belong.
+    pub(super) fn trimmed(self) -> Self {
+        let text = |value: Option<String>| value.map(|value| value.trim().to_owned());
+        Self {
+            host: text(self.host),
+            user: text(self.user),
+            database: text(self.database),
+            schema: text(self.schema),
+            database_or_schema: text(self.database_or_schema),
+            ..self
+        }
+        .without_empty()
+    }
+
+    /// The console shows an endpoint as `host:port/database`. What is given by itself counts more.
+    pub(super) fn with_host_taken_apart(self) -> Result<Self, jdbc::Error> {
+        let Some(host) = self.host.as_deref().filter(|host| jdbc::is_endpoint(host)) else {
+            return Ok(self);
+        };
+        let endpoint = jdbc::take_apart(host)?;
+        Ok(Self {
+            host: Some(endpoint.host),
+            port: self.port.or(endpoint.port),
+            database: self.database.or(endpoint.database),
+            ..self
+        })
+    }
+
+    /// Whether this knows no part of a login.
+    pub(super) fn is_empty(&self) -> bool {
+        self.host.is_none()
+            && self.port.is_none()
+            && self.user.is_none()
+            && self.password.is_none()
+            && self.database.is_none()
+            && self.schema.is_none()
+            && self.database_or_schema.is_none()
+    }
+
+    /// Notes the name of something that the source holds.
+    pub(super) fn note(&mut self, name: &str) {
+        let is_name = name.len() <= LONGEST_NAME && !name.contains(char::is_control);
+        if is_name && self.found.len() < MOST_NAMES && !self.found.iter().any(|seen| seen == name) {
+            self.found.push(name.to_owned());
+        }
+    }
+
+    /// The first field that still is a reference which something should have replaced: an ARN, or
+    /// what `CloudFormation` resolves.
+    pub(super) fn with_reference(&self) -> Option<&'static str> {
+        let text = |value: &Option<String>| {
+            value
+                .as_ref()
+                .is_some_and(|value| is_reference(value.as_bytes()))
+        };
+        let password = self.password.as_ref();
+        [
+            ("host", text(&self.host)),
+            ("user", text(&self.user)),
+            (
+                "password",
+                password.is_some_and(|value| is_reference(value.expose())),
+            ),
+            ("database", text(&self.database)),
+            ("schema", text(&self.schema)),
+        ]
+        .into_iter()
+        .find_map(|(field, reference)| reference.then_some(field))
     }
 
     /// The first field that an environment variable cannot hold.
@@ -60,6 +147,13 @@ impl Connection {
         .into_iter()
         .find_map(|(field, nul)| nul.then_some(field))
     }
+}
+
+/// Whether a value only says where the real one is.
+pub(crate) fn is_reference(value: &[u8]) -> bool {
+    let value = value.trim_ascii();
+    let is_arn = value.starts_with(b"arn:") && value.split(|byte| *byte == b':').count() > 5;
+    is_arn || value.starts_with(b"{{resolve:")
 }
 
 #[cfg(test)]
@@ -101,6 +195,27 @@ mod tests {
             ..Connection::default()
         };
         assert_eq!(schema.with_nul(), Some("schema"));
+    }
+
+    #[test]
+    fn a_reference_is_told_from_a_value() {
+        for (value, expected) in [
+            (
+                "arn:aws:secretsmanager:eu-west-1:123456789012:secret:x-AbCdEf",
+                true,
+            ),
+            ("arn:aws-cn:ssm:cn-north-1:123456789012:parameter/x", true),
+            (
+                " arn:aws:secretsmanager:eu-west-1:1:secret:x:password::\n",
+                true,
+            ),
+            ("{{resolve:secretsmanager:x:SecretString:password}}", true),
+            ("arn: a Welsh name", false),
+            ("p{{resolve:", false),
+            ("", false),
+        ] {
+            assert_eq!(is_reference(value.as_bytes()), expected, "{value}");
+        }
     }
 
     #[test]

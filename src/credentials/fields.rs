@@ -1,4 +1,5 @@
-//! Owns the fields of a secret: the JSON object in Secrets Manager, and parameters by name.
+//! Owns the fields of a secret by the names that people give them: a JSON object, a connection URI,
+//! parameters, the properties of a Glue Connection.
 //!
 //! Never repeats a value in an error. Of what serde says, only line and column are used: its own
 //! words quote what it found.
@@ -8,6 +9,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::connection::Connection;
+use super::jdbc;
 use crate::secret::Secret;
 
 /// What is wrong with the fields.
@@ -17,88 +19,235 @@ pub(crate) enum Error {
     NotAnObject { line: usize, column: usize },
     #[error("the field \"{field}\" must be {expected}, not {found}")]
     Type {
-        field: &'static str,
+        field: String,
         expected: &'static str,
         found: &'static str,
     },
     #[error("the field \"{field}\" is not a number from 1 to 65535")]
-    Port { field: &'static str },
+    Port { field: String },
+    #[error("it has no field \"{key}\", which the ARN asks for; it holds {}", list(.found))]
+    NoKey { key: String, found: Vec<String> },
+    #[error("the field \"{field}\" cannot be read as an address")]
+    Address {
+        field: String,
+        #[source]
+        source: jdbc::Error,
+    },
+    #[error("it cannot be read as a connection URI")]
+    Uri(#[source] jdbc::Error),
 }
 
-/// The fields of a JSON object. Unknown ones are ignored, `null` counts as missing.
-pub(super) fn from_json(json: &[u8]) -> Result<Connection, Error> {
-    match serde_json::from_slice::<Fields>(json) {
-        Ok(fields) => fields.into_connection(),
-        Err(error) => Err(Error::NotAnObject {
+/// A secret as a whole: the fields of a JSON object, or a connection URI. Unknown fields are
+/// ignored, `null` counts as missing. `key` is the field that an ARN of ECS asks for.
+pub(super) fn from_secret(text: &[u8], key: Option<&str>) -> Result<Connection, Error> {
+    let uri = std::str::from_utf8(text)
+        .ok()
+        .filter(|text| jdbc::is_uri(text));
+    if let Some(uri) = uri.filter(|_| key.is_none()) {
+        return jdbc::parse_uri(uri).map_err(Error::Uri);
+    }
+    let read = |text: &[u8]| {
+        // An editor of the console leaves a byte order mark.
+        let text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text);
+        serde_json::from_slice::<Fields>(text).map_err(|error| Error::NotAnObject {
             line: error.line(),
             column: error.column(),
-        }),
+        })
+    };
+    let fields = read(text)?;
+    let Some(key) = key else {
+        return fields.into_connection();
+    };
+    let Some(value) = fields.0.iter().position(|(name, _)| name == key) else {
+        return Err(Error::NoKey {
+            key: key.to_owned(),
+            found: fields.0.into_iter().map(|(name, _)| name).collect(),
+        });
+    };
+    match &fields.0[value].1 {
+        Value::Text(text) if text.expose().trim_ascii_start().starts_with(b"{") => {
+            read(text.expose())?.into_connection()
+        }
+        // ECS would inject this one value. A login needs the others, which the same secret has.
+        Value::Text(text) if Part::of(key).is_none() => {
+            let password = Some(text.clone());
+            let rest = fields.into_connection()?;
+            Ok(Connection { password, ..rest })
+        }
+        _ => fields.into_connection(),
     }
 }
 
-/// Fields by name, from parameters.
+/// Fields by name, from parameters and properties.
 pub(super) fn from_pairs(
     pairs: impl Iterator<Item = (String, String)>,
 ) -> Result<Connection, Error> {
-    let mut fields = Fields::default();
-    for (name, value) in pairs {
-        if let Some(slot) = fields.slot(&name) {
-            *slot = Value::Text(Secret::new(value));
-        }
-    }
-    fields.into_connection()
+    let fields = pairs.map(|(name, value)| (name, Value::Text(Secret::new(value))));
+    Fields(fields.collect()).into_connection()
 }
 
-/// A port as people write it.
-pub(super) fn port(text: &[u8], field: &'static str) -> Result<u16, Error> {
-    let number = std::str::from_utf8(text)
-        .ok()
-        .and_then(|text| text.trim().parse().ok());
-    number.filter(|port| *port > 0).ok_or(Error::Port { field })
+/// A part of a login, in the order in which they are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Part {
+    Port,
+    Database,
+    User,
+    Password,
+    Schema,
+    Host,
+    Address,
 }
 
-#[derive(Default)]
-struct Fields {
-    host: Value,
-    port: Value,
-    username: Value,
-    user: Value,
-    password: Value,
-    dbname: Value,
-    database: Value,
-    schema: Value,
-}
+const CHECKED: [&str; 9] = [
+    "host", "port", "username", "user", "login", "password", "dbname", "database", "schema",
+];
 
-impl Fields {
-    fn slot(&mut self, name: &str) -> Option<&mut Value> {
-        Some(match name {
-            "host" => &mut self.host,
-            "port" => &mut self.port,
-            "username" => &mut self.username,
-            "user" => &mut self.user,
-            "password" => &mut self.password,
-            "dbname" => &mut self.dbname,
-            "database" => &mut self.database,
-            "schema" => &mut self.schema,
-            _ => return None,
+/// The names of each part, without case, hyphens and underscores. The first that is there counts.
+const NAMES: [(Part, &[&str]); 7] = [
+    (
+        Part::Host,
+        &["host", "hostname", "dbhost", "server", "endpoint"],
+    ),
+    (Part::Port, &["port", "dbport"]),
+    (
+        Part::User,
+        &["username", "user", "login", "dbuser", "dbusername", "uid"],
+    ),
+    (
+        Part::Password,
+        &["password", "pass", "pwd", "passwd", "dbpassword"],
+    ),
+    (
+        Part::Database,
+        &["dbname", "database", "db", "databasename"],
+    ),
+    (
+        Part::Schema,
+        &["schema", "currentschema", "schemaname", "dbschema"],
+    ),
+    (
+        Part::Address,
+        &[
+            "uri",
+            "url",
+            "jdbcurl",
+            "jdbcconnectionurl",
+            "connectionurl",
+            "connectionuri",
+            "connectionstring",
+            "databaseurl",
+        ],
+    ),
+];
+
+impl Part {
+    /// The part that a name stands for, and how far down its list it is.
+    fn ranked(name: &str) -> Option<(Self, usize)> {
+        let plain = plain(name);
+        // As in the variables that dbt gets.
+        let plain = ["dbtredshift", "redshift"]
+            .iter()
+            .find_map(|prefix| plain.strip_prefix(prefix).filter(|rest| !rest.is_empty()))
+            .unwrap_or(&plain);
+        NAMES.iter().find_map(|(part, names)| {
+            let rank = names.iter().position(|known| *known == plain)?;
+            Some((*part, rank))
         })
     }
 
-    fn into_connection(self) -> Result<Connection, Error> {
-        // Both names are checked, even where only one is used: a wrong type is a mistake that is
-        // worth knowing.
-        let (username, user) = (self.username.text("username")?, self.user.text("user")?);
-        let (dbname, database) = (self.dbname.text("dbname")?, self.database.text("database")?);
-        let connection = Connection {
-            host: self.host.text("host")?,
-            port: self.port.port("port")?,
-            user: username.or(user),
-            password: self.password.secret("password")?,
-            database: dbname.or(database),
-            schema: self.schema.text("schema")?,
-        };
-        Ok(connection.without_empty())
+    fn of(name: &str) -> Option<Self> {
+        Self::ranked(name).map(|(part, _)| part)
     }
+}
+
+/// A name as it is compared.
+pub(super) fn plain(name: &str) -> String {
+    name.chars()
+        .filter(|char| !matches!(char, '_' | '-' | ' '))
+        .flat_map(char::to_lowercase)
+        .collect()
+}
+
+fn list(names: &[String]) -> String {
+    names.join(", ")
+}
+
+/// A port as people write it.
+pub(super) fn port(text: &[u8], field: &str) -> Result<u16, Error> {
+    let number = std::str::from_utf8(text)
+        .ok()
+        .and_then(|text| text.trim().parse().ok());
+    number.filter(|port| *port > 0).ok_or_else(|| Error::Port {
+        field: field.to_owned(),
+    })
+}
+
+/// Names and values in their order. Of a name given twice the last counts.
+#[derive(Default)]
+struct Fields(Vec<(String, Value)>);
+
+impl Fields {
+    /// Every value of a usual name is checked, even where only one is used: a wrong type is a
+    /// mistake that is worth knowing. Other names may mean something else.
+    fn into_connection(self) -> Result<Connection, Error> {
+        let is_there = |name: &str| self.0.iter().any(|(other, _)| plain(other) == name);
+        // Airflow calls the database of a connection its schema.
+        let of_airflow = is_there("conntype") || is_there("conntypeid");
+        let with_login = is_there("login");
+        let mut connection = Connection::default();
+        let mut ranked = Vec::new();
+        for (name, value) in self.0 {
+            connection.note(&name);
+            if let Some((part, rank)) = Part::ranked(&name) {
+                ranked.push((part, rank, name, value));
+            }
+        }
+        // The last of equals comes first; a port of its own comes before that of an address.
+        ranked.reverse();
+        ranked.sort_by_key(|(part, rank, ..)| (*part, *rank));
+        for (part, _, name, value) in ranked {
+            match part_of_connection(part, &name, value) {
+                Ok(found) => connection = connection.or(found),
+                Err(_) if !CHECKED.contains(&plain(&name).as_str()) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        if connection.database.is_none() {
+            if of_airflow {
+                connection.database = connection.schema.take();
+            } else if with_login {
+                connection.database_or_schema = connection.schema.take();
+            }
+        }
+        Ok(connection)
+    }
+}
+
+fn part_of_connection(part: Part, name: &str, value: Value) -> Result<Connection, Error> {
+    let mut found = Connection::default();
+    match part {
+        Part::Host => found.host = value.text(name)?,
+        Part::Port => found.port = value.port(name)?,
+        Part::User => found.user = value.text(name)?,
+        Part::Password => found.password = value.secret(name)?,
+        Part::Database => found.database = value.text(name)?,
+        Part::Schema => found.schema = value.text(name)?,
+        Part::Address => {
+            if let Some(uri) = value.text(name)?.filter(|text| jdbc::is_uri(text)) {
+                return jdbc::parse_uri(&uri).map_err(|source| Error::Address {
+                    field: name.to_owned(),
+                    source,
+                });
+            }
+        }
+    }
+    found
+        .trimmed()
+        .with_host_taken_apart()
+        .map_err(|source| Error::Address {
+            field: name.to_owned(),
+            source,
+        })
 }
 
 /// Text is a `Secret` from the start, whatever the field: which one holds the password is decided
@@ -113,19 +262,19 @@ enum Value {
 }
 
 impl Value {
-    fn secret(self, field: &'static str) -> Result<Option<Secret>, Error> {
+    fn secret(self, field: &str) -> Result<Option<Secret>, Error> {
         match self {
             Self::Missing => Ok(None),
             Self::Text(text) => Ok((!text.is_empty()).then_some(text)),
             other => Err(Error::Type {
-                field,
+                field: field.to_owned(),
                 expected: "a string",
                 found: other.name(),
             }),
         }
     }
 
-    fn text(self, field: &'static str) -> Result<Option<String>, Error> {
+    fn text(self, field: &str) -> Result<Option<String>, Error> {
         let Some(text) = self.secret(field)? else {
             return Ok(None);
         };
@@ -133,19 +282,21 @@ impl Value {
         Ok(Some(String::from_utf8_lossy(text.expose()).into_owned()))
     }
 
-    fn port(self, field: &'static str) -> Result<Option<u16>, Error> {
+    fn port(self, field: &str) -> Result<Option<u16>, Error> {
         match self {
             Self::Missing => Ok(None),
-            Self::Text(text) if text.is_empty() => Ok(None),
+            Self::Text(text) if text.expose().trim_ascii().is_empty() => Ok(None),
             Self::Text(text) => port(text.expose(), field).map(Some),
             Self::Number(number) => {
                 let port = number
                     .and_then(|number| u16::try_from(number).ok())
                     .filter(|port| *port > 0);
-                port.map(Some).ok_or(Error::Port { field })
+                port.map(Some).ok_or_else(|| Error::Port {
+                    field: field.to_owned(),
+                })
             }
             Self::Other(found) => Err(Error::Type {
-                field,
+                field: field.to_owned(),
                 expected: "a number or a string",
                 found,
             }),
@@ -180,10 +331,8 @@ impl<'de> Visitor<'de> for Object {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
         let mut fields = Fields::default();
         while let Some(name) = map.next_key::<String>()? {
-            match fields.slot(&name) {
-                Some(slot) => *slot = map.next_value()?,
-                None => drop(map.next_value::<IgnoredAny>()?),
-            }
+            let value = map.next_value()?;
+            fields.0.push((name, value));
         }
         Ok(fields)
     }

@@ -1,4 +1,5 @@
-//! Owns the reading of the JDBC URL in a Glue Connection.
+//! Owns the reading of addresses: the JDBC URL of a Glue Connection, a connection URI as a secret,
+//! and an endpoint as the console shows it.
 //!
 //! Never repeats any part of the URL in an error: where an `@` is missing or misplaced, what looks
 //! like a host is the login.
@@ -42,7 +43,63 @@ pub(crate) enum Error {
 
 /// The parts of a URL. The port is always there, the rest as far as the URL has it.
 pub(super) fn parse(url: &str) -> Result<Connection, Error> {
-    let (protocol, rest) = protocol(url)?;
+    let (protocol, rest) = protocol(url.trim())?;
+    parse_rest(protocol, rest)
+}
+
+/// Whether a secret is a connection URI as a whole, as Airflow and libpq have them, or a JDBC URL.
+pub(super) fn is_uri(text: &str) -> bool {
+    scheme_of_uri(text).is_some() || strip(text.trim(), "jdbc:").is_some()
+}
+
+/// The parts of such a URI.
+pub(super) fn parse_uri(text: &str) -> Result<Connection, Error> {
+    match scheme_of_uri(text) {
+        Some(rest) => parse_rest(Protocol::Plain, rest),
+        None => parse(text),
+    }
+}
+
+/// What follows `redshift://` and the like; `SQLAlchemy` adds the name of a driver.
+fn scheme_of_uri(text: &str) -> Option<&str> {
+    let (scheme, rest) = text.trim().split_once("://")?;
+    let database = scheme.split('+').next().unwrap_or_default();
+    ["redshift", "postgres", "postgresql"]
+        .iter()
+        .any(|known| database.eq_ignore_ascii_case(known))
+        .then_some(rest)
+}
+
+/// A host with what the console shows after it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Endpoint {
+    pub(crate) host: String,
+    pub(crate) port: Option<u16>,
+    pub(crate) database: Option<String>,
+}
+
+/// Whether a host carries more than a name or an address.
+pub(crate) fn is_endpoint(host: &str) -> bool {
+    let host = host.trim();
+    host.contains(['/', ':']) && host.parse::<Ipv6Addr>().is_err()
+}
+
+/// `host:5439/dev`, with or without a scheme. No port is made up.
+pub(crate) fn take_apart(text: &str) -> Result<Endpoint, Error> {
+    let text = text.trim();
+    let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
+    let place = rest.split(['/', '?', ';']).next().unwrap_or_default();
+    let place = place.rsplit('@').next().unwrap_or_default();
+    let parsed = parse_rest(Protocol::Plain, rest)?;
+    let has_port = place.rsplit(']').next().unwrap_or_default().contains(':');
+    Ok(Endpoint {
+        host: parsed.host.unwrap_or_default(),
+        port: parsed.port.filter(|_| has_port),
+        database: parsed.database,
+    })
+}
+
+fn parse_rest(protocol: Protocol, rest: &str) -> Result<Connection, Error> {
     let (authority, tail) = rest.split_at(rest.find(['/', '?', ';']).unwrap_or(rest.len()));
     let (login, place) = authority
         .rsplit_once('@')
@@ -57,6 +114,7 @@ pub(super) fn parse(url: &str) -> Result<Connection, Error> {
         host: Some(host),
         port: Some(port),
         database: text(database, "database")?,
+        is_for_iam: protocol == Protocol::Iam,
         ..Connection::default()
     };
     if let Some(login) = login {
@@ -69,7 +127,7 @@ pub(super) fn parse(url: &str) -> Result<Connection, Error> {
             "user" | "username" | "uid" => connection.user = text(value, "user")?,
             "password" | "pwd" => connection.password = secret(value),
             // A search path has several; tables are made in the first.
-            "currentschema" => {
+            "currentschema" | "schema" | "search_path" => {
                 connection.schema = text(value, "currentSchema")?
                     .and_then(|path| path.split(',').next().map(str::to_owned));
             }

@@ -21,9 +21,16 @@ pub(super) async fn fetch(
         Some(referrer) => format!("the secret \"{id}\", which {referrer} refers to"),
         None => format!("the secret \"{id}\""),
     };
+    let name = &Name::of(id);
+    let id = &name.id;
     let config = &in_region_of(id, config);
     let client = Client::from_conf(Builder::from(config).build());
-    let answer = client.get_secret_value().secret_id(id).send().await;
+    let request = client
+        .get_secret_value()
+        .secret_id(id)
+        .set_version_stage(name.stage.clone())
+        .set_version_id(name.version.clone());
+    let answer = request.send().await;
     let answer = answer.map_err(|error| failed(id, &origin, Fault::of(&error), config))?;
     let secret = answer
         .secret_string
@@ -35,7 +42,43 @@ pub(super) async fn fetch(
         .ok_or_else(|| Error::Empty {
             origin: origin.clone(),
         })?;
-    fields::from_json(secret.expose()).map_err(|source| Error::Fields { origin, source })
+    fields::from_secret(secret.expose(), name.key.as_deref())
+        .map_err(|source| Error::Fields { origin, source })
+}
+
+/// A secret as ECS names it in a task definition: the ARN or the name, then a key of its JSON, a
+/// stage and a version, any of which may be empty.
+#[derive(Debug, PartialEq, Eq)]
+struct Name {
+    id: String,
+    key: Option<String>,
+    stage: Option<String>,
+    version: Option<String>,
+}
+
+/// `arn:aws:secretsmanager:region:account:secret:name`; no name holds a colon.
+const COLONS_OF_AN_ARN: usize = 6;
+
+impl Name {
+    fn of(text: &str) -> Self {
+        let text = text.trim();
+        let colons = if text.starts_with("arn:") {
+            COLONS_OF_AN_ARN
+        } else {
+            0
+        };
+        let end = text.match_indices(':').nth(colons);
+        let (id, rest) = end.map_or((text, ""), |(end, _)| (&text[..end], &text[end + 1..]));
+        let mut rest = rest
+            .split(':')
+            .map(|part| (!part.is_empty()).then(|| part.to_owned()));
+        Self {
+            id: id.to_owned(),
+            key: rest.next().flatten(),
+            stage: rest.next().flatten(),
+            version: rest.next().flatten(),
+        }
+    }
 }
 
 /// A connection may refer to a secret elsewhere. Endpoints that the user set stay as they are.
@@ -106,6 +149,34 @@ mod tests {
             hint: None,
         };
         failed(id, "it", fault, &in_region_of(id, &config())).hint()
+    }
+
+    #[test]
+    fn what_ecs_puts_behind_a_name_is_taken_off() {
+        for (text, id, key, stage, version) in [
+            (ARN, ARN, "", "", ""),
+            (&format!("{ARN}:password::"), ARN, "password", "", ""),
+            (&format!("{ARN}::AWSPREVIOUS:"), ARN, "", "AWSPREVIOUS", ""),
+            (&format!("{ARN}:::0c1d-2e"), ARN, "", "", "0c1d-2e"),
+            (&format!("{ARN}:k:s:v"), ARN, "k", "s", "v"),
+            ("prod/redshift", "prod/redshift", "", "", ""),
+            (
+                "prod/redshift:password::",
+                "prod/redshift",
+                "password",
+                "",
+                "",
+            ),
+        ] {
+            let part = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+            let expected = Name {
+                id: id.to_owned(),
+                key: part(key),
+                stage: part(stage),
+                version: part(version),
+            };
+            assert_eq!(Name::of(text), expected, "{text}");
+        }
     }
 
     #[test]

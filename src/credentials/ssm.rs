@@ -35,23 +35,10 @@ pub(super) async fn fetch(path: &str, config: &SdkConfig) -> Result<Connection, 
     })?;
     // A source that supplies nothing at all is a wrong path, not one that leaves everything to the
     // environment.
-    let Connection {
-        host,
-        port,
-        user,
-        password,
-        database,
-        schema,
-    } = &connection;
-    if host.is_none()
-        && port.is_none()
-        && user.is_none()
-        && password.is_none()
-        && database.is_none()
-        && schema.is_none()
-    {
+    if connection.is_empty() {
         return Err(Error::NoParameters {
             path: path.to_owned(),
+            found: connection.found,
         });
     }
     Ok(connection)

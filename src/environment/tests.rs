@@ -27,6 +27,7 @@ fn fetched() -> Connection {
         password: Some(Secret::new("fetched-password")),
         database: Some("fetched-db".into()),
         schema: Some("fetched_schema".into()),
+        ..Connection::default()
     }
 }
 

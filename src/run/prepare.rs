@@ -105,6 +105,7 @@ pub(super) fn open_destination(publish: &Publish, aws: Option<&Aws>) -> Option<D
 
 /// The part of the login that the source has.
 pub(super) async fn fetch_login(config: &Config, aws: Option<&Aws>) -> Result<Connection, Error> {
+    environment::validate(config)?;
     match aws {
         Some(aws) if config.credentials.is_remote() => {
             let limit = FETCH.max(aws::longest_wait(&aws.config, aws::ATTEMPT));

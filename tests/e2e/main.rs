@@ -24,6 +24,7 @@ mod cancelled_queries;
 mod closing_line;
 mod commands;
 mod credential_errors;
+mod credential_shapes;
 mod credential_sources;
 mod docs_in_a_browser;
 mod every_setting;

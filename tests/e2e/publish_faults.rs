@@ -96,6 +96,92 @@ fn a_denied_upload_is_74_at_once_with_a_hint() {
     assert_eq!(lab.proxy.count("/shop/index.html"), 1, "a denial is final");
 }
 
+/// What S3 says, and what the hint makes of it.
+#[test]
+fn what_stands_in_the_way_is_what_s3_says() {
+    let who = "User: arn:aws:sts::123456789012:assumed-role/dbt/1 is not authorized to perform:";
+    let put = "s3:PutObject on resource: \"arn:aws:s3:::bucket/shop/index.html\"";
+    let kms = "kms:GenerateDataKey on resource: arn:aws:kms:eu-west-1:123456789012:key/k";
+    for (status, code, message, hint) in [
+        (
+            403,
+            "AccessDenied",
+            format!("{who} {put} with an explicit deny in a resource-based policy"),
+            "hint: lift the explicit deny of s3:PutObject",
+        ),
+        (
+            403,
+            "AccessDenied",
+            format!("{who} {put} with an explicit deny in a resource-based policy"),
+            "in the bucket policy",
+        ),
+        (
+            403,
+            "AccessDenied",
+            format!("{who} {put} because no VPC endpoint policy allows the s3:PutObject action"),
+            "in the policy of the VPC endpoint",
+        ),
+        (
+            403,
+            "AccessDenied",
+            format!("{who} {kms} with an explicit deny in a resource-based policy"),
+            "in the key policy",
+        ),
+        (
+            400,
+            "InvalidRequest",
+            "The x-amz-checksum-crc32 header is not supported".to_owned(),
+            "AWS_REQUEST_CHECKSUM_CALCULATION=when_required",
+        ),
+    ] {
+        let lab = failing(usize::MAX, &Fault::s3(status, code, &message));
+        let run = lab.run();
+        run.assert_code(74).assert_err_has(&[hint]);
+        let allows = run.err().contains("hint: allow");
+        assert_eq!(allows, message.contains("because no"), "{run}");
+    }
+}
+
+/// Whether each upload has a checksum, by the settings of the SDK.
+#[test]
+fn a_store_that_knows_no_checksum_can_be_told_so() {
+    let profile = "[default]\nrequest_checksum_calculation = when_required\n";
+    for (given, file, expected) in [
+        (None, "", true),
+        (Some("when_supported"), profile, true),
+        (Some("when_required"), "", false),
+        (Some("WHEN_REQUIRED"), "", false),
+        (Some(""), profile, false),
+        (None, profile, false),
+    ] {
+        let lab = Deployment::healthy();
+        let config = lab.scene.project.path().join("aws-config");
+        std::fs::write(&config, file).unwrap();
+        let mut runner = lab.runner().env("AWS_CONFIG_FILE", &config);
+        if let Some(value) = given {
+            runner = runner.env("AWS_REQUEST_CHECKSUM_CALCULATION", value);
+        }
+        runner.run().assert_code(0);
+        let uploads: Vec<_> = lab
+            .proxy
+            .log()
+            .into_iter()
+            .filter(|seen| seen.line.starts_with("PUT "))
+            .collect();
+        assert!(!uploads.is_empty());
+        for seen in uploads {
+            let has_one = [
+                "x-amz-checksum-crc32",
+                "x-amz-trailer",
+                "x-amz-sdk-checksum-algorithm",
+            ]
+            .iter()
+            .any(|name| seen.request.get(name).is_some());
+            assert_eq!(has_one, expected, "{given:?} {file:?}: {}", seen.line);
+        }
+    }
+}
+
 #[test]
 fn a_silent_s3_is_74_in_bounded_time() {
     let lab = failing(usize::MAX, &Fault::Silence);

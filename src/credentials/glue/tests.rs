@@ -7,15 +7,21 @@ use aws_config::{BehaviorVersion, Region};
 use super::*;
 
 fn planned(properties: &[(&str, &str)], secret_arn: Option<&str>) -> Result<Plan, Error> {
-    let properties = properties
-        .iter()
-        .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
-        .collect();
     plan(
-        properties,
+        &properties_of(properties),
         secret_arn.map(str::to_owned),
         "the Glue Connection \"redshift\"",
     )
+}
+
+fn properties_of(properties: &[(&str, &str)]) -> Properties {
+    let mut all = Properties::default();
+    all.add(
+        properties
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned())),
+    );
+    all
 }
 
 fn password(connection: &Connection) -> Option<&[u8]> {
@@ -30,6 +36,7 @@ fn of_secret() -> Connection {
         password: Some(Secret::new("secret-password")),
         database: Some("secret-db".into()),
         schema: Some("secret-schema".into()),
+        ..Connection::default()
     }
 }
 
@@ -259,4 +266,106 @@ fn a_denied_call_hints_at_the_permission() {
     );
     assert_eq!(error.hint().unwrap(), format!("allow kms:Decrypt on {key}"));
     assert_eq!(error.kind(), FaultKind::Denied);
+}
+
+/// Properties, and the login: host:port user/password database schema, or where the rest is.
+const NEWER: [(&[(&str, &str)], &str); 9] = [
+    (
+        &[
+            ("HOST", "h"),
+            ("PORT", "5440"),
+            ("DATABASE", "d"),
+            ("USERNAME", "u"),
+            ("PASSWORD", "p"),
+        ],
+        "h:5440 u d",
+    ),
+    (
+        &[("HOST", "h:5440/d"), ("USERNAME", "u"), ("PASSWORD", "p")],
+        "h:5440 u d",
+    ),
+    (
+        &[
+            ("host", " h\n"),
+            ("database_name", "d "),
+            ("USERNAME", "u\n"),
+            ("PASSWORD", "p"),
+        ],
+        "h:5439 u d",
+    ),
+    (
+        &[
+            ("JDBC_CONNECTION_URL", "jdbc:redshift://h:1/d\n"),
+            ("USERNAME", "u"),
+            ("PASSWORD", "p"),
+        ],
+        "h:1 u d",
+    ),
+    (
+        &[
+            ("CLUSTER_IDENTIFIER", "c"),
+            ("DATABASE", "d"),
+            ("USERNAME", "u"),
+            ("PASSWORD", "p"),
+        ],
+        "-:- u d",
+    ),
+    (
+        &[(
+            "PythonProperties",
+            r#"{"host":"h","port":5440,"database":"d","username":"u","password":"p"}"#,
+        )],
+        "h:5440 u d",
+    ),
+    (
+        &[
+            ("HOST", "h"),
+            (
+                "SparkProperties",
+                r#"{"HOST":"other","url":"jdbc:redshift://x:1/d","USERNAME":"u","PASSWORD":"p"}"#,
+            ),
+        ],
+        "h:1 u d",
+    ),
+    (
+        &[("HOST", "h"), ("DATABASE", "d"), ("secretArn", "arn:x")],
+        "h:5439 - d Secret(\"arn:x\")",
+    ),
+    (
+        &[
+            ("WORKGROUP_NAME", "w"),
+            ("DATABASE", "d"),
+            ("SECRET_ID", " s "),
+        ],
+        "-:- - d Secret(\"s\")",
+    ),
+];
+
+#[test]
+fn connections_as_newer_tools_make_them() {
+    for (properties, expected) in NEWER {
+        let plan = planned(properties, None).unwrap();
+        let login = match &plan.login {
+            Login::Given => String::new(),
+            other => format!(" {other:?}"),
+        };
+        let connection = plan.complete(Connection::default());
+        assert_eq!(connection.found[0], properties[0].0);
+        let show = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
+        let shown = format!(
+            "{}:{} {} {}{login}",
+            show(connection.host),
+            show(connection.port.map(|port| port.to_string())),
+            show(connection.user),
+            show(connection.database),
+        );
+        assert_eq!(shown, expected, "{properties:?}");
+    }
+}
+
+#[test]
+fn a_url_for_iam_says_that_no_password_is_needed() {
+    let plan = planned(&[("JDBC_CONNECTION_URL", "jdbc:redshift:iam://h/d")], None).unwrap();
+    assert!(plan.complete(Connection::default()).is_for_iam);
+    assert!(!planned(&[URL], None).unwrap().own.is_for_iam);
 }

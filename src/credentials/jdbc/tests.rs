@@ -44,6 +44,7 @@ fn host_port_and_database() {
     check("jdbc:redshift://h:65535", "h", 65535, None);
     check("jdbc:redshift://h:5439/", "h", 5439, None);
     check("  jdbc:redshift://h:5439/d", "h", 5439, Some("d"));
+    check("jdbc:redshift://h:5439/d \r\n", "h", 5439, Some("d"));
     check("jdbc:redshift://[::1]:5439/d", "::1", 5439, Some("d"));
     check(
         "jdbc:redshift://[2001:db8::5]/d",
@@ -130,6 +131,46 @@ fn what_does_not_lead_to_a_warehouse_is_refused() {
         ),
     ] {
         assert_eq!(parse(url).unwrap_err(), expected, "{url}");
+    }
+}
+
+#[test]
+fn an_endpoint_is_taken_apart() {
+    for (text, host, port, database) in [
+        (
+            "h.redshift.amazonaws.com:5439/dev",
+            "h.redshift.amazonaws.com",
+            Some(5439),
+            Some("dev"),
+        ),
+        ("h:5439", "h", Some(5439), None),
+        ("h/dev", "h", None, Some("dev")),
+        (" h:5439/dev\n", "h", Some(5439), Some("dev")),
+        ("redshift://h:5439/dev", "h", Some(5439), Some("dev")),
+        (
+            "jdbc:redshift://h:5439/dev?ssl=true",
+            "h",
+            Some(5439),
+            Some("dev"),
+        ),
+        ("https://h/", "h", None, None),
+        ("u:p@h:1/d", "h", Some(1), Some("d")),
+        ("[::1]:5439/dev", "::1", Some(5439), Some("dev")),
+        ("[::1]", "::1", None, None),
+    ] {
+        assert!(is_endpoint(text), "{text}");
+        let expected = Endpoint {
+            host: host.to_owned(),
+            port,
+            database: database.map(str::to_owned),
+        };
+        assert_eq!(take_apart(text).unwrap(), expected, "{text}");
+    }
+    for text in ["h", "h.example.com", "::1", "2001:db8::5", "10.0.0.1", ""] {
+        assert!(!is_endpoint(text), "{text}");
+    }
+    for text in ["h:port/dev", ":5439/dev", "/dev", "h:0", "a:b:c"] {
+        assert!(is_endpoint(text) && take_apart(text).is_err(), "{text}");
     }
 }
 
