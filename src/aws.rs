@@ -141,6 +141,7 @@ pub(crate) async fn load(variables: &Variables) -> Result<Aws, Error> {
         .retry_config(retries)
         .load()
         .await;
+    let config = endpoints::without_blank(config);
     endpoints::check(&config, &variables).map_err(Error::Settings)?;
     let (config, issued) = login::observe(config, variables, profiles);
     Ok(Aws { config, issued })

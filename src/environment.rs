@@ -5,14 +5,17 @@
 //! through a shell.
 
 use std::ffi::{OsStr, OsString};
-use std::fmt;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use crate::config::{Config, CredentialSource, LogFormat, Variables, variable};
-use crate::credentials::{
-    self, Connection, Endpoint, EndpointError, is_endpoint, is_reference, take_apart,
-};
+use crate::credentials::{Connection, Endpoint};
 use crate::secret::Secret;
+
+mod login;
+
+pub(crate) use login::{Error, validate};
+
+use login::Field;
 
 /// Redshift's own port, if none is named.
 const PORT: u16 = 5439;
@@ -24,108 +27,6 @@ const AWS_SECRETS: [&str; 3] = [
     "AWS_SESSION_TOKEN",
     "AWS_CONTAINER_AUTHORIZATION_TOKEN",
 ];
-
-/// Properties of a Glue Connection that name a warehouse without saying where it is, and who knows.
-const NAMED_BY: [(&str, &str); 2] = [
-    ("CLUSTER_IDENTIFIER", "aws redshift describe-clusters"),
-    ("WORKGROUP_NAME", "aws redshift-serverless get-workgroup"),
-];
-
-/// A part of the login.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Field {
-    Host,
-    Port,
-    User,
-    Password,
-    Schema,
-    Database,
-}
-
-impl Field {
-    /// The variable that dbt reads it from.
-    fn variable(self) -> &'static str {
-        match self {
-            Self::Host => "DBT_REDSHIFT_HOST",
-            Self::Port => "DBT_REDSHIFT_PORT",
-            Self::User => "DBT_REDSHIFT_USER",
-            Self::Password => "DBT_REDSHIFT_PASSWORD",
-            Self::Schema => "DBT_REDSHIFT_SCHEMA",
-            Self::Database => "DBT_REDSHIFT_DB",
-        }
-    }
-}
-
-impl fmt::Display for Field {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Host => "host",
-            Self::Port => "port",
-            Self::User => "user",
-            Self::Password => "password",
-            Self::Schema => "schema",
-            Self::Database => "database",
-        })
-    }
-}
-
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Error {
-    #[error(
-        "the login from {origin} is incomplete: no {}{}",
-        join(.missing, ", no "),
-        list_found(.found)
-    )]
-    Incomplete {
-        origin: String,
-        missing: Vec<Field>,
-        /// The names of what the source holds.
-        found: Vec<String>,
-        is_for_iam: bool,
-    },
-    #[error("cannot read DBT_REDSHIFT_HOST as host, host:port or host:port/database")]
-    Host(#[source] EndpointError),
-    #[error("{name} is itself a reference that nothing has resolved")]
-    Reference { name: &'static str },
-    #[error("DBT_REDSHIFT_PORT is not a port number; expected 1 to 65535")]
-    Port,
-}
-
-impl Error {
-    pub(crate) fn hint(&self) -> Option<String> {
-        match self {
-            Self::Incomplete {
-                missing,
-                found,
-                is_for_iam,
-                ..
-            } => {
-                let names: Vec<&str> = missing.iter().map(|field| field.variable()).collect();
-                let mut hint = format!(
-                    "add what is missing to the source, or set {}",
-                    names.join(", ")
-                );
-                if *is_for_iam && missing.contains(&Field::Password) {
-                    hint = format!(
-                        "the connection is made for IAM, which needs no password: {}; or {hint}",
-                        credentials::IAM
-                    );
-                }
-                if missing.contains(&Field::Host)
-                    && let Some((name, command)) = NAMED_BY
-                        .iter()
-                        .find(|(name, _)| found.iter().any(|found| found == name))
-                {
-                    hint = format!("{hint}; for the host of the {name}: `{command}`");
-                }
-                Some(hint)
-            }
-            Self::Reference { .. } => Some(credentials::REFERENCE.to_owned()),
-            Self::Port => Some("set a number, or unset DBT_REDSHIFT_PORT".to_owned()),
-            Self::Host(_) => None,
-        }
-    }
-}
 
 /// A variable that the runner adds, and where its value comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -145,70 +46,13 @@ pub(crate) struct Environment {
     pub(crate) secrets: Vec<(String, Secret)>,
 }
 
-/// What of the login that is set has to be put right.
-#[derive(Debug, Default)]
-struct Login {
-    /// It is what Kubernetes says of a service of that name.
-    ignores_port: bool,
-    /// A host that carries more.
-    endpoint: Option<Endpoint>,
-}
-
-/// What can be said of the login that is set before anything is fetched.
-pub(crate) fn validate(config: &Config) -> Result<(), Error> {
-    let login = check(config)?;
-    if login.ignores_port {
-        tracing::warn!(
-            "DBT_REDSHIFT_PORT is ignored: its value is the link to a Kubernetes service, not a port; \
-             set enableServiceLinks: false, or rename the service"
-        );
-    }
-    if login.endpoint.is_some() {
-        tracing::info!(
-            "DBT_REDSHIFT_HOST holds more than a host; dbt gets host, port and database apart"
-        );
-    }
-    Ok(())
-}
-
-fn check(config: &Config) -> Result<Login, Error> {
-    let mut login = Login::default();
-    if config.credentials == CredentialSource::None {
-        return Ok(login);
-    }
-    let given = |field: Field| variable(&config.variables, field.variable());
-    for field in [Field::Password, Field::User, Field::Host, Field::Database] {
-        if given(field).is_some_and(|value| is_reference(value.as_bytes())) {
-            return Err(Error::Reference {
-                name: field.variable(),
-            });
-        }
-    }
-    if let Some(port) = given(Field::Port) {
-        let port = port.to_string_lossy();
-        login.ignores_port = ["tcp://", "udp://", "sctp://"]
-            .iter()
-            .any(|scheme| port.starts_with(scheme));
-        let is_number = port.parse::<u16>().is_ok_and(|number| number > 0);
-        if !is_number && !login.ignores_port {
-            return Err(Error::Port);
-        }
-    }
-    if let Some(host) = given(Field::Host).and_then(|host| host.to_str())
-        && is_endpoint(host)
-    {
-        login.endpoint = Some(take_apart(host).map_err(Error::Host)?);
-    }
-    Ok(login)
-}
-
 /// Composes the environment. `coloured`: whether a terminal shows dbt's output.
 pub(crate) fn compose(
     config: &Config,
     connection: &Connection,
     coloured: bool,
 ) -> Result<Environment, Error> {
-    let login = check(config)?;
+    let login = login::check(config)?;
     let mut composer = Composer {
         config,
         environment: Environment {
@@ -476,23 +320,6 @@ pub(crate) fn secrets(variables: &Variables) -> Vec<(String, Secret)> {
             )
         })
         .collect()
-}
-
-/// The names of what was there instead, never values.
-fn list_found(found: &[String]) -> String {
-    if found.is_empty() {
-        String::new()
-    } else {
-        format!(" (it holds {})", found.join(", "))
-    }
-}
-
-fn join(fields: &[Field], separator: &str) -> String {
-    fields
-        .iter()
-        .map(Field::to_string)
-        .collect::<Vec<_>>()
-        .join(separator)
 }
 
 #[cfg(test)]

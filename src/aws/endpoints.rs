@@ -5,7 +5,7 @@
 //! name no setting.
 
 use aws_config::SdkConfig;
-use aws_types::service_config::ServiceConfigKey;
+use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 use url::Url;
 
 use super::variables::SdkVariables;
@@ -23,6 +23,26 @@ const SERVICES: [&str; 8] = [
     "SSO",
     "SSO OIDC",
 ];
+
+/// What is blank in a profile counts as unset, as what is empty does for the AWS CLI.
+pub(super) fn without_blank(config: SdkConfig) -> SdkConfig {
+    let endpoint = config.endpoint_url().filter(|url| !url.trim().is_empty());
+    let endpoint = endpoint.map(str::to_owned);
+    let mut builder = config.to_builder();
+    builder.set_endpoint_url(endpoint);
+    builder.service_config(WithoutBlank(config)).build()
+}
+
+/// The settings of single services of this configuration.
+#[derive(Debug)]
+struct WithoutBlank(SdkConfig);
+
+impl LoadServiceConfig for WithoutBlank {
+    fn load_config(&self, key: ServiceConfigKey<'_>) -> Option<String> {
+        let value = self.0.service_config()?.load_config(key)?;
+        (!value.trim().is_empty()).then_some(value)
+    }
+}
 
 /// Each fault names the variable, or that it was the profile.
 pub(super) fn check(config: &SdkConfig, variables: &SdkVariables) -> Result<(), Vec<String>> {

@@ -39,13 +39,23 @@ impl Issued {
 /// What stands in the way of credentials, as far as the settings show it.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Obstacle {
-    #[error("the AWS profile \"{profile}\" (AWS_PROFILE) is in none of {}", .files.join(", "))]
-    NoProfile { profile: String, files: Vec<String> },
+    #[error("{missing} is not set, though {given} is")]
+    HalfAKey {
+        missing: &'static str,
+        given: &'static str,
+    },
+    #[error("the AWS profile \"{profile}\" ({origin}) is in none of {}", .files.join(", "))]
+    NoProfile {
+        profile: String,
+        /// What names it.
+        origin: String,
+        files: [String; 2],
+    },
     #[error(
         "the AWS profile \"{profile}\" signs in with `aws login`, which only the AWS CLI can use"
     )]
     CliLogin { profile: String },
-    #[error("cannot read the web identity token file {} ({origin}): {}", path.display(), innermost(.source))]
+    #[error("cannot read the token file {} ({origin}): {}", path.display(), innermost(.source))]
     TokenFile {
         path: PathBuf,
         origin: &'static str,
@@ -56,6 +66,7 @@ pub(super) enum Obstacle {
 impl Obstacle {
     pub(super) fn hint(&self) -> String {
         match self {
+            Self::HalfAKey { missing, given } => format!("set {missing}, or unset {given}"),
             Self::NoProfile { .. } => {
                 "check AWS_PROFILE, AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE".to_owned()
             }
@@ -65,9 +76,8 @@ impl Obstacle {
                  in AWS_PROFILE, or run eval \"$(aws configure export-credentials --profile \
                  {profile} --format env)\" first"
             ),
-            Self::TokenFile { .. } => {
-                "mount the token of the service account, or unset AWS_WEB_IDENTITY_TOKEN_FILE"
-                    .to_owned()
+            Self::TokenFile { origin, .. } => {
+                format!("mount the file with the token, or unset {origin}")
             }
         }
     }
@@ -75,42 +85,64 @@ impl Obstacle {
     /// What the settings show. `profiles` is `None` where the files cannot be parsed, which is the
     /// SDK's to complain about.
     fn find(variables: &SdkVariables, profiles: Option<&ProfileSet>) -> Option<Self> {
-        // The order of the SDK: variables, the profile, the token file of the variables.
-        let profile = profiles.and_then(|profiles| Self::of_profile(variables, profiles));
-        profile.or_else(|| {
-            let path = variables.get("AWS_WEB_IDENTITY_TOKEN_FILE")?;
-            Self::of_token_file(path, "AWS_WEB_IDENTITY_TOKEN_FILE")
-        })
+        let has = |name: &str| variables.contains_key(name);
+        // The order of the SDK: keys, the profile, a token for a role, the container.
+        let (id, key) = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY");
+        match (has(id), has(key)) {
+            (true, false) => {
+                return Some(Self::HalfAKey {
+                    missing: key,
+                    given: id,
+                });
+            }
+            (false, true) => {
+                return Some(Self::HalfAKey {
+                    missing: id,
+                    given: key,
+                });
+            }
+            _ => {}
+        }
+        let token_file = |name| Self::of_token_file(variables.get(name)?, name);
+        let in_container = has("AWS_CONTAINER_CREDENTIALS_FULL_URI")
+            || has("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI");
+        profiles
+            .and_then(|profiles| Self::of_profile(variables, profiles))
+            .or_else(|| token_file("AWS_WEB_IDENTITY_TOKEN_FILE"))
+            .or_else(|| {
+                in_container.then(|| token_file("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"))?
+            })
     }
 
+    /// Follows `source_profile` from the profile that is selected.
     fn of_profile(variables: &SdkVariables, profiles: &ProfileSet) -> Option<Self> {
-        if let Some(profile) = variables.get(PROFILE)
-            && profiles.get_profile(profile).is_none()
-        {
-            let file = |name, default: &str| {
-                variables
-                    .get(name)
-                    .map_or_else(|| default.to_owned(), Clone::clone)
-            };
-            return Some(Self::NoProfile {
-                profile: profile.clone(),
-                files: vec![
-                    file("AWS_CONFIG_FILE", "~/.aws/config"),
-                    file("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"),
-                ],
-            });
-        }
+        let mut origin = variables.get(PROFILE).map(|_| PROFILE.to_owned());
         let mut name = profiles.selected_profile();
         for _ in 0..LONGEST_CHAIN {
-            let profile = profiles.get_profile(name)?;
+            let Some(profile) = profiles.get_profile(name) else {
+                let file = |name, default: &str| {
+                    let named = variables.get(name).cloned();
+                    named.unwrap_or_else(|| default.to_owned())
+                };
+                return Some(Self::NoProfile {
+                    profile: name.to_owned(),
+                    // Without a name it is `default`, which need not be there.
+                    origin: origin?,
+                    files: [
+                        file("AWS_CONFIG_FILE", "~/.aws/config"),
+                        file("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"),
+                    ],
+                });
+            };
             if let Some(path) = profile.get("web_identity_token_file") {
-                return Self::of_token_file(path, "web_identity_token_file of the AWS profile");
+                return Self::of_token_file(path, "web_identity_token_file");
             }
             if profile.get("login_session").is_some() {
                 return Some(Self::CliLogin {
                     profile: name.to_owned(),
                 });
             }
+            origin = Some(format!("source_profile of \"{name}\""));
             name = profile.get("source_profile")?;
         }
         None

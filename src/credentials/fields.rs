@@ -12,6 +12,12 @@ use super::connection::Connection;
 use super::jdbc;
 use crate::secret::Secret;
 
+mod names;
+
+use names::{CHECKED, Part};
+
+pub(super) use names::plain;
+
 /// What is wrong with the fields.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Error {
@@ -84,88 +90,6 @@ pub(super) fn from_pairs(
 ) -> Result<Connection, Error> {
     let fields = pairs.map(|(name, value)| (name, Value::Text(Secret::new(value))));
     Fields(fields.collect()).into_connection()
-}
-
-/// A part of a login, in the order in which they are looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Part {
-    Port,
-    Database,
-    User,
-    Password,
-    Schema,
-    Host,
-    Address,
-}
-
-const CHECKED: [&str; 9] = [
-    "host", "port", "username", "user", "login", "password", "dbname", "database", "schema",
-];
-
-/// The names of each part, without case, hyphens and underscores. The first that is there counts.
-const NAMES: [(Part, &[&str]); 7] = [
-    (
-        Part::Host,
-        &["host", "hostname", "dbhost", "server", "endpoint"],
-    ),
-    (Part::Port, &["port", "dbport"]),
-    (
-        Part::User,
-        &["username", "user", "login", "dbuser", "dbusername", "uid"],
-    ),
-    (
-        Part::Password,
-        &["password", "pass", "pwd", "passwd", "dbpassword"],
-    ),
-    (
-        Part::Database,
-        &["dbname", "database", "db", "databasename"],
-    ),
-    (
-        Part::Schema,
-        &["schema", "currentschema", "schemaname", "dbschema"],
-    ),
-    (
-        Part::Address,
-        &[
-            "uri",
-            "url",
-            "jdbcurl",
-            "jdbcconnectionurl",
-            "connectionurl",
-            "connectionuri",
-            "connectionstring",
-            "databaseurl",
-        ],
-    ),
-];
-
-impl Part {
-    /// The part that a name stands for, and how far down its list it is.
-    fn ranked(name: &str) -> Option<(Self, usize)> {
-        let plain = plain(name);
-        // As in the variables that dbt gets.
-        let plain = ["dbtredshift", "redshift"]
-            .iter()
-            .find_map(|prefix| plain.strip_prefix(prefix).filter(|rest| !rest.is_empty()))
-            .unwrap_or(&plain);
-        NAMES.iter().find_map(|(part, names)| {
-            let rank = names.iter().position(|known| *known == plain)?;
-            Some((*part, rank))
-        })
-    }
-
-    fn of(name: &str) -> Option<Self> {
-        Self::ranked(name).map(|(part, _)| part)
-    }
-}
-
-/// A name as it is compared.
-pub(super) fn plain(name: &str) -> String {
-    name.chars()
-        .filter(|char| !matches!(char, '_' | '-' | ' '))
-        .flat_map(char::to_lowercase)
-        .collect()
 }
 
 fn list(names: &[String]) -> String {

@@ -42,11 +42,15 @@ fn write_files(home: &Path) {
          [profile token]\nregion = {REGION}\nrole_arn = arn:aws:iam::123456789012:role/x\n\
          web_identity_token_file = /nowhere/token\n\
          [profile quoted]\nregion = \"{REGION}\"\n\
+         [profile on-nothing]\nregion = {REGION}\nrole_arn = arn:aws:iam::123456789012:role/x\n\
+         source_profile = nosource\n\
+         [profile no-endpoint]\nregion = {REGION}\nendpoint_url =\n\
          [profile endpoint]\nregion = {REGION}\nendpoint_url = localhost:1\n"
     );
     std::fs::write(home.join(".aws/config"), &config).unwrap();
     let keys = format!(
         "[dev]\naws_access_key_id = {ACCESS_KEY}\naws_secret_access_key = {SECRET_KEY}\n\
+         [no-endpoint]\naws_access_key_id = {ACCESS_KEY}\naws_secret_access_key = {SECRET_KEY}\n\
          [endpoint]\naws_access_key_id = {ACCESS_KEY}\naws_secret_access_key = {SECRET_KEY}\n"
     );
     std::fs::write(home.join(".aws/credentials"), &keys).unwrap();
@@ -98,7 +102,11 @@ const UNSET: [&str; 27] = [
     "NO_PROXY",
 ];
 
-const LEADING: [Given; 12] = [
+const LEADING: [Given; 13] = [
+    &[
+        ("AWS_PROFILE", "no-endpoint"),
+        ("AWS_ENDPOINT_URL_GLUE", "@"),
+    ],
     &[("AWS_PROFILE", "dev"), ("AWS_ENDPOINT_URL", "@")],
     &[("AWS_DEFAULT_PROFILE", "dev"), ("AWS_ENDPOINT_URL", "@")],
     &[
@@ -175,88 +183,117 @@ fn these_lead_to_aws() {
     }
 }
 
+/// Variables, the code, and what the message says.
+const WRONG: [(Given, i32, &[&str]); 18] = [
+    (
+        &[("AWS_PROFILE", "on-nothing")],
+        77,
+        &["\"nosource\"", "source_profile of \"on-nothing\""],
+    ),
+    (
+        &[("AWS_ACCESS_KEY_ID", "AKIA"), ("AWS_REGION", REGION)],
+        77,
+        &["AWS_SECRET_ACCESS_KEY is not set"],
+    ),
+    (
+        &[
+            ("AWS_SECRET_ACCESS_KEY", "12345678"),
+            ("AWS_REGION", REGION),
+        ],
+        77,
+        &["AWS_ACCESS_KEY_ID is not set"],
+    ),
+    (
+        &[
+            ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:1/"),
+            ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "/nowhere/pod"),
+            ("AWS_REGION", REGION),
+        ],
+        77,
+        &["/nowhere/pod", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"],
+    ),
+    (&[("AWS_REGION", "eu west")], 64, &["variable AWS_REGION: "]),
+    (
+        &[("AWS_REGION", "\"eu-west-1\"")],
+        64,
+        &["variable AWS_REGION: "],
+    ),
+    (
+        &[("AWS_DEFAULT_REGION", "eu-west-1 ")],
+        64,
+        &["variable AWS_DEFAULT_REGION: "],
+    ),
+    (
+        &[("AWS_PROFILE", "quoted")],
+        64,
+        &["region of the AWS profile", "eu-north-1"],
+    ),
+    (
+        &[("AWS_PROFILE", "nosuch"), ("AWS_REGION", REGION)],
+        77,
+        &["\"nosuch\"", "AWS_PROFILE", "/.aws/config"],
+    ),
+    (
+        &[
+            ("AWS_DEFAULT_PROFILE", "nosuch"),
+            ("AWS_CONFIG_FILE", "/elsewhere/config"),
+            ("AWS_REGION", REGION),
+        ],
+        77,
+        &["\"nosuch\"", "/elsewhere/config"],
+    ),
+    (
+        &[("AWS_PROFILE", "login")],
+        77,
+        &["aws login", "credential_process"],
+    ),
+    (
+        &[("AWS_PROFILE", "on-login")],
+        77,
+        &["aws login", "\"login\""],
+    ),
+    (
+        &[("AWS_PROFILE", "token")],
+        77,
+        &["/nowhere/token", "no such file"],
+    ),
+    (
+        &[
+            ("AWS_WEB_IDENTITY_TOKEN_FILE", "/nowhere/tokens"),
+            ("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/dbt"),
+            ("AWS_REGION", REGION),
+        ],
+        77,
+        &["/nowhere/tokens", "AWS_WEB_IDENTITY_TOKEN_FILE"],
+    ),
+    (
+        &[
+            ("AWS_ENDPOINT_URL_GLUE", "localhost:4566"),
+            ("AWS_REGION", REGION),
+        ],
+        64,
+        &["variable AWS_ENDPOINT_URL_GLUE: "],
+    ),
+    (
+        &[("AWS_PROFILE", "endpoint")],
+        64,
+        &["endpoint_url of the AWS profile"],
+    ),
+    (
+        &[("HTTPS_PROXY", "http://a b"), ("AWS_REGION", "x y")],
+        64,
+        &["variable HTTPS_PROXY: ", "variable AWS_REGION: "],
+    ),
+    (
+        &[("AWS_MAX_ATTEMPTS", "many"), ("AWS_REGION", REGION)],
+        64,
+        &["AWS_MAX_ATTEMPTS is \"many\""],
+    ),
+];
+
 #[test]
 fn what_is_wrong_is_named() {
-    let rows: [(Given, i32, &[&str]); 14] = [
-        (&[("AWS_REGION", "eu west")], 64, &["variable AWS_REGION: "]),
-        (
-            &[("AWS_REGION", "\"eu-west-1\"")],
-            64,
-            &["variable AWS_REGION: "],
-        ),
-        (
-            &[("AWS_DEFAULT_REGION", "eu-west-1 ")],
-            64,
-            &["variable AWS_DEFAULT_REGION: "],
-        ),
-        (
-            &[("AWS_PROFILE", "quoted")],
-            64,
-            &["region of the AWS profile", "eu-north-1"],
-        ),
-        (
-            &[("AWS_PROFILE", "nosuch"), ("AWS_REGION", REGION)],
-            77,
-            &["\"nosuch\"", "AWS_PROFILE", "/.aws/config"],
-        ),
-        (
-            &[
-                ("AWS_DEFAULT_PROFILE", "nosuch"),
-                ("AWS_CONFIG_FILE", "/elsewhere/config"),
-                ("AWS_REGION", REGION),
-            ],
-            77,
-            &["\"nosuch\"", "/elsewhere/config"],
-        ),
-        (
-            &[("AWS_PROFILE", "login")],
-            77,
-            &["aws login", "credential_process"],
-        ),
-        (
-            &[("AWS_PROFILE", "on-login")],
-            77,
-            &["aws login", "\"login\""],
-        ),
-        (
-            &[("AWS_PROFILE", "token")],
-            77,
-            &["/nowhere/token", "no such file"],
-        ),
-        (
-            &[
-                ("AWS_WEB_IDENTITY_TOKEN_FILE", "/nowhere/tokens"),
-                ("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/dbt"),
-                ("AWS_REGION", REGION),
-            ],
-            77,
-            &["/nowhere/tokens", "AWS_WEB_IDENTITY_TOKEN_FILE"],
-        ),
-        (
-            &[
-                ("AWS_ENDPOINT_URL_GLUE", "localhost:4566"),
-                ("AWS_REGION", REGION),
-            ],
-            64,
-            &["variable AWS_ENDPOINT_URL_GLUE: "],
-        ),
-        (
-            &[("AWS_PROFILE", "endpoint")],
-            64,
-            &["endpoint_url of the AWS profile"],
-        ),
-        (
-            &[("HTTPS_PROXY", "http://a b"), ("AWS_REGION", "x y")],
-            64,
-            &["variable HTTPS_PROXY: ", "variable AWS_REGION: "],
-        ),
-        (
-            &[("AWS_MAX_ATTEMPTS", "many"), ("AWS_REGION", REGION)],
-            64,
-            &["AWS_MAX_ATTEMPTS is \"many\""],
-        ),
-    ];
-    for (given, code, parts) in rows {
+    for (given, code, parts) in WRONG {
         let scene = Scene::healthy();
         let run = asked(&scene, "glue:x", given).run();
         assert_eq!(run.code, Some(code), "{given:?}: {run}");
