@@ -70,4 +70,21 @@ data "aws_iam_policy_document" "bucket" {
       }
     }
   }
+
+  # What the runner keeps for itself, whatever the function before the site makes of a path.
+  dynamic "statement" {
+    for_each = var.docs_site.enabled ? [compact(["state", var.docs_site.show_runs ? "" : "runs"])] : []
+
+    content {
+      sid       = "NotOnTheDocsSite"
+      effect    = "Deny"
+      actions   = ["s3:GetObject"]
+      resources = flatten([for folder in statement.value : ["${local.bucket_arn}/${folder}/*", "${local.bucket_arn}/*/${folder}/*"]])
+
+      principals {
+        type        = "Service"
+        identifiers = ["cloudfront.amazonaws.com"]
+      }
+    }
+  }
 }

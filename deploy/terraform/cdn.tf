@@ -9,6 +9,12 @@ locals {
   }
 }
 
+locals {
+  viewers_code = replace(
+    file("${path.module}/cdn_viewers.js"), "const showsRuns = false;", "const showsRuns = ${var.docs_site.show_runs};"
+  )
+}
+
 # AWS's own policies, by the ids that they have in every account.
 locals {
   # Honours `Cache-Control: no-cache`, which the runner puts on the docs.
@@ -44,7 +50,7 @@ resource "aws_cloudfront_function" "viewers" {
   comment                      = "Lets known viewers in and finds index.html"
   runtime                      = "cloudfront-js-2.0"
   publish                      = true
-  code                         = file("${path.module}/cdn_viewers.js")
+  code                         = local.viewers_code
   key_value_store_associations = [aws_cloudfront_key_value_store.viewers[0].arn]
 }
 

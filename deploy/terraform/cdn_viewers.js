@@ -7,6 +7,21 @@ import crypto from 'crypto';
 
 const viewers = cf.kvs();
 
+// What the runner keeps beside the docs. Terraform sets whether viewers may read the records of runs.
+const showsRuns = false;
+
+// Whether this is the runner's own: the saved parse and the state hold values of variables. S3 decodes the path, so it is decoded here.
+function isInternal(uri) {
+  let path;
+  try {
+    path = decodeURIComponent(uri);
+  } catch (error) {
+    return true;
+  }
+  const folders = path.split('/');
+  return folders.includes('state') || (folders.includes('runs') && !showsRuns);
+}
+
 async function isKnown(header) {
   if (!header || !/^basic /i.test(header.value)) {
     return false;
@@ -37,6 +52,9 @@ async function handler(event) {
         'cache-control': { value: 'no-store' },
       },
     };
+  }
+  if (isInternal(request.uri)) {
+    return { statusCode: 403, statusDescription: 'Forbidden', headers: { 'cache-control': { value: 'no-store' } } };
   }
   if (request.uri.endsWith('/')) {
     request.uri += 'index.html';

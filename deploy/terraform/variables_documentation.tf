@@ -71,6 +71,8 @@ variable "docs_site" {
     - `aliases`, `certificate_arn`: names of your own, and the certificate for them, from ACM in us-east-1.
     - `price_class`: from where it is served; `PriceClass_100` is Europe and North America.
     - `web_acl_arn`: a web ACL of WAF, for instance one that lets only the office in.
+    - `show_runs`: whether viewers may read the records of runs, too. What is below a folder `state` nobody sees: it holds values of
+      variables.
   EOT
   type = object({
     enabled         = optional(bool, false)
@@ -78,6 +80,7 @@ variable "docs_site" {
     certificate_arn = optional(string)
     price_class     = optional(string, "PriceClass_100")
     web_acl_arn     = optional(string)
+    show_runs       = optional(bool, false)
   })
   default  = {}
   nullable = false

@@ -245,6 +245,19 @@ run "docs_site" {
   }
 
   assert {
+    condition     = strcontains(aws_cloudfront_function.viewers[0].code, "const showsRuns = false;")
+    error_message = "Viewers see the records of runs by default."
+  }
+
+  assert {
+    condition = toset(one([for statement in data.aws_iam_policy_document.bucket.statement :
+      statement.resources if statement.sid == "NotOnTheDocsSite"])) == toset([for place in ["state/*", "*/state/*", "runs/*", "*/runs/*"] :
+      "arn:aws:s3:::dbt-documentation-live/${place}"
+    ])
+    error_message = "The site can read what the runner keeps for itself."
+  }
+
+  assert {
     condition = (
       output.docs_site_url == "https://docs.acme.example/shop/"
       && output.docs_viewers_arn == aws_cloudfront_key_value_store.viewers[0].arn
@@ -346,5 +359,26 @@ run "a_larger_task" {
   assert {
     condition     = aws_ecr_repository.this[0].force_delete && aws_s3_bucket.docs[0].force_destroy
     error_message = "force_destroy does not reach the repository and the bucket."
+  }
+}
+
+run "docs_site_with_the_records_of_runs" {
+  command = apply
+
+  variables {
+    docs_site = { enabled = true, show_runs = true }
+  }
+
+  assert {
+    condition     = strcontains(aws_cloudfront_function.viewers[0].code, "const showsRuns = true;")
+    error_message = "The function keeps the records of runs from viewers."
+  }
+
+  assert {
+    condition = toset(one([for statement in data.aws_iam_policy_document.bucket.statement :
+      statement.resources if statement.sid == "NotOnTheDocsSite"])) == toset([for place in ["state/*", "*/state/*"] :
+      "arn:aws:s3:::dbt-documentation-live/${place}"
+    ])
+    error_message = "The policy keeps the records of runs from viewers, or shows more."
   }
 }

@@ -323,6 +323,14 @@ const buckets = [
   bucket('dbt-documentation-live', 'cloudfront.amazonaws.com', false, 's3:GetObject', object, distribution('EOTHER')),
   bucket('dbt-documentation-live', 'cloudfront.amazonaws.com', false, 's3:PutObject', object, distribution('EABSENT')),
   bucket('dbt-documentation-live', 'cloudfront.amazonaws.com', false, 's3:DeleteObject', object, distribution('EABSENT')),
+  ...['shop/state/lease.json', 'state/partial_parse.msgpack', 'team/shop/state/x', 'shop/runs/1/summary.json', 'runs/1/x'].map((key) => (
+    bucket('dbt-documentation-live', 'cloudfront.amazonaws.com', false, 's3:GetObject', `${object.split('/')[0]}/${key}`,
+      distribution('EABSENT'))
+  )),
+  bucket('dbt-documentation-live', 'cloudfront.amazonaws.com', true, 's3:GetObject', `${object.split('/')[0]}/shop/states.json`,
+    distribution('EABSENT')),
+  bucket('dbt-documentation-live', role('DBTServiceRole-shop-live'), true, 's3:PutObject', `${object.split('/')[0]}/shop/state/x`,
+    tls(true)),
   bucket('dbt-documentation-live', 'lambda.amazonaws.com', false, 's3:GetObject', object, distribution('EABSENT')),
   bucket('dbt-documentation-live', role('DBTServiceRole-shop-live'), true, 's3:PutObject', object, tls(true)),
   bucket('dbt-documentation-live', role('DBTServiceRole-shop-live'), false, 's3:PutObject', object, tls(false)),

@@ -18,11 +18,14 @@ globalThis.cloudfront = {
     },
   }),
 };
-const runnable = `${code.replace(/^import cf from 'cloudfront';$/m, 'const cf = globalThis.cloudfront;')}\nexport { handler };`;
-const { handler } = await import(`data:text/javascript;base64,${Buffer.from(runnable).toString('base64')}`);
+const load = async (text) => {
+  const runnable = `${text.replace(/^import cf from 'cloudfront';$/m, 'const cf = globalThis.cloudfront;')}\nexport { handler };`;
+  return (await import(`data:text/javascript;base64,${Buffer.from(runnable).toString('base64')}`)).handler;
+};
+const handler = await load(code);
 
 const basic = (login) => `Basic ${Buffer.from(login).toString('base64')}`;
-const ask = (uri, authorization) => handler({
+const ask = (uri, authorization, by = handler) => by({
   request: { method: 'GET', uri, headers: authorization === undefined ? {} : { authorization: { value: authorization } } },
 });
 const known = basic('ann:correct horse:battery');
@@ -63,6 +66,26 @@ const tests = {
     for (const uri of ['//evil', '/\\evil', '///evil']) {
       assert.equal((await ask(uri, known)).headers.location.value, '/evil/');
     }
+  },
+  'nobody sees what the runner keeps for itself': async () => {
+    const kept = ['/shop/state/lease.json', '/state/x', '/shop/state', '/shop/state/', '/team/shop/state/a/b', '/shop/st%61te/x',
+      '/shop/%73tate%2Fx', '//shop//state//x', '/shop/runs/1/summary.json', '/shop/runs', '/shop/r%75ns/x', '/%', '/shop/%zz.json'];
+    for (const uri of kept) {
+      const answer = await ask(uri, known);
+      assert.equal(answer.statusCode, 403, uri);
+      assert.equal(answer.headers['cache-control'].value, 'no-store');
+      assert.equal((await ask(uri, undefined)).statusCode, 401);
+    }
+  },
+  'names that only resemble them are files': async () => {
+    for (const uri of ['/shop/states.json', '/shop/runs.html', '/shop/a.state/x.json', '/shop/St%C3%A4te.json']) {
+      assert.equal((await ask(uri, known)).uri, uri);
+    }
+  },
+  'records of runs are shown where that is chosen': async () => {
+    const chosen = await load(code.replace('const showsRuns = false;', 'const showsRuns = true;'));
+    assert.equal((await ask('/shop/runs/1/index.html', known, chosen)).uri, '/shop/runs/1/index.html');
+    assert.equal((await ask('/shop/state/x', known, chosen)).statusCode, 403);
   },
   'nobody learns which folders there are': async () => assert.equal((await ask('/shop', undefined)).statusCode, 401),
   'it is small enough for CloudFront': () => assert.ok(Buffer.byteLength(code) < 10_000),
