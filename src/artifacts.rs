@@ -4,7 +4,7 @@
 //! The docs are what the site shows; the ledger is what happened, whatever the outcome. Never
 //! deletes anything and never changes what dbt wrote.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,23 +14,29 @@ use crate::config::Step;
 use crate::redact::Redactor;
 use crate::session::{ParsedBy, SAVED_PARSE};
 
+mod content_type;
 mod destination;
+mod docs;
 mod found;
+mod layout;
 pub(crate) mod parse_cache;
 mod results;
 mod s3;
 
 pub(crate) use destination::{Destination, Error as DestinationError};
+pub(crate) use layout::Layout;
 pub(crate) use results::{FailedNode, Nodes, Results};
 
 use destination::{Body, Object};
-use found::{Found, Version};
+use docs::Docs;
+use found::Version;
 
 const RUN_RESULTS: &str = "run_results.json";
 const SOURCES: &str = "sources.json";
+const PAGE: &str = "index.html";
 /// Last and back to back, in this order, so that a reader who opens the site meanwhile sees pages
 /// that fit together.
-const LAST: [&str; 3] = ["catalog.json", "manifest.json", "index.html"];
+const LAST: [&str; 3] = ["catalog.json", "manifest.json", PAGE];
 /// Uploads at once. More gains nothing over a single connection pool and holds more files in
 /// memory.
 const AT_ONCE: usize = 16;
@@ -67,8 +73,8 @@ pub(crate) struct Publisher {
     destination: Option<Destination>,
     redactor: Arc<Redactor>,
     target: PathBuf,
+    docs: Docs,
     run_id: String,
-    before: Found,
     /// The versions of run_results.json and sources.json after the last step.
     seen: HashMap<&'static str, Version>,
     /// run_results.json of the last step that ran nodes.
@@ -82,6 +88,7 @@ impl Publisher {
     pub(crate) fn new(
         destination: Option<Destination>,
         target: &Path,
+        layout: Layout,
         run_id: &str,
         redactor: Arc<Redactor>,
     ) -> Self {
@@ -93,7 +100,7 @@ impl Publisher {
             redactor,
             target: target.to_owned(),
             run_id: run_id.to_owned(),
-            before: Found::below(target),
+            docs: Docs::before(target, layout),
             seen: versions.collect(),
             node_results: None,
             ledger: JoinSet::new(),
@@ -101,15 +108,21 @@ impl Publisher {
     }
 
     /// Reads the results of a step and starts their upload to the ledger. Call it as the step ends,
-    /// before the next one overwrites them.
-    pub(crate) fn keep(&mut self, index: usize, step: &Step) -> Option<Results> {
+    /// before the next one overwrites them. `ended`: of a step that was stopped, the nodes that had
+    /// run by then, where that is known better than by the results.
+    pub(crate) fn keep(
+        &mut self,
+        index: usize,
+        step: &Step,
+        ended: Option<&BTreeMap<String, bool>>,
+    ) -> Option<Results> {
         let mut counted = None;
         for name in [RUN_RESULTS, SOURCES] {
             let Some(content) = self.newly_written(name) else {
                 continue;
             };
             if results::file_of(step) == Some(name) {
-                counted = results::read(&step.name, &content);
+                counted = results::read(&step.name, &content, ended);
             }
             self.record(
                 &format!("{:02}-{}/{name}", index + 1, step.name),
@@ -213,14 +226,14 @@ impl Publisher {
 
     /// The files of the docs by key, each scanned.
     async fn docs(&self) -> Result<Vec<(String, Source)>, Vec<Error>> {
-        let mut docs = Vec::new();
+        let mut docs = BTreeMap::new();
         let mut errors = Vec::new();
-        for path in Found::below(&self.target).written_since(&self.before) {
+        for (directory, path) in self.docs.written() {
             // Scanning blocks the thread; signals get their turn between two files.
             tokio::task::yield_now().await;
-            match (path.to_str(), self.source(&path)) {
+            match (path.to_str(), self.source(&directory, &path)) {
                 (None, _) => errors.push(Error::Name {
-                    path: self.target.join(path),
+                    path: directory.join(path),
                 }),
                 (Some(key), Ok(source)) => {
                     docs.extend(source.map(|source| (key.to_owned(), source)));
@@ -229,7 +242,7 @@ impl Publisher {
             }
         }
         if errors.is_empty() {
-            Ok(docs)
+            Ok(docs.into_iter().collect())
         } else {
             Err(errors)
         }
@@ -237,8 +250,8 @@ impl Publisher {
 
     /// What is published of a file, if anything: `docs generate` leaves results that would replace
     /// those of the tests.
-    fn source(&self, relative: &Path) -> Result<Option<Source>, Error> {
-        let path = self.target.join(relative);
+    fn source(&self, directory: &Path, relative: &Path) -> Result<Option<Source>, Error> {
+        let path = directory.join(relative);
         let read = |source| DestinationError::Read {
             path: path.clone(),
             source,

@@ -2,8 +2,73 @@
 //!
 //! Never starts a step.
 
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::config::Variables;
+
 mod backtrace;
 mod installation;
+mod native;
+mod spans;
 
 pub(crate) use backtrace::without_backtrace;
 pub(crate) use installation::Installation;
+pub(crate) use native::ask_version;
+pub(crate) use spans::{SPANS, ended_before};
+
+/// What a program can be told to be without starting it.
+#[derive(Debug)]
+pub(crate) enum Kind {
+    /// The command of dbt-core in Python.
+    Script(Installation),
+    /// One native program that is called dbt: dbt 2.
+    Native,
+    /// A native program with another name, which only its version tells.
+    Binary,
+    /// A script of somebody's own; in words that follow "since".
+    Other(String),
+}
+
+impl Kind {
+    /// `program`: the absolute path of dbt.
+    pub(crate) fn of(program: &Path, variables: &Variables, working_directory: &Path) -> Self {
+        match native::is_binary(program) {
+            true if native::is_called_dbt(program) => Self::Native,
+            true => Self::Binary,
+            false => Installation::of(program, variables, working_directory)
+                .map_or_else(Self::Other, Self::Script),
+        }
+    }
+}
+
+/// Which dbt ran the steps, as the closing line has it.
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Identity {
+    pub(crate) version: Option<String>,
+    /// Its type, and its version where it has one of its own.
+    pub(crate) adapter: Option<String>,
+    pub(crate) engine: Option<&'static str>,
+}
+
+impl Identity {
+    /// What a session says of itself.
+    pub(crate) fn told_by(&mut self, version: &str, adapter: Option<&str>) {
+        self.engine = Some("session");
+        self.version = Some(version.to_owned());
+        if let (Some(kind), Some(version)) = (&mut self.adapter, adapter) {
+            *kind = format!("{kind} {version}");
+        }
+    }
+}
+
+/// Whether it is dbt 2 by the version that it tells.
+pub(crate) fn is_two(version: &str) -> bool {
+    version.starts_with("2.")
+}
+
+/// Whether a version is none that any dbt has: the program only shares the name.
+pub(crate) fn is_no_dbt(version: &str) -> bool {
+    !is_two(version) && !version.starts_with("1.")
+}

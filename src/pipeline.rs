@@ -18,6 +18,7 @@ use crate::redact::Redactor;
 
 mod child;
 mod engine;
+mod native;
 mod output;
 mod own_pages;
 mod shutdown;
@@ -25,6 +26,7 @@ mod step;
 
 pub(crate) use child::{Ended, Program, StopCause};
 pub(crate) use engine::Engine;
+pub(crate) use native::site_directory;
 pub(crate) use output::{Framing, Pump, Sink};
 pub(crate) use shutdown::{Cause, Shutdown, Stop};
 pub(crate) use step::{Outcome, Status};
@@ -39,6 +41,8 @@ pub(crate) struct Stage {
     pub(crate) dbt: PathBuf,
     /// The project, or its copy: relative paths in a project count from here.
     pub(crate) directory: PathBuf,
+    /// Where dbt writes, unless a step says otherwise.
+    pub(crate) target: PathBuf,
     pub(crate) environment: Environment,
     pub(crate) redactor: Arc<Redactor>,
     pub(crate) log_format: LogFormat,
@@ -54,7 +58,7 @@ pub(crate) async fn run(
     stage: &Stage,
     engine: &mut Engine,
     shutdown: &mut Shutdown,
-    mut ended: impl FnMut(usize, &Step),
+    mut ended: impl FnMut(usize, &Step, &Outcome),
 ) -> (Vec<Outcome>, Option<Stop>) {
     let mut outcomes: Vec<Outcome> = Vec::with_capacity(steps.len());
     for (index, step) in steps.iter().enumerate() {
@@ -70,7 +74,7 @@ pub(crate) async fn run(
             _ => run_step(step, stage, engine, shutdown).await,
         };
         log_outcome(&outcome);
-        ended(index, step);
+        ended(index, step, &outcome);
         let was_stopped = matches!(outcome.stopped, Some(StopCause::Run(_)));
         let goes_on = outcome.status == Status::Success || step.on_failure != OnFailure::Stop;
         outcomes.push(outcome);
@@ -175,6 +179,10 @@ async fn run_step(
     let start = Instant::now();
     let until = step.timeout.and_then(|timeout| start.checked_add(timeout));
     let (redactor, budget) = (&stage.redactor, stage.stop_timeout);
+    if engine.is_native() {
+        let version = engine.identity().version.as_deref();
+        return native::run(step, stage, version, &framing, until, shutdown).await;
+    }
     let ended = match engine.start(step, stage, until, shutdown).await {
         Attempt::Started(running, output) => {
             pump_until_end(running, output, &framing, redactor, until, budget, shutdown).await
@@ -237,7 +245,10 @@ fn log_outcome(outcome: &Outcome) {
     let seconds = outcome.seconds;
     match (outcome.status, &outcome.fault) {
         (Status::Success, _) => tracing::info!("step {name}: success in {seconds:.1} s"),
-        (Status::Warned, _) => tracing::warn!(
+        (Status::Warned, Some(fault)) => {
+            tracing::warn!("step {name}: {fault}; that is only a warning");
+        }
+        (Status::Warned, None) => tracing::warn!(
             "step {name}: {}, which is only a warning",
             outcome.in_words()
         ),

@@ -98,7 +98,7 @@ settings! { PIPELINE:
     SSE = Some("sse"), "SSE", "DBT_ENTRYPOINT_SSE", "sse",
         "AES256, aws:kms or aws:kms:KEY", "as the bucket has it";
     ENGINE = Some("engine"), "ENGINE", "DBT_ENTRYPOINT_ENGINE", "engine",
-        "process, session or auto", "auto";
+        "process, session, native or auto", "auto";
     PARSE_CACHE = Some("parse-cache"), "WHEN", "DBT_ENTRYPOINT_PARSE_CACHE", "parse_cache",
         "on, off or auto: keep dbt's parse below the destination", "auto: off in a local run";
     SUMMARY_FILE = Some("summary-file"), "FILE", "DBT_ENTRYPOINT_SUMMARY_FILE", "summary_file",

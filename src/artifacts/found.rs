@@ -39,36 +39,36 @@ impl From<&Metadata> for Version {
     }
 }
 
-/// The artifacts below a directory: its `*.json` and `*.html`, by relative path.
+/// The docs below a directory, by relative path.
 #[derive(Debug, Default)]
 pub(super) struct Found(BTreeMap<PathBuf, Version>);
 
 impl Found {
-    /// A directory that is not there holds nothing.
-    pub(super) fn below(directory: &Path) -> Self {
+    /// A directory that is not there holds nothing. `is_doc`: by the path below the directory.
+    pub(super) fn below(directory: &Path, is_doc: impl Fn(&Path) -> bool) -> Self {
         let files = WalkDir::new(directory)
             .into_iter()
             .filter_map(Result::ok)
             .filter(|entry| entry.file_type().is_file());
-        let artifacts = files.filter(|entry| {
-            entry
-                .path()
-                .extension()
-                .is_some_and(|extension| extension == "json" || extension == "html")
-        });
-        let versions = artifacts.filter_map(|entry| {
+        let versions = files.filter_map(|entry| {
             let path = entry.path().strip_prefix(directory).ok()?.to_owned();
+            is_doc(&path).then_some(())?;
             Some((path, Version::from(&entry.metadata().ok()?)))
         });
         Self(versions.collect())
     }
 
     /// The paths that did not exist before, or existed in another version.
-    pub(super) fn written_since(self, before: &Self) -> Vec<PathBuf> {
+    pub(super) fn written_since<'a>(&'a self, before: &Self) -> Vec<&'a Path> {
         self.0
-            .into_iter()
-            .filter(|(path, version)| before.0.get(path) != Some(version))
-            .map(|(path, _)| path)
+            .iter()
+            .filter(|(path, version)| before.0.get(*path) != Some(version))
+            .map(|(path, _)| path.as_path())
             .collect()
+    }
+
+    /// All paths.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Path> {
+        self.0.keys().map(PathBuf::as_path)
     }
 }

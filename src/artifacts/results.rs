@@ -3,6 +3,8 @@
 //! Reads the few fields it needs, so that a new version of the file changes nothing; never judges a
 //! step by them.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
@@ -118,12 +120,27 @@ impl State {
     }
 }
 
-/// Counts the nodes; `None` if the file cannot be read.
-pub(super) fn read(step: &str, content: &[u8]) -> Option<Results> {
+/// Counts the nodes; `None` if the file cannot be read. `ended`: where the file calls every
+/// node an error since dbt was stopped, the nodes that had run by then, and which were a success.
+pub(super) fn read(
+    step: &str,
+    content: &[u8],
+    ended: Option<&BTreeMap<String, bool>>,
+) -> Option<Results> {
     let file: File = serde_json::from_slice(content).ok()?;
     let mut results = Results::default();
     for node in file.results {
-        match State::of(node.status.as_deref().unwrap_or_default()) {
+        let state = State::of(node.status.as_deref().unwrap_or_default());
+        let id = node.unique_id.as_deref().unwrap_or_default();
+        let state = match ended {
+            Some(ended) if state == State::Error => match ended.get(id) {
+                Some(true) => State::Success,
+                Some(false) => State::Error,
+                None => State::Skipped,
+            },
+            _ => state,
+        };
+        match state {
             State::Success => results.nodes.success += 1,
             State::Warn => results.nodes.warn += 1,
             State::Skipped => results.nodes.skipped += 1,
@@ -209,7 +226,7 @@ mod tests {
         for (state, [success, error, warn, skipped]) in STATES {
             let node = serde_json::json!({"status": state, "unique_id": "model.x.a"});
             let content = serde_json::json!({ "results": [node] }).to_string();
-            let results = read("run", content.as_bytes()).unwrap();
+            let results = read("run", content.as_bytes(), None).unwrap();
             let expected = Nodes {
                 success,
                 error,
@@ -232,7 +249,7 @@ mod tests {
         let message = "Remote database error\n   0: <unknown>\n  12: start_thread\n             at ./nptl/pthread_create.c:442:8\n";
         let node = serde_json::json!({"status": "error", "unique_id": "b", "message": message});
         let content = serde_json::json!({ "results": [node] }).to_string();
-        let failed = read("run", content.as_bytes()).unwrap().failed;
+        let failed = read("run", content.as_bytes(), None).unwrap().failed;
         assert_eq!(failed[0].message, "Remote database error");
     }
 
@@ -242,7 +259,7 @@ mod tests {
             {"status": "error", "unique_id": "source.x.a", "max_loaded_at_time_ago_in_s": 172_815.2},
             {"status": "runtime error", "unique_id": "source.x.b", "error": "relation does not exist"},
         ]});
-        let failed = read("freshness", sources.to_string().as_bytes())
+        let failed = read("freshness", sources.to_string().as_bytes(), None)
             .unwrap()
             .failed;
         assert_eq!(failed[0].message, "stale: the youngest row is 2days old");
@@ -252,7 +269,7 @@ mod tests {
     #[test]
     fn an_odd_node_hides_no_other() {
         let results = serde_json::json!({"results": [{"status": null, "message": 5}, {"status": "error", "unique_id": "b", "message": "boom"}]});
-        let results = read("run", results.to_string().as_bytes()).unwrap();
+        let results = read("run", results.to_string().as_bytes(), None).unwrap();
         assert_eq!(
             (results.nodes.error, results.failed[0].message.as_str()),
             (1, "boom")
@@ -260,7 +277,25 @@ mod tests {
     }
 
     #[test]
+    fn what_had_run_before_a_stop_is_known_better_than_by_the_file() {
+        let nodes = ["built", "broken", "running", "waiting"]
+            .map(|id| serde_json::json!({"status": "error", "unique_id": id, "message": "no"}));
+        let content = serde_json::json!({ "results": nodes }).to_string();
+        let ended = BTreeMap::from([("built".to_owned(), true), ("broken".to_owned(), false)]);
+        let results = read("run", content.as_bytes(), Some(&ended)).unwrap();
+        let expected = Nodes {
+            success: 1,
+            error: 1,
+            warn: 0,
+            skipped: 2,
+        };
+        assert_eq!(results.nodes, expected);
+        assert_eq!(results.failed.len(), 1);
+        assert_eq!(results.failed[0].node, "broken");
+    }
+
+    #[test]
     fn an_unreadable_file_says_nothing() {
-        assert!(read("run", b"{").is_none());
+        assert!(read("run", b"{", None).is_none());
     }
 }

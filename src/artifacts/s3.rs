@@ -14,6 +14,7 @@ use aws_sdk_s3::config::{Config, RequestChecksumCalculation};
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumAlgorithm, ServerSideEncryption};
 
+use super::content_type;
 use super::destination::{self, Body, Object};
 use crate::aws::{Fault, FaultKind, arn, has_own_endpoint, longest_wait, remedy};
 use crate::config::Encryption;
@@ -222,7 +223,7 @@ impl S3 {
             .bucket(&self.bucket)
             .key(&key)
             .body(body)
-            .content_type(content_type(&object.key))
+            .content_type(content_type::of(&object.key))
             .set_checksum_algorithm(self.checksum())
             .set_cache_control(object.no_cache.then(|| "no-cache".to_owned()))
             .set_expected_bucket_owner(self.owner.clone());
@@ -348,15 +349,4 @@ async fn read(path: &Path) -> Result<(ByteStream, u64), destination::Error> {
         .await
         .map_err(|error| failed(std::io::Error::other(error.to_string())))?;
     Ok((body, size))
-}
-
-fn content_type(key: &str) -> &'static str {
-    match Path::new(key)
-        .extension()
-        .and_then(|extension| extension.to_str())
-    {
-        Some("html") => "text/html; charset=utf-8",
-        Some("json") => "application/json",
-        _ => "application/octet-stream",
-    }
 }

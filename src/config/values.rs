@@ -34,7 +34,9 @@ pub(crate) enum Engine {
     /// Each step forked from a dbt that is imported once; as `Process`, with a warning, where that
     /// is impossible.
     Session,
-    /// As `Session`, but without the warning.
+    /// Each step as its own process of dbt 2.
+    Native,
+    /// What fits the dbt that is there, without a warning.
     Auto,
 }
 
@@ -84,8 +86,9 @@ pub(super) fn engine(layers: &Layers, faults: &mut Vec<String>) -> Engine {
         "auto" => Engine::Auto,
         "process" => Engine::Process,
         "session" => Engine::Session,
+        "native" => Engine::Native,
         other => {
-            faults.push(given.fault(format!("{other:?} is not process, session or auto")));
+            faults.push(given.fault(format!("{other:?} is not process, session, native or auto")));
             Engine::Auto
         }
     }

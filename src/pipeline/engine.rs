@@ -2,19 +2,20 @@
 //! imported once.
 //!
 //! The second way is faster and must never differ otherwise: if anything goes wrong with it, the
-//! remaining steps start in the first way.
+//! remaining steps start in the first way. dbt 2 is one native program and knows only the first.
 
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nix::sys::signal::Signal;
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::Stage;
 use super::child::{Ended, Output, Running, StopCause};
 use super::shutdown::{Event, Shutdown, sleep_until_some};
 use crate::config::{self, Step, Variables};
-use crate::dbt::Installation;
+use crate::dbt::{self, Identity, Kind};
 use crate::environment;
 use crate::process::{Ending, strays};
 use crate::redact::Redactor;
@@ -29,8 +30,12 @@ pub(crate) struct Engine {
     session: Option<Session>,
     /// The log has named the engine, and the reason for it.
     announced: bool,
-    /// Somebody asked for the session, and should learn if there is none.
-    demanded: bool,
+    choice: config::Engine,
+    /// It is dbt 2.
+    is_native: bool,
+    /// The answer of a dbt that alone can tell its version, until it is there.
+    asked: Option<(PathBuf, JoinHandle<Option<String>>)>,
+    identity: Identity,
     /// Only if the parse is worth keeping.
     parsing: Option<Parsing>,
     parsed_by: Option<ParsedBy>,
@@ -60,34 +65,52 @@ impl Engine {
         let mut engine = Self {
             session: None,
             announced: false,
-            demanded: choice == config::Engine::Session,
+            choice,
+            is_native: false,
+            asked: None,
+            identity: Identity {
+                adapter: adapter.map(str::to_owned),
+                ..Identity::default()
+            },
             parsing: None,
             parsed_by: None,
         };
-        let is_possible = match (choice, dbt) {
-            (config::Engine::Process, _) => Err("it is set".to_owned()),
+        let Some(dbt) = dbt else {
+            engine.leave("dbt was not found");
+            return engine;
+        };
+        let harmless = without_secrets(variables, &environment::secrets(variables));
+        let installation = match Kind::of(dbt, variables, working_directory) {
+            Kind::Script(installation) => installation,
+            // A script is asked only where the answer matters, since it may have to import dbt 1.
+            Kind::Other(why) if choice == config::Engine::Process => {
+                engine.leave(&why);
+                return engine;
+            }
+            kind => {
+                engine.is_native = matches!(kind, Kind::Native)
+                    || matches!((&kind, choice), (Kind::Binary, config::Engine::Native));
+                engine.ask(dbt, harmless, working_directory);
+                return engine;
+            }
+        };
+        let is_possible = match choice {
+            config::Engine::Process => Err("it is set".to_owned()),
+            config::Engine::Native => Err(format!("{} is dbt 1", dbt.display())),
             // Apple's libraries do not survive a fork reliably: the child may end at any time.
-            (config::Engine::Auto, _) if cfg!(target_os = "macos") => {
+            config::Engine::Auto if cfg!(target_os = "macos") => {
                 Err("on macOS only --engine session starts a session".to_owned())
             }
-            (_, _)
-                if variables
-                    .keys()
-                    .any(|name| name.as_bytes().starts_with(b"=")) =>
+            _ if variables
+                .keys()
+                .any(|name| name.as_bytes().starts_with(b"=")) =>
             {
                 Err("Python cannot hand on a variable whose name begins with \"=\"".to_owned())
             }
-            (_, None) => Err("dbt was not found".to_owned()),
-            (_, Some(dbt)) => Installation::of(dbt, variables, working_directory),
+            _ => Ok(()),
         };
-        let session = is_possible.and_then(|installation| {
-            Session::begin(
-                &installation,
-                adapter,
-                &without_secrets(variables, &environment::secrets(variables)),
-                working_directory,
-            )
-            .map_err(|error| {
+        let session = is_possible.and_then(|()| {
+            Session::begin(&installation, adapter, &harmless, working_directory).map_err(|error| {
                 format!(
                     "{} cannot be started ({error})",
                     installation.python.display()
@@ -99,6 +122,67 @@ impl Engine {
             Err(why) => engine.leave(&why),
         }
         engine
+    }
+
+    /// Lets dbt tell its version while something else is waited for.
+    fn ask(&mut self, dbt: &Path, variables: Variables, working_directory: &Path) {
+        let (program, directory) = (dbt.to_owned(), working_directory.to_owned());
+        let answer =
+            tokio::spawn(async move { dbt::ask_version(&program, &variables, &directory).await });
+        self.asked = Some((dbt.to_owned(), answer));
+    }
+
+    /// Waits until it is known which dbt it is, as far as no session is needed to tell it. To be
+    /// called before the first step. May be dropped, together with the engine.
+    pub(crate) async fn settle(&mut self) {
+        let Some((dbt, answer)) = self.asked.take() else {
+            return;
+        };
+        let version = answer.await.ok().flatten();
+        if let Some(version) = &version {
+            let is_demanded = self.choice == config::Engine::Native;
+            self.is_native &= is_demanded || !dbt::is_no_dbt(version);
+            self.is_native |= dbt::is_two(version);
+        }
+        let told = version
+            .as_deref()
+            .unwrap_or("of a version that it does not tell");
+        if self.is_native {
+            let why = format!("dbt {told} is one native program");
+            match self.choice {
+                config::Engine::Session => {
+                    tracing::warn!("engine: native instead of session, since {why}");
+                }
+                config::Engine::Process => {
+                    tracing::info!("engine: native, since {why}; process means the same for it");
+                }
+                _ => tracing::info!("engine: native, since {why}"),
+            }
+            self.announced = true;
+            self.identity.engine = Some("native");
+        } else if self.choice == config::Engine::Process {
+            self.leave("it is set");
+        } else {
+            let version = version.as_deref().map_or_else(
+                || "tells no version".to_owned(),
+                |version| format!("is dbt {version}"),
+            );
+            let dbt = dbt.display();
+            self.leave(&format!(
+                "{dbt} is not the script that comes with dbt-core, and {version}"
+            ));
+        }
+        self.identity.version = version;
+    }
+
+    /// Whether it is dbt 2, as far as that is settled.
+    pub(crate) fn is_native(&self) -> bool {
+        self.is_native
+    }
+
+    /// Which dbt it is, as far as that is known.
+    pub(crate) fn identity(&self) -> &Identity {
+        &self.identity
     }
 
     /// Whether there is a session, in which a saved parse can be of use.
@@ -136,6 +220,8 @@ impl Engine {
                 if !self.announced {
                     let versions = session.imported().await?;
                     self.announced = true;
+                    self.identity
+                        .told_by(&versions.dbt, versions.adapter.as_deref());
                     tracing::info!(
                         "engine: session, since dbt-core {} can be imported once for all steps",
                         versions.dbt
@@ -203,6 +289,9 @@ impl Engine {
 
     /// Nothing of it is left behind when the run goes on to publish.
     pub(crate) async fn end(self) {
+        if let Some((_, answer)) = self.asked {
+            answer.abort();
+        }
         if let Some(session) = self.session {
             session.end().await;
             strays::end().await;
@@ -212,14 +301,21 @@ impl Engine {
     /// Goes on without a session.
     fn leave(&mut self, why: &str) {
         self.session = None;
-        match (self.announced, self.demanded) {
-            (false, false) => tracing::info!("engine: process, since {why}"),
-            (false, true) => tracing::warn!("engine: process instead of session, since {why}"),
+        match (self.announced, self.choice) {
             (true, _) => {
                 tracing::warn!("engine: process from here on, since the session is lost: {why}");
             }
+            // Somebody asked for another one, and should learn that it is none.
+            (false, config::Engine::Session) => {
+                tracing::warn!("engine: process instead of session, since {why}");
+            }
+            (false, config::Engine::Native) => {
+                tracing::warn!("engine: process instead of native, since {why}");
+            }
+            (false, _) => tracing::info!("engine: process, since {why}"),
         }
         self.announced = true;
+        self.identity.engine.get_or_insert("process");
     }
 }
 

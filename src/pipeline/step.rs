@@ -3,6 +3,7 @@
 //! Never reads dbt's output: what the runner did says whether a step was cancelled. dbt's exit code
 //! does not: it is 2 in one version and 1 in the next.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -51,8 +52,11 @@ pub(crate) struct Outcome {
     pub(crate) exit_code: Option<u8>,
     pub(crate) seconds: f64,
     pub(crate) stopped: Option<StopCause>,
-    /// Why it could not start.
+    /// Why it could not start, or why it failed though dbt says that it did not.
     pub(crate) fault: Option<String>,
+    /// Of a dbt 2 that was stopped: the nodes that had run by then, and whether each one was a
+    /// success. Its results call all of them an error.
+    pub(crate) ended_nodes: Option<BTreeMap<String, bool>>,
 }
 
 impl Outcome {
@@ -74,6 +78,21 @@ impl Outcome {
             seconds: 0.0,
             stopped: None,
             fault: None,
+            ended_nodes: None,
+        }
+    }
+
+    /// A step that dbt calls a success, and that did not leave what it is there for.
+    pub(super) fn lacking(self, on_failure: OnFailure, code: u8, what: String) -> Self {
+        Self {
+            status: if on_failure == OnFailure::Warn {
+                Status::Warned
+            } else {
+                Status::Failed
+            },
+            exit_code: Some(code),
+            fault: Some(what),
+            ..self
         }
     }
 

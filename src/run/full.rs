@@ -11,7 +11,7 @@ use super::closing::{self, Run};
 use super::prepare::{self, Error};
 use super::publishing::Due;
 use super::{Surroundings, log_where_it_writes, preflight};
-use crate::artifacts::{Destination, Publisher, parse_cache};
+use crate::artifacts::{Destination, Layout, Publisher, parse_cache};
 use crate::cli::RunArgs;
 use crate::config::{self, Config, Pipeline, Publish, Variables};
 use crate::environment;
@@ -82,7 +82,7 @@ impl Run<'_> {
         process::strays::adopt();
         // dbt can be imported while AWS is asked.
         let mut engine = start_engine(&config, plan, self.surroundings);
-        match Box::pin(self.prepare(&mut config, plan, engine.is_warm())).await {
+        match Box::pin(self.prepare(&mut config, plan, &mut engine)).await {
             Prepared::Ready(ready) => {
                 let Ready {
                     stage,
@@ -110,7 +110,12 @@ impl Run<'_> {
     }
 
     /// Everything before step one; a request to stop ends it at once.
-    async fn prepare(&mut self, config: &mut Config, plan: &Pipeline, is_warm: bool) -> Prepared {
+    async fn prepare(
+        &mut self,
+        config: &mut Config,
+        plan: &Pipeline,
+        engine: &mut Engine,
+    ) -> Prepared {
         let Self {
             surroundings,
             shutdown,
@@ -120,7 +125,7 @@ impl Run<'_> {
         tokio::select! {
             biased;
             stop = shutdown.stopped() => Prepared::Stopped(stop),
-            ready = get_ready(config, plan, is_warm, destination, surroundings) => {
+            ready = get_ready(config, plan, engine, destination, surroundings) => {
                 ready.map_or_else(Prepared::Refused, |ready| Prepared::Ready(Box::new(ready)))
             }
         }
@@ -137,6 +142,7 @@ impl Run<'_> {
         let mut publisher = Publisher::new(
             self.destination.take(),
             &workspace.target,
+            layout(plan, stage, &engine),
             &self.summary.run_id,
             Arc::clone(&stage.redactor),
         );
@@ -146,8 +152,8 @@ impl Run<'_> {
             stage,
             &mut engine,
             self.shutdown,
-            |index, step| {
-                results.push(publisher.keep(index, step));
+            |index, step, outcome| {
+                results.push(publisher.keep(index, step, outcome.ended_nodes.as_ref()));
             },
         )
         .await;
@@ -176,7 +182,7 @@ impl Run<'_> {
 async fn get_ready(
     config: &mut Config,
     plan: &Pipeline,
-    is_warm: bool,
+    engine: &mut Engine,
     opened: &mut Option<Destination>,
     surroundings: &Surroundings,
 ) -> Result<Ready, Error> {
@@ -192,7 +198,7 @@ async fn get_ready(
             };
             match destination.check().await {
                 Err(unusable) => (Some(unusable), None),
-                Ok(()) if plan.keeps_parse && is_warm => {
+                Ok(()) if plan.keeps_parse && engine.is_warm() => {
                     (None, parse_cache::fetch(destination).await)
                 }
                 Ok(()) => (None, None),
@@ -234,17 +240,31 @@ async fn get_ready(
     let stage = Stage {
         dbt,
         directory: workspace.directory.clone(),
+        target: workspace.target.clone(),
         environment: prepared.environment,
         redactor: prepared.redactor,
         log_format: config.log_format,
         stop_timeout: config.stop_timeout,
         packages_installed,
     };
+    engine.settle().await;
     Ok(Ready {
         stage,
         workspace,
         saved_parse,
     })
+}
+
+/// How dbt lays out what it writes.
+fn layout(plan: &Pipeline, stage: &Stage, engine: &Engine) -> Layout {
+    if engine.is_native() {
+        let variables = &stage.environment.variables;
+        Layout::Two {
+            site: pipeline::site_directory(&plan.steps, variables, &stage.directory),
+        }
+    } else {
+        Layout::One
+    }
 }
 
 /// Faults in the profile are reported later, together with all others.

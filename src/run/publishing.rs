@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::time::{sleep_until, timeout};
 
 use super::closing::Run;
-use crate::artifacts::{Destination, Error, Publisher};
+use crate::artifacts::{Destination, Error, Layout, Publisher};
 use crate::causes;
 use crate::exit_code::ExitCode;
 use crate::redact::Redactor;
@@ -100,7 +100,8 @@ impl Run<'_> {
         }
         let nowhere = std::path::Path::new("");
         let redactor = Arc::new(Redactor::default());
-        let publisher = Publisher::new(destination, nowhere, &self.summary.run_id, redactor);
+        let run_id = &self.summary.run_id;
+        let publisher = Publisher::new(destination, nowhere, Layout::One, run_id, redactor);
         self.summary.exit_code = code.number();
         let line = self.surroundings.console.line(&mut self.summary);
         let what = "the summary of this run is not in the ledger";

@@ -88,7 +88,7 @@ const MALFORMED: [(&str, &str, &str, &str, &str); 17] = [
         "DBT_ENTRYPOINT_ENGINE",
         "engine",
         "warp",
-        "is not process, session or auto",
+        "is not process, session, native or auto",
     ),
     (
         "--log-format",
@@ -350,7 +350,7 @@ fn all_faults_are_told_at_once() {
     }
     places.sort_unstable();
     let expected = [
-        "--engine: \"warp\" is not process, session or auto",
+        "--engine: \"warp\" is not process, session, native or auto",
         "--stop-timeout: \"never\" is not a duration; expected a number with a unit, such as 25s, 55m or 1h30m",
         "variable DBT_ENTRYPOINT_DEADLINE: \"soon\" is not a duration; expected a number with a unit, such as 25s, 55m or 1h30m",
         "variable DBT_ENTRYPOINT_DESTINATION: \"B\" is not a valid bucket name",

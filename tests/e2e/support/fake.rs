@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
@@ -34,6 +35,12 @@ impl Fake {
                 &dir.path().join("venv"),
                 &[("cli/main.py", &installation::becomes(&program))],
             ),
+            // What it is called makes it a dbt 2.
+            "native" => {
+                let dbt = dir.path().join("dbt");
+                symlink(&program, &dbt).unwrap();
+                dbt
+            }
             _ => program,
         };
         Self {

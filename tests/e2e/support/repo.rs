@@ -65,12 +65,23 @@ pub fn venv(program: &str) -> PathBuf {
     path
 }
 
+/// dbt 2 and its drivers, which `scripts/dbt2` puts there.
+pub fn dbt_2() -> PathBuf {
+    let path = root().join(".venv-dbt2");
+    assert!(
+        path.join("drivers/made-from").exists(),
+        "{} is missing or half done: run scripts/dbt2",
+        path.display()
+    );
+    path
+}
+
 /// The engine with which the whole suite runs: `scripts/test` does it once with each.
 pub fn engine() -> String {
     let engine = env::var("DBT_ENTRYPOINT_TEST_ENGINE").unwrap_or_else(|_| "process".to_owned());
     assert!(
-        ["process", "session"].contains(&engine.as_str()),
-        "DBT_ENTRYPOINT_TEST_ENGINE is {engine}, not process or session"
+        ["process", "session", "native"].contains(&engine.as_str()),
+        "DBT_ENTRYPOINT_TEST_ENGINE is {engine}, not process, session or native"
     );
     engine
 }

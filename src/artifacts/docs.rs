@@ -1,0 +1,80 @@
+//! Owns which docs a run wrote: all that is new, and of a site also what did not have to be written
+//! anew.
+//!
+//! Never reads their content.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use super::PAGE;
+use super::found::Found;
+use super::layout::Layout;
+
+/// The docs as they were before the first step.
+#[derive(Debug)]
+pub(super) struct Docs {
+    target: PathBuf,
+    layout: Layout,
+    before: Found,
+    /// Of the site, where it is written elsewhere.
+    site_before: Found,
+}
+
+impl Docs {
+    pub(super) fn before(target: &Path, layout: Layout) -> Self {
+        let site = layout.site().map(|site| Found::below(site, any));
+        Self {
+            target: target.to_owned(),
+            before: Found::below(target, |path| layout.is_doc(path)),
+            site_before: site.unwrap_or_default(),
+            layout,
+        }
+    }
+
+    /// What this run wrote, each path below its directory; a site that was written elsewhere comes
+    /// last, and wins.
+    pub(super) fn written(&self) -> Vec<(PathBuf, PathBuf)> {
+        let site = self.layout.site();
+        let found = Found::below(&self.target, |path| {
+            let is_site = site.is_some_and(|site| self.target.join(path).starts_with(site));
+            self.layout.is_doc(path) && !is_site
+        });
+        let written = found.written_since(&self.before);
+        let has_page = written.contains(&Path::new(PAGE));
+        let parts = found
+            .all()
+            .filter(|path| has_page && self.layout.is_part_of_site(path));
+        let new: BTreeSet<&Path> = written
+            .iter()
+            .copied()
+            .filter(|path| has_page || !self.layout.is_part_of_site(path))
+            .chain(parts)
+            .collect();
+        let mut files = below(&self.target, new);
+        if let Some(site) = site {
+            let found = Found::below(site, any);
+            if found
+                .written_since(&self.site_before)
+                .contains(&Path::new(PAGE))
+            {
+                files.extend(below(site, found.all()));
+            }
+        }
+        files
+    }
+}
+
+/// A directory that holds nothing but a site.
+fn any(_: &Path) -> bool {
+    true
+}
+
+fn below<'a>(
+    directory: &Path,
+    paths: impl IntoIterator<Item = &'a Path>,
+) -> Vec<(PathBuf, PathBuf)> {
+    let paths = paths.into_iter();
+    paths
+        .map(|path| (directory.to_owned(), path.to_owned()))
+        .collect()
+}

@@ -1,0 +1,126 @@
+//! Owns what dbt 2 tells of its nodes while it runs: spans of OpenTelemetry, one JSON object a
+//! line, in the file that `DBT_OTEL_FILE_NAME` names.
+//!
+//! Never judges a step by them. Reads the few fields it needs, and passes over what it does not
+//! understand.
+
+use std::collections::BTreeMap;
+use std::io::{self, BufRead, BufReader};
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::Deserialize;
+
+/// The variable in which dbt 2 is told the file. An absolute path is taken as it is.
+pub(crate) const SPANS: &str = "DBT_OTEL_FILE_NAME";
+/// What the span of a node is called, after the name of its package.
+const EVALUATED: &str = ".NodeEvaluated";
+/// A node is rendered first, and then run.
+const RUN: &str = "EXECUTION_PHASE_RUN";
+const SUCCESS: &str = "NODE_OUTCOME_SUCCESS";
+
+#[derive(Deserialize)]
+struct Span<'a> {
+    #[serde(borrow)]
+    record_type: &'a str,
+    #[serde(borrow, default)]
+    event_type: Option<&'a str>,
+    #[serde(borrow, default)]
+    end_time_unix_nano: Option<&'a str>,
+    #[serde(default)]
+    attributes: Option<Attributes>,
+}
+
+#[derive(Deserialize)]
+struct Attributes {
+    #[serde(default)]
+    unique_id: Option<String>,
+    #[serde(default)]
+    phase: Option<String>,
+    #[serde(default)]
+    node_outcome: Option<String>,
+}
+
+/// The nodes that had run to their end before a moment, and whether each one was a success.
+pub(crate) fn ended_before(moment: SystemTime, file: &Path) -> io::Result<BTreeMap<String, bool>> {
+    let mut nodes = BTreeMap::new();
+    for line in BufReader::new(std::fs::File::open(file)?).split(b'\n') {
+        let line = line?;
+        let Ok(span) = serde_json::from_slice::<Span>(&line) else {
+            continue;
+        };
+        let ended = span
+            .end_time_unix_nano
+            .and_then(|time| time.parse().ok())
+            .map(|nanoseconds| UNIX_EPOCH + Duration::from_nanos(nanoseconds));
+        let is_node = span.record_type == "SpanEnd"
+            && span
+                .event_type
+                .is_some_and(|kind| kind.ends_with(EVALUATED));
+        if let (true, Some(ended), Some(attributes)) = (is_node, ended, span.attributes)
+            && ended <= moment
+            && attributes.phase.as_deref() == Some(RUN)
+            && let Some(id) = attributes.unique_id
+        {
+            nodes.insert(id, attributes.node_outcome.as_deref() == Some(SUCCESS));
+        }
+    }
+    Ok(nodes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_nodes_that_had_run_before_the_stop_are_told() {
+        let span = |record: &str, kind: &str, id: &str, phase: &str, outcome: &str, end: u64| {
+            serde_json::json!({
+                "record_type": record,
+                "event_type": format!("v1.public.events.fusion.node.{kind}"),
+                "end_time_unix_nano": end.to_string(),
+                "attributes": {"unique_id": id, "phase": phase, "node_outcome": outcome},
+            })
+            .to_string()
+        };
+        let lines = [
+            span(
+                "SpanEnd",
+                "NodeEvaluated",
+                "rendered",
+                "EXECUTION_PHASE_RENDER",
+                SUCCESS,
+                10,
+            ),
+            span("SpanEnd", "NodeEvaluated", "good", RUN, SUCCESS, 10),
+            span(
+                "SpanEnd",
+                "NodeEvaluated",
+                "bad",
+                RUN,
+                "NODE_OUTCOME_ERROR",
+                20,
+            ),
+            span("SpanStart", "NodeEvaluated", "begun", RUN, SUCCESS, 10),
+            span("SpanEnd", "NodeProcessed", "other", RUN, SUCCESS, 10),
+            span(
+                "SpanEnd",
+                "NodeEvaluated",
+                "late",
+                RUN,
+                "NODE_OUTCOME_ERROR",
+                31,
+            ),
+            "{\"record_type\": \"SpanEnd\", \"attributes\": 5}".to_owned(),
+            "{\"record_type\": \"SpanEnd\", \"event".to_owned(),
+        ];
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), lines.join("\n")).unwrap();
+        let moment = UNIX_EPOCH + Duration::from_nanos(30);
+        let nodes = ended_before(moment, file.path()).unwrap();
+        assert_eq!(
+            nodes,
+            BTreeMap::from([("bad".to_owned(), false), ("good".to_owned(), true)])
+        );
+    }
+}

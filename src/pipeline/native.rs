@@ -1,0 +1,338 @@
+//! Owns a step of dbt 2: what it is asked for beside its command, what it has to leave behind, and
+//! which of its nodes had run before it was stopped.
+//!
+//! Never publishes and never reads results: dbt 2 that was interrupted calls every node an error.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::SystemTime;
+
+use tempfile::TempDir;
+use tokio::time::Instant;
+
+use super::child::{Ended, Program, StopCause};
+use super::output::Framing;
+use super::shutdown::Shutdown;
+use super::{Outcome, Stage, run_program};
+use crate::config::{Step, Variables, variable};
+use crate::dbt::{SPANS, ended_before};
+use crate::process::{Ending, Error};
+
+/// Makes dbt 2 write catalog.json, whatever the command.
+const WRITE_CATALOG: &str = "DBT_WRITE_CATALOG";
+/// Where dbt 2 writes the site, if not into the target directory.
+const OUTPUT_DIR: &str = "DBT_DOCS_OUTPUT_DIR";
+const PAGE: &str = "index.html";
+const CATALOG: &str = "catalog.json";
+const MANIFEST: &str = "manifest.json";
+/// The code of a run that has no docs to publish.
+const NO_DOCS: u8 = 74;
+/// Options that only `docs generate` has, and whether a value follows.
+const ONLY_DOCS: [(&str, bool); 6] = [
+    ("--output-dir", true),
+    ("--duckdb-cdn-base", true),
+    ("--compile", false),
+    ("--no-compile", false),
+    ("--empty-catalog", false),
+    ("--static", false),
+];
+
+/// Runs a step of dbt 2. `version`: as far as it is known.
+pub(super) async fn run(
+    step: &Step,
+    stage: &Stage,
+    version: Option<&str>,
+    framing: &Framing,
+    until: Option<Instant>,
+    shutdown: &mut Shutdown,
+) -> Outcome {
+    let start = Instant::now();
+    let mut variables = stage.environment.variables.clone();
+    let spans = Spans::ask_for(&mut variables);
+    let docs = is_docs(step).then(|| Docs::before(step, stage));
+    if docs.is_some() {
+        // Of other commands it would be that of the nodes they run.
+        variables.insert(WRITE_CATALOG.into(), "true".into());
+    }
+    let mut ended = run_command(&step.command, &variables, stage, framing, until, shutdown).await;
+    if let Some(docs) = docs.as_ref().filter(|_| is_success(&ended))
+        && !docs.target.has_new(CATALOG)
+    {
+        tracing::info!(
+            "step {}: dbt compile --write-catalog, since docs generate left no {CATALOG}",
+            step.name
+        );
+        let command = catalog_command(step);
+        ended = run_command(&command, &variables, stage, framing, until, shutdown).await;
+    }
+    let is_complete = is_success(&ended);
+    let mut outcome = Outcome::of(&step.name, step.on_failure, start.elapsed(), ended);
+    if let Some(missing) = docs
+        .filter(|_| is_complete)
+        .and_then(|docs| docs.missing(version))
+    {
+        outcome = outcome.lacking(step.on_failure, NO_DOCS, missing);
+    }
+    if let Some(stopped) = moment_of_stop(outcome.stopped, until, shutdown) {
+        outcome.ended_nodes = Some(spans.map_or_else(BTreeMap::new, |spans| spans.read(stopped)));
+    }
+    outcome
+}
+
+async fn run_command(
+    command: &[String],
+    variables: &Variables,
+    stage: &Stage,
+    framing: &Framing,
+    until: Option<Instant>,
+    shutdown: &mut Shutdown,
+) -> Result<Ended, Error> {
+    let program = Program {
+        path: stage.dbt.clone(),
+        arguments: command.iter().map(OsString::from).collect(),
+        variables,
+        directory: Some(stage.directory.clone()),
+        stdin: Stdio::null(),
+    };
+    run_program(
+        program,
+        framing,
+        &stage.redactor,
+        until,
+        stage.stop_timeout,
+        shutdown,
+    )
+    .await
+}
+
+fn is_success(ended: &Result<Ended, Error>) -> bool {
+    ended
+        .as_ref()
+        .is_ok_and(|ended| ended.stopped.is_none() && ended.ending == Ending::Code(0))
+}
+
+/// When the runner stopped the step, by the clock that dbt's spans go by.
+fn moment_of_stop(
+    stopped: Option<StopCause>,
+    until: Option<Instant>,
+    shutdown: &Shutdown,
+) -> Option<SystemTime> {
+    let at = match stopped? {
+        StopCause::Run(_) => shutdown.requested()?.at,
+        StopCause::StepTimeout => until?,
+    };
+    SystemTime::now().checked_sub(at.elapsed())
+}
+
+/// A file of ours, in which dbt 2 tells what becomes of its nodes.
+struct Spans {
+    directory: TempDir,
+}
+
+impl Spans {
+    const FILE: &str = "spans.jsonl";
+
+    /// Not where somebody else wants them, and not where there is no place for them.
+    fn ask_for(variables: &mut Variables) -> Option<Self> {
+        if variable(variables, SPANS).is_some() {
+            return None;
+        }
+        let directory = TempDir::new().ok()?;
+        variables.insert(SPANS.into(), directory.path().join(Self::FILE).into());
+        Some(Self { directory })
+    }
+
+    /// Nothing where dbt wrote nothing: then nothing is known.
+    fn read(&self, stopped: SystemTime) -> BTreeMap<String, bool> {
+        ended_before(stopped, &self.directory.path().join(Self::FILE)).unwrap_or_default()
+    }
+}
+
+/// Whether a step makes the docs.
+fn is_docs(step: &Step) -> bool {
+    step.subcommand() == "docs" && step.command.get(1).is_some_and(|word| word == "generate")
+}
+
+/// `compile --write-catalog` with the options of the step.
+fn catalog_command(step: &Step) -> Vec<String> {
+    let mut command = vec!["compile".to_owned(), "--write-catalog".to_owned()];
+    let mut words = step.command.iter().skip(2);
+    while let Some(word) = words.next() {
+        let name = word.split('=').next().unwrap_or_default();
+        match ONLY_DOCS.iter().find(|(option, _)| *option == name) {
+            Some((_, true)) if name == word => drop(words.next()),
+            Some(_) => {}
+            None => command.push(word.clone()),
+        }
+    }
+    command
+}
+
+/// The value of an option of a step: the last one wins.
+fn option<'a>(step: &'a Step, name: &str) -> Option<&'a str> {
+    let mut words = step.command.iter().enumerate().rev();
+    words.find_map(|(at, word)| match word.strip_prefix(name)? {
+        "" => step.command.get(at + 1).map(String::as_str),
+        value => value.strip_prefix('='),
+    })
+}
+
+/// Where dbt 2 writes the site of a docs step, if not into the target directory.
+pub(crate) fn site_directory(
+    steps: &[Step],
+    variables: &Variables,
+    directory: &Path,
+) -> Option<PathBuf> {
+    let step = steps.iter().rev().find(|step| is_docs(step))?;
+    option(step, "--output-dir")
+        .map(PathBuf::from)
+        .or_else(|| variable(variables, OUTPUT_DIR).map(PathBuf::from))
+        .map(|site| directory.join(site))
+}
+
+/// What lay in both directories before the step.
+struct Docs {
+    target: Before,
+    site: Before,
+}
+
+impl Docs {
+    fn before(step: &Step, stage: &Stage) -> Self {
+        let target = option(step, "--target-path")
+            .map_or_else(|| stage.target.clone(), |path| stage.directory.join(path));
+        let steps = std::slice::from_ref(step);
+        let site = site_directory(steps, &stage.environment.variables, &stage.directory)
+            .unwrap_or_else(|| target.clone());
+        Self {
+            target: Before::of(target, &[CATALOG, MANIFEST]),
+            site: Before::of(site, &[PAGE]),
+        }
+    }
+
+    /// What a site cannot do without, and the step did not write, in words with the remedy.
+    fn missing(&self, version: Option<&str>) -> Option<String> {
+        let page = (&self.site, PAGE);
+        let missing: Vec<_> = [page, (&self.target, MANIFEST), (&self.target, CATALOG)]
+            .into_iter()
+            .filter(|(before, name)| !before.has_new(name))
+            .map(|(before, name)| before.directory.join(name).display().to_string())
+            .collect();
+        if missing.is_empty() {
+            return None;
+        }
+        let remedy = if self.site.has_new(PAGE) {
+            "look into dbt's own output"
+        } else {
+            "take a version that makes a site, leave the step out, or give it on_failure: warn"
+        };
+        let version = version.unwrap_or("2");
+        Some(format!(
+            "dbt {version} ended with 0 and wrote no {}; {remedy}",
+            missing.join(", ")
+        ))
+    }
+}
+
+/// Inode, size and times of a file, which dbt may rewrite in place.
+type Stamp = (u64, u64, i64, i64, i64, i64);
+
+/// A directory with some of its files, as they were.
+struct Before {
+    directory: PathBuf,
+    stamps: BTreeMap<&'static str, Option<Stamp>>,
+}
+
+impl Before {
+    fn of(directory: PathBuf, names: &[&'static str]) -> Self {
+        let stamps = names
+            .iter()
+            .map(|name| (*name, stamp(&directory.join(name))));
+        Self {
+            stamps: stamps.collect(),
+            directory,
+        }
+    }
+
+    fn has_new(&self, name: &str) -> bool {
+        let now = stamp(&self.directory.join(name));
+        now.is_some() && self.stamps.get(name) != Some(&now)
+    }
+}
+
+fn stamp(path: &Path) -> Option<Stamp> {
+    let file = path
+        .symlink_metadata()
+        .ok()
+        .filter(std::fs::Metadata::is_file)?;
+    Some((
+        file.ino(),
+        file.len(),
+        file.mtime(),
+        file.mtime_nsec(),
+        file.ctime(),
+        file.ctime_nsec(),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::OnFailure;
+
+    fn step(command: &str) -> Step {
+        Step {
+            name: "docs".to_owned(),
+            command: command.split(' ').map(str::to_owned).collect(),
+            on_failure: OnFailure::Stop,
+            timeout: None,
+        }
+    }
+
+    #[test]
+    fn the_catalogue_is_asked_for_with_the_options_of_the_step() {
+        for (command, expected) in [
+            ("docs generate", "compile --write-catalog"),
+            (
+                "docs generate --target live --vars {a:1}",
+                "compile --write-catalog --target live --vars {a:1}",
+            ),
+            (
+                "docs generate --output-dir site --no-compile --target-path out",
+                "compile --write-catalog --target-path out",
+            ),
+            (
+                "docs generate --duckdb-cdn-base=https://mirror -t live",
+                "compile --write-catalog -t live",
+            ),
+        ] {
+            assert_eq!(
+                catalog_command(&step(command)).join(" "),
+                expected,
+                "{command}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_site_is_where_the_step_or_the_variable_says() {
+        let variables = Variables::from([(OUTPUT_DIR.into(), "by/variable".into())]);
+        let none = Variables::new();
+        for (command, variables, expected) in [
+            ("docs generate", &none, None),
+            ("docs generate", &variables, Some("/p/by/variable")),
+            (
+                "docs generate --output-dir site",
+                &variables,
+                Some("/p/site"),
+            ),
+            ("docs generate --output-dir=/abs", &none, Some("/abs")),
+            ("docs serve", &variables, None),
+        ] {
+            let found = site_directory(&[step(command)], variables, Path::new("/p"));
+            assert_eq!(found.as_deref(), expected.map(Path::new), "{command}");
+        }
+    }
+}
