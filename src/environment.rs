@@ -73,11 +73,11 @@ pub(crate) fn compose(
         composer.take_apart(endpoint);
     }
     composer.port(connection);
-    let database_is_set = composer.is_set(Field::Database);
+    let database_is_known = composer.is_set(Field::Database) || connection.database.is_some();
     let database = connection.database.as_ref().or_else(|| {
         // Where the database is known otherwise, a schema is a schema.
         let ambiguous = connection.database_or_schema.as_ref();
-        ambiguous.filter(|_| !database_is_set)
+        ambiguous.filter(|_| !database_is_known)
     });
     composer.field(
         Field::Host,
@@ -104,7 +104,7 @@ pub(crate) fn compose(
         Field::Database,
         database.map(|database| database.as_bytes().to_vec()),
     );
-    composer.schema(connection, database_is_set);
+    composer.schema(connection, database_is_known);
     if !composer.missing.is_empty() && config.credentials != CredentialSource::None {
         return Err(Error::Incomplete {
             origin: config.credentials.to_string(),
@@ -187,11 +187,11 @@ impl Composer<'_> {
 
     /// The schema is a setting, too: its flag wins over the variable, and the settings file over
     /// what was fetched.
-    fn schema(&mut self, connection: &Connection, database_is_set: bool) {
+    fn schema(&mut self, connection: &Connection, database_is_known: bool) {
         let name = Field::Schema.variable();
         let ambiguous = connection.database_or_schema.as_deref();
         let fetched = connection.schema.as_deref();
-        let fetched = fetched.or(ambiguous.filter(|_| database_is_set));
+        let fetched = fetched.or(ambiguous.filter(|_| database_is_known));
         let fetched = fetched.filter(|schema| !schema.is_empty());
         match (&self.config.schema, fetched) {
             (Some((schema, origin)), fetched) => {

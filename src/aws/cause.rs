@@ -59,7 +59,7 @@ fn is_of_aws(response: &HttpResponse) -> bool {
 fn no_response(error: &(dyn Error + 'static)) -> Fault {
     if let Some(obstacle) = find::<Obstacle>(error) {
         let (message, hint) = (obstacle.to_string(), obstacle.hint());
-        return Fault::silent(FaultKind::Unauthenticated, &message, Some(&hint));
+        return Fault::silent(obstacle.kind(), &message, Some(&hint));
     }
     if let Some(credentials) = find_last::<CredentialsError>(error) {
         return no_credentials(credentials);

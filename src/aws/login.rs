@@ -16,6 +16,7 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::future::ProvideCredentials as Answer;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 
+use super::fault::FaultKind;
 use super::variables::{PROFILE, SdkVariables};
 use super::words::{contains_text, innermost};
 use crate::secret::Secret;
@@ -64,6 +65,13 @@ pub(super) enum Obstacle {
 }
 
 impl Obstacle {
+    pub(super) fn kind(&self) -> FaultKind {
+        match self {
+            Self::CliLogin { .. } => FaultKind::Misconfigured,
+            _ => FaultKind::Unauthenticated,
+        }
+    }
+
     pub(super) fn hint(&self) -> String {
         match self {
             Self::HalfAKey { missing, given } => format!("set {missing}, or unset {given}"),

@@ -39,7 +39,7 @@ impl Proxies {
             // The AWS CLI does not look at ALL_PROXY, which often names a SOCKS proxy.
             let all = || find("ALL_PROXY").filter(|(_, url)| !url.starts_with("socks"));
             let (name, url) = find(name).or_else(all)?;
-            let url = with_scheme(url);
+            let url = normalize(&url);
             if ProxyConfig::all(url.as_str()).is_err() {
                 let fault = format!("variable {name}: is not the address of an HTTP proxy");
                 if !faults.contains(&fault) {
@@ -124,12 +124,14 @@ fn is_near(name: &str, address: Option<IpAddr>) -> bool {
     }
 }
 
-fn with_scheme(url: String) -> String {
-    if url.contains("://") {
-        url
+/// As a URL: without a scheme it is one of HTTP, and what a password holds is escaped.
+fn normalize(url: &str) -> String {
+    let url = if url.contains("://") {
+        url.to_owned()
     } else {
         format!("http://{}", url.trim_start_matches('/'))
-    }
+    };
+    Url::parse(&url).map_or(url, String::from)
 }
 
 #[cfg(test)]
@@ -209,14 +211,19 @@ mod tests {
     fn the_scheme_of_a_request_decides_which_proxy_it_goes_through() {
         for (given, http, https) in [
             (&[][..], None, None),
-            (&[("HTTP_PROXY", "http://a:1")], Some("http://a:1"), None),
-            (&[("HTTPS_PROXY", "a:1")], None, Some("http://a:1")),
-            (&[("HTTPS_PROXY", "//a:1")], None, Some("http://a:1")),
+            (&[("HTTP_PROXY", "http://a:1")], Some("http://a:1/"), None),
+            (&[("HTTPS_PROXY", "a:1")], None, Some("http://a:1/")),
+            (&[("HTTPS_PROXY", "//a:1")], None, Some("http://a:1/")),
+            (
+                &[("HTTP_PROXY", "http://u:p@ss@a:1")],
+                Some("http://u:p%40ss@a:1/"),
+                None,
+            ),
             (&[("ALL_PROXY", "socks5h://a:1")], None, None),
             (
                 &[("ALL_PROXY", "https://u:p%40@a")],
-                Some("https://u:p%40@a"),
-                Some("https://u:p%40@a"),
+                Some("https://u:p%40@a/"),
+                Some("https://u:p%40@a/"),
             ),
             (
                 &[
@@ -224,7 +231,7 @@ mod tests {
                     ("https_proxy", "http://lower"),
                 ],
                 None,
-                Some("http://lower"),
+                Some("http://lower/"),
             ),
         ] {
             let (proxies, _) = proxies(given);

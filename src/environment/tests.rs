@@ -86,6 +86,126 @@ fn the_settings_say_where_they_were_given() {
     }
 }
 
+/// Variables that are set, and host, port, database and schema that dbt gets.
+#[test]
+fn what_is_set_in_other_shapes_is_put_right() {
+    for (given, expected) in [
+        (
+            &[("DBT_REDSHIFT_HOST", &b"h:5/d"[..])][..],
+            ["h", "5", "d", "fetched_schema"],
+        ),
+        (
+            &[("DBT_REDSHIFT_HOST", b"h:5")],
+            ["h", "5", "fetched-db", "fetched_schema"],
+        ),
+        (
+            &[("DBT_REDSHIFT_HOST", b"h/d")],
+            ["h", "5440", "d", "fetched_schema"],
+        ),
+        (
+            &[
+                ("DBT_REDSHIFT_HOST", b"h:5/d"),
+                ("DBT_REDSHIFT_PORT", b"6"),
+                ("DBT_REDSHIFT_DB", b"e"),
+            ],
+            ["h", "6", "e", "fetched_schema"],
+        ),
+        (
+            &[("DBT_REDSHIFT_HOST", b"::1")],
+            ["::1", "5440", "fetched-db", "fetched_schema"],
+        ),
+        (
+            &[("DBT_REDSHIFT_PORT", b"tcp://10.0.0.1:5439")],
+            ["fetched-host", "5440", "fetched-db", "fetched_schema"],
+        ),
+        (
+            &[
+                ("DBT_REDSHIFT_PORT", b"udp://10.0.0.1:1"),
+                ("DBT_REDSHIFT_HOST", b"h:5"),
+            ],
+            ["h", "5", "fetched-db", "fetched_schema"],
+        ),
+    ] {
+        let environment = compose_with(given, &fetched());
+        let names = ["HOST", "PORT", "DB", "SCHEMA"].map(|name| format!("DBT_REDSHIFT_{name}"));
+        for (name, expected) in names.iter().zip(expected) {
+            assert_eq!(
+                value(&environment, name),
+                Some(expected.as_bytes()),
+                "{given:?} {name}"
+            );
+            origin(&environment, name);
+        }
+    }
+}
+
+/// What Airflow calls a schema is the database, unless that is known.
+#[test]
+fn a_schema_of_airflow_is_the_database_or_the_schema() {
+    let connection = |database: Option<&str>, schema: Option<&str>| Connection {
+        database: database.map(str::to_owned),
+        schema: schema.map(str::to_owned),
+        database_or_schema: Some("either".into()),
+        ..fetched()
+    };
+    for (given, connection, expected) in [
+        (
+            &[("DBT_REDSHIFT_SCHEMA", &b"s"[..])][..],
+            connection(None, None),
+            ("either", "s"),
+        ),
+        (
+            &[("DBT_REDSHIFT_DB", b"d")],
+            connection(None, None),
+            ("d", "either"),
+        ),
+        (&[], connection(Some("d"), None), ("d", "either")),
+        (&[], connection(None, Some("s")), ("either", "s")),
+    ] {
+        let environment = compose_with(given, &connection);
+        let found = |name| value(&environment, name).map(String::from_utf8_lossy);
+        assert_eq!(
+            found("DBT_REDSHIFT_DB").as_deref(),
+            Some(expected.0),
+            "{given:?}"
+        );
+        assert_eq!(
+            found("DBT_REDSHIFT_SCHEMA").as_deref(),
+            Some(expected.1),
+            "{given:?}"
+        );
+    }
+}
+
+#[test]
+fn a_reference_or_a_malformed_value_is_refused_by_name() {
+    for (name, given, expected) in [
+        (
+            "DBT_REDSHIFT_PASSWORD",
+            "arn:aws:ssm:eu-west-1:123456789012:parameter/x",
+            "reference",
+        ),
+        ("DBT_REDSHIFT_USER", "{{resolve:ssm:x}}", "reference"),
+        ("DBT_REDSHIFT_PORT", "5439/dev", "not a port"),
+        ("DBT_REDSHIFT_PORT", "", ""),
+        ("DBT_REDSHIFT_HOST", "h:port", "cannot read"),
+    ] {
+        let config = settings("glue:redshift", &[(name, given.as_bytes())]);
+        match validate(&config) {
+            Ok(()) => assert!(expected.is_empty(), "{name} {given}"),
+            Err(error) => {
+                let message = error.to_string();
+                assert!(
+                    message.contains(expected) && message.contains(name),
+                    "{message}"
+                );
+            }
+        }
+        let untouched = settings("none", &[(name, given.as_bytes())]);
+        assert!(validate(&untouched).is_ok());
+    }
+}
+
 #[test]
 fn what_was_fetched_is_injected() {
     let environment = compose_with(&[("PATH", b"/bin")], &fetched());

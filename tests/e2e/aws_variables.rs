@@ -244,12 +244,12 @@ const WRONG: [(Given, i32, &[&str]); 18] = [
     ),
     (
         &[("AWS_PROFILE", "login")],
-        77,
+        64,
         &["aws login", "credential_process"],
     ),
     (
         &[("AWS_PROFILE", "on-login")],
-        77,
+        64,
         &["aws login", "\"login\""],
     ),
     (

@@ -162,13 +162,26 @@ fn https_proxy_is_used_and_no_proxy_goes_past_it() {
         "{asked:?}"
     );
 
-    let run = runner(&scene).env("NO_PROXY", "aws.test").run();
-    run.assert_code(69);
-    assert_eq!(
-        proxy.asked().len(),
-        asked.len(),
-        "the proxy was asked all the same"
-    );
+    let with_port = format!("other,aws.test:{}", tls.port);
+    for list in [
+        "aws.test",
+        "*",
+        ".test",
+        "*.test",
+        " a , AWS.test",
+        &with_port,
+    ] {
+        let run = runner(&scene).env("NO_PROXY", list).run();
+        run.assert_code(69);
+        assert_eq!(
+            proxy.asked().len(),
+            asked.len(),
+            "the proxy was asked in spite of {list}"
+        );
+    }
+    for list in ["aws.test:1", "ws.test", "10.0.0.0/8"] {
+        runner(&scene).env("NO_PROXY", list).run().assert_code(0);
+    }
 }
 
 #[test]
