@@ -19,17 +19,22 @@ mod destination;
 mod docs;
 mod found;
 mod layout;
+mod object;
+mod owner;
 pub(crate) mod parse_cache;
 mod results;
 mod s3;
+mod seal;
 
 pub(crate) use destination::{Destination, Error as DestinationError};
 pub(crate) use layout::Layout;
+pub(crate) use parse_cache::Keeping;
 pub(crate) use results::{FailedNode, Nodes, Results};
+pub(crate) use seal::Sealer;
 
-use destination::{Body, Object};
 use docs::Docs;
 use found::Version;
+use object::{Body, Object};
 
 const RUN_RESULTS: &str = "run_results.json";
 const SOURCES: &str = "sources.json";
@@ -165,13 +170,15 @@ impl Publisher {
     }
 
     /// Keeps the parse of this run for the next one. `by`: its label.
-    pub(crate) async fn keep_parse(&self, by: ParsedBy) {
+    pub(crate) async fn keep_parse(&self, by: ParsedBy, keeping: &Keeping) {
         let Some(destination) = &self.destination else {
             return;
         };
         let path = self.target.join(SAVED_PARSE);
         match tokio::fs::read(&path).await {
-            Ok(content) => parse_cache::save(destination, by, content, &self.redactor).await,
+            Ok(content) => {
+                parse_cache::save(destination, by, content, &self.redactor, keeping).await;
+            }
             Err(error) => tracing::warn!(
                 "the parse of this project is not saved: {}: {error}",
                 path.display()

@@ -13,8 +13,10 @@ use aws_config::retry::{RetryConfig, RetryMode};
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_smithy_http_client::HttpClientError;
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
-use crate::config::Variables;
+use crate::config::{Variables, variable};
 
 pub(crate) mod arn;
 mod cause;
@@ -35,6 +37,8 @@ pub(crate) use policy::remedy;
 pub(crate) use variables::adopt;
 
 use proxies::Proxies;
+
+use client::Client;
 
 /// A host that answers at all accepts a connection in a fraction of this; one behind a wrong
 /// security group never does.
@@ -78,17 +82,30 @@ pub(crate) const ATTEMPT: Duration = CONNECT.saturating_add(READ);
 const LEGACY_ATTEMPTS: u32 = 5;
 
 /// What a caller needs of AWS.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Aws {
     pub(crate) config: SdkConfig,
     /// The credentials that the SDK has been given so far.
     pub(crate) issued: Issued,
+    /// Where an ECS task learns about itself, if this is one.
+    pub(crate) task_metadata: Option<String>,
+    client: Client,
+}
+
+impl Aws {
+    /// What a plain address answers, such as the metadata of a task. Never more than 64 KiB.
+    pub(crate) async fn get(&self, address: &str) -> Result<Vec<u8>, BoxError> {
+        self.client.get(address, CONNECT).await
+    }
 }
 
 /// Region, profile, credentials and endpoints come from the SDK's own chain; nothing is asked of AWS
 /// yet. `variables` are those of the run, which the environment of this process has to show the SDK
 /// by `adopt`.
 pub(crate) async fn load(variables: &Variables) -> Result<Aws, Error> {
+    let task_metadata = variable(variables, "ECS_CONTAINER_METADATA_URI_V4")
+        .and_then(|address| address.to_str())
+        .map(str::to_owned);
     let (variables, mut faults) = variables::read(variables);
     let (proxies, more_faults) = Proxies::read(&variables);
     faults.extend(more_faults);
@@ -136,7 +153,7 @@ pub(crate) async fn load(variables: &Variables) -> Result<Aws, Error> {
         .build();
     let defaults = aws_config::defaults(BehaviorVersion::v2026_01_12());
     let config = defaults
-        .http_client(client)
+        .http_client(SharedHttpClient::new(client.clone()))
         .timeout_config(timeouts)
         .retry_config(retries)
         .load()
@@ -144,7 +161,12 @@ pub(crate) async fn load(variables: &Variables) -> Result<Aws, Error> {
     let config = endpoints::without_blank(config);
     endpoints::check(&config, &variables).map_err(Error::Settings)?;
     let (config, issued) = login::observe(config, variables, profiles);
-    Ok(Aws { config, issued })
+    Ok(Aws {
+        config,
+        issued,
+        task_metadata,
+        client,
+    })
 }
 
 /// The longest that a call takes whose attempts take `attempt` each, with the pauses between them.

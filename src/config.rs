@@ -5,10 +5,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::cli::{CommonArgs, NodeArgs, RunArgs};
+use crate::secret::Secret;
 use crate::setting::{self, Typed};
 
 mod credential_source;
@@ -27,9 +29,11 @@ pub(crate) use destination::{Encryption, Location};
 pub(crate) use origin::Origin;
 pub(crate) use project_file::{ProjectFile, Unrendered, read_yaml};
 pub(crate) use steps::{OnFailure, Step};
-pub(crate) use values::{Engine, LogFormat, LogLevel};
+pub(crate) use values::{Engine, LogFormat, LogLevel, ParseCache};
 
 use layers::Layers;
+
+const CACHE_KEY: &str = "DBT_ENTRYPOINT_CACHE_KEY";
 
 /// The variables that the runner was started with.
 pub(crate) type Variables = BTreeMap<OsString, OsString>;
@@ -63,6 +67,9 @@ pub(crate) struct Config {
     pub(crate) deadline: Option<Duration>,
     pub(crate) stop_timeout: Duration,
     pub(crate) log_format: LogFormat,
+    /// `DBT_ENTRYPOINT_CACHE_KEY`, with which a saved parse is sealed. A secret, so neither a flag
+    /// nor a file can set it, and no step gets it.
+    pub(crate) cache_key: Option<Secret>,
     /// The inherited variables over those of the `--env-file`.
     pub(crate) variables: Variables,
     /// The names among them that only the `--env-file` sets.
@@ -84,8 +91,7 @@ pub(crate) struct Pipeline {
     pub(crate) steps: Vec<Step>,
     pub(crate) publish: Publish,
     pub(crate) engine: Engine,
-    /// Whether dbt's parse is kept below the destination.
-    pub(crate) keeps_parse: bool,
+    pub(crate) parse_cache: ParseCache,
 }
 
 /// When the docs go out, and where to. Without a destination there is no ledger either.
@@ -184,7 +190,7 @@ pub(crate) fn resolve_run(
     let config = common(&layers, working_directory, &mut faults);
     let engine = values::engine(&layers, &mut faults);
     values::summary_file(&layers, &mut faults);
-    let keeps_parse = values::parse_cache(&layers, config.is_deployment(), &mut faults);
+    let parse_cache = values::parse_cache(&layers, config.is_deployment(), &mut faults);
     let steps = steps::resolve(&layers, &args.nodes, &args.extra, &mut faults);
     let publish = destination::resolve(&layers, &config, &mut faults);
     // The checks before step one report a missing project, unless faults in the settings end the
@@ -200,7 +206,7 @@ pub(crate) fn resolve_run(
                 steps,
                 publish,
                 engine,
-                keeps_parse,
+                parse_cache,
             },
         ),
         faults,
@@ -218,7 +224,11 @@ fn finish<T>(value: T, faults: Vec<String>) -> Result<T, Error> {
 fn common(layers: &Layers, working_directory: &Path, faults: &mut Vec<String>) -> Config {
     let env = values::env(layers, faults);
     let project_dir = paths::project_dir(layers, working_directory, faults);
-    let variables = layers.variables();
+    let mut variables = layers.variables();
+    let cache_key = variables
+        .remove(OsStr::new(CACHE_KEY))
+        .filter(|key| !key.is_empty())
+        .map(|key| Secret::new(key.into_vec()));
     let deployments = values::deployments(layers, faults);
     // dbt gets the environment as it was resolved.
     let mut known = variables.clone();
@@ -238,6 +248,7 @@ fn common(layers: &Layers, working_directory: &Path, faults: &mut Vec<String>) -
         deadline: values::deadline(layers, faults),
         stop_timeout: values::stop_timeout(layers, faults),
         log_format: values::log_format(layers, faults),
+        cache_key,
         from_env_file: layers.names_of_env_file(),
         origins: origins(layers),
         deployments,

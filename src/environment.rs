@@ -28,6 +28,19 @@ const AWS_SECRETS: [&str; 3] = [
     "AWS_CONTAINER_AUTHORIZATION_TOKEN",
 ];
 
+/// What the names of secrets hold.
+const SUSPICIOUS: [&str; 9] = [
+    "PASSWORD",
+    "PASSWD",
+    "PASSPHRASE",
+    "SECRET",
+    "TOKEN",
+    "CREDENTIAL",
+    "API_KEY",
+    "APIKEY",
+    "PRIVATE_KEY",
+];
+
 /// A variable that the runner adds, and where its value comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Injected {
@@ -44,6 +57,14 @@ pub(crate) struct Environment {
     pub(crate) overridden: Vec<&'static str>,
     /// Names and values that must not reach a log or an artifact.
     pub(crate) secrets: Vec<(String, Secret)>,
+}
+
+impl Environment {
+    /// What proves that somebody has the login.
+    pub(crate) fn password(&self) -> Option<Secret> {
+        variable(&self.variables, Field::Password.variable())
+            .map(|password| Secret::new(password.as_bytes()))
+    }
 }
 
 /// Composes the environment. `coloured`: whether a terminal shows dbt's output.
@@ -320,6 +341,23 @@ pub(crate) fn secrets(variables: &Variables) -> Vec<(String, Secret)> {
             )
         })
         .collect()
+}
+
+/// Values of ordinary variables whose names say that they are secrets, each with its name. dbt may
+/// print them, as it does without us; but what one run keeps for the next is better without.
+pub(crate) fn look_like_secrets(variables: &Variables) -> Vec<(String, Secret)> {
+    let looks_so = |name: &str| {
+        let name = name.to_ascii_uppercase();
+        SUSPICIOUS.iter().any(|word| name.contains(word))
+            // The name of a file or the address of a source is none.
+            && !["_FILE", "_PATH", "_URI", "_URL"].iter().any(|end| name.ends_with(end))
+            && !name.starts_with("DBT_ENTRYPOINT_")
+    };
+    let found = variables.iter().filter_map(|(name, value)| {
+        let name = name.to_str().filter(|name| looks_so(name))?;
+        Some((name.to_owned(), Secret::new(value.as_bytes())))
+    });
+    found.collect()
 }
 
 #[cfg(test)]

@@ -2,13 +2,17 @@
 //!
 //! Never decides what is published.
 
-use std::io;
+use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use aws_config::SdkConfig;
+use nix::fcntl::OFlag;
 use nix::unistd::{AccessFlags, access};
 
+use super::object::{Body, Object};
+use super::owner::Owner;
 use super::s3::{self, S3};
+use crate::aws::Aws;
 use crate::config::Location;
 
 /// Why an object was not, or cannot be, put.
@@ -36,24 +40,6 @@ impl Error {
     }
 }
 
-/// What is put.
-#[derive(Debug, Clone)]
-pub(super) enum Body {
-    Bytes(Vec<u8>),
-    /// Read while it is sent.
-    File(PathBuf),
-}
-
-/// One thing to publish.
-#[derive(Debug, Clone)]
-pub(super) struct Object {
-    /// Below the destination, with slashes.
-    pub(super) key: String,
-    pub(super) body: Body,
-    /// Browsers ask whether the docs changed; the ledger never changes.
-    pub(super) no_cache: bool,
-}
-
 /// A place that takes objects. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) enum Destination {
@@ -63,20 +49,24 @@ pub(crate) enum Destination {
 
 impl Destination {
     /// `None` for a bucket without AWS.
-    pub(crate) fn new(location: &Location, aws: Option<&SdkConfig>) -> Option<Self> {
+    pub(crate) fn new(location: &Location, aws: Option<&Aws>) -> Option<Self> {
         match location {
             Location::S3 {
                 bucket,
                 prefix,
                 owner,
+                is_derived,
                 encryption,
-            } => Some(Self::S3(S3::new(
-                aws?,
-                bucket.clone(),
-                prefix.clone(),
-                owner.clone(),
-                encryption.clone(),
-            ))),
+            } => {
+                let aws = aws?;
+                Some(Self::S3(S3::new(
+                    &aws.config,
+                    bucket.clone(),
+                    prefix.clone(),
+                    Owner::new(owner.as_deref(), *is_derived, aws),
+                    encryption.clone(),
+                )))
+            }
             Location::Directory(path) => Some(Self::Directory(path.clone())),
         }
     }
@@ -89,23 +79,18 @@ impl Destination {
         }
     }
 
-    /// The content under a key, if there is any.
-    pub(super) async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, Error> {
+    /// The content under a key, if there is any. More than the limit is an error: whoever can write
+    /// there could fill the memory.
+    pub(super) async fn get(&self, key: &str, limit: u64) -> Result<Option<Vec<u8>>, Error> {
         match self {
-            Self::S3(s3) => Ok(s3.get(key).await?),
-            Self::Directory(path) => match tokio::fs::read(path.join(key)).await {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-                read => read.map(Some).map_err(|source| Error::Read {
-                    path: path.join(key),
-                    source,
-                }),
-            },
+            Self::S3(s3) => Ok(s3.get(key, limit).await?),
+            Self::Directory(path) => read_file(&path.join(key), limit),
         }
     }
 
     pub(super) async fn put(&self, object: Object) -> Result<(), Error> {
         match self {
-            Self::S3(s3) => s3.put(object).await,
+            Self::S3(s3) => Ok(s3.put(object).await?),
             Self::Directory(path) => put_file(&path.join(&object.key), &object.body).await,
         }
     }
@@ -126,6 +111,32 @@ fn check_directory(path: &Path) -> Result<(), Error> {
         }
         Some(_) => Ok(()),
         None => unusable("it does not exist"),
+    }
+}
+
+/// Whatever lies there is not waited for: a FIFO would hold up the run.
+fn read_file(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, Error> {
+    let read = || {
+        let file = std::fs::File::options()
+            .read(true)
+            .custom_flags(OFlag::O_NONBLOCK.bits())
+            .open(path)?;
+        if !file.metadata()?.is_file() {
+            return Err(io::Error::other("it is no regular file"));
+        }
+        let mut content = Vec::new();
+        file.take(limit + 1).read_to_end(&mut content)?;
+        if content.len() as u64 > limit {
+            return Err(io::Error::other(format!("it is larger than {limit} bytes")));
+        }
+        Ok(content)
+    };
+    match read() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        read => read.map(Some).map_err(|source| Error::Read {
+            path: path.to_owned(),
+            source,
+        }),
     }
 }
 

@@ -1,70 +1,149 @@
 //! Owns the saved parse at the destination, `state/partial_parse.msgpack`: a container starts from
 //! a clean disk, and dbt would parse the whole project each time.
 //!
-//! Only a matter of time: whatever goes wrong is a line in the log, and the run goes on.
+//! Only a matter of time: whatever goes wrong is a line in the log, and the run goes on. But a
+//! parse is code that dbt runs, so none is restored that somebody else could have left there.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use sha1::{Digest, Sha1};
+use sha2::{Digest, Sha256};
+use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::destination::{Body, Destination, Object};
+use super::destination::Destination;
+use super::object::{Body, Object};
+use super::seal::Sealer;
 use crate::causes;
-use crate::redact::Redactor;
+use crate::redact::{Redactor, SHORTEST};
+use crate::secret::Secret;
 use crate::session::{ParsedBy, SavedParse};
 
 const CONTENT: &str = "state/partial_parse.msgpack";
 const LABEL: &str = "state/partial_parse.json";
 /// Past this, parsing locally is faster.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// The parse of a project of ten thousand models has some 100 MB.
+const LARGEST: u64 = 256 << 20;
+const LARGEST_LABEL: u64 = 64 << 10;
 
-/// The label of a saved parse, in a file beside it.
-#[derive(Serialize, Deserialize)]
-struct Label {
-    #[serde(flatten)]
-    by: ParsedBy,
-    /// Two runs at once may each have written one of the two objects.
-    sha1: String,
+/// How the parse of a project is kept.
+#[derive(Debug, Clone)]
+pub(crate) struct Keeping {
+    /// `None` where the user has spelt out that it is kept without a seal.
+    pub(crate) sealer: Option<Sealer>,
+    /// Values that are no secret by their name alone, but look like one, each with its variable.
+    pub(crate) suspicious: Vec<(String, Secret)>,
 }
 
-/// Fetches the parse that another run has left, if there is one.
-pub(crate) async fn fetch(destination: &Destination) -> Option<SavedParse> {
-    let both = async {
-        let Some(label) = destination.get(LABEL).await? else {
-            return Ok(None);
-        };
-        Ok(destination
-            .get(CONTENT)
-            .await?
-            .map(|content| (label, content)))
-    };
-    let found = match timeout(PATIENCE, both).await {
-        Ok(Ok(found)) => found,
-        Ok(Err(error)) => {
-            let error: super::DestinationError = error;
-            tracing::info!("no saved parse can be had: {}", causes::in_one_line(&error));
+/// What is said of the content in a file beside it.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Label {
+    dbt: String,
+    adapter: String,
+    profile: String,
+    target: String,
+    /// Of two runs at once, each may have written one of the two objects.
+    sha256: String,
+    /// Over all of the above and where it lies. Absent where there was no key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    seal: Option<String>,
+}
+
+impl Label {
+    fn words(&self) -> [&str; 5] {
+        [
+            &self.dbt,
+            &self.adapter,
+            &self.profile,
+            &self.target,
+            &self.sha256,
+        ]
+    }
+
+    async fn is_trusted(&self, keeping: &Keeping) -> bool {
+        match (&keeping.sealer, &self.seal) {
+            (Some(sealer), Some(seal)) => sealer.is_right(seal, &self.words()).await,
+            (Some(_), None) => false,
+            (None, _) => true,
+        }
+    }
+}
+
+/// Why there is no saved parse. None of these is worth failing for.
+#[derive(Debug, thiserror::Error)]
+enum Unusable {
+    #[error(transparent)]
+    Destination(#[from] super::DestinationError),
+    #[error("{} s were not enough to fetch it", PATIENCE.as_secs())]
+    TooSlow,
+    #[error("it and what is said of it do not belong together")]
+    NotTogether,
+    #[error(
+        "it was not sealed with this login's password or this DBT_ENTRYPOINT_CACHE_KEY: either that \
+         has changed, or somebody else has written it"
+    )]
+    NotSealed,
+}
+
+/// Fetches the parse that another run has left, if there is one. `keeping`: comes once the login
+/// is there, or never where nothing is kept.
+pub(crate) async fn fetch(
+    destination: Destination,
+    keeping: oneshot::Receiver<Keeping>,
+) -> Option<SavedParse> {
+    match find(&destination, keeping).await {
+        Ok(found) => found,
+        Err(why @ (Unusable::NotTogether | Unusable::NotSealed)) => {
+            tracing::warn!("the saved parse is left alone: {why}");
             None
         }
-        Err(_) => {
-            tracing::info!("no saved parse was had within {} s", PATIENCE.as_secs());
-            None
-        }
-    };
-    let (label, content) = found?;
-    match serde_json::from_slice::<Label>(&label) {
-        Ok(label) if label.sha1 == sha1(&content) => Some(SavedParse {
-            by: label.by,
-            content,
-        }),
-        _ => {
-            tracing::info!(
-                "the saved parse and what is said of it do not belong together, so it is left alone"
-            );
+        Err(why) => {
+            tracing::info!("no saved parse can be had: {}", causes::in_one_line(&why));
             None
         }
     }
+}
+
+async fn find(
+    destination: &Destination,
+    keeping: oneshot::Receiver<Keeping>,
+) -> Result<Option<SavedParse>, Unusable> {
+    let get = async |key, limit| {
+        let content = timeout(PATIENCE, destination.get(key, limit)).await;
+        Ok::<_, Unusable>(content.map_err(|_| Unusable::TooSlow)??)
+    };
+    let Some(label) = get(LABEL, LARGEST_LABEL).await? else {
+        return Ok(None);
+    };
+    let Ok(keeping) = keeping.await else {
+        return Ok(None);
+    };
+    let label: Label = serde_json::from_slice(&label).map_err(|_| Unusable::NotTogether)?;
+    if !label.is_trusted(&keeping).await {
+        return Err(Unusable::NotSealed);
+    }
+    let Some(content) = get(CONTENT, LARGEST).await? else {
+        return Ok(None);
+    };
+    if label.sha256 != sha256(&content) {
+        return Err(Unusable::NotTogether);
+    }
+    let Label {
+        dbt,
+        adapter,
+        profile,
+        target,
+        ..
+    } = label;
+    let by = ParsedBy {
+        dbt,
+        adapter,
+        profile,
+        target,
+    };
+    Ok(Some(SavedParse { by, content }))
 }
 
 /// Saves a parse, unless it holds a secret.
@@ -73,16 +152,37 @@ pub(crate) async fn save(
     by: ParsedBy,
     content: Vec<u8>,
     redactor: &Redactor,
+    keeping: &Keeping,
 ) {
     if redactor.is_in(&content) {
         tracing::warn!("the parse of this project holds the value of a secret, so it is not saved");
         return;
     }
-    let label = serde_json::to_vec(&Label {
-        by,
-        sha1: sha1(&content),
-    })
-    .unwrap_or_default();
+    if let Some(name) = keeping.suspicious_in(&content) {
+        tracing::warn!(
+            "the parse of this project holds the value of {name}, which looks like a secret, so it \
+             is not saved; a name that begins with DBT_ENV_SECRET_ keeps a value out of it"
+        );
+        return;
+    }
+    let ParsedBy {
+        dbt,
+        adapter,
+        profile,
+        target,
+    } = by;
+    let mut label = Label {
+        dbt,
+        adapter,
+        profile,
+        target,
+        sha256: sha256(&content),
+        seal: None,
+    };
+    if let Some(sealer) = &keeping.sealer {
+        label.seal = sealer.seal(&label.words()).await;
+    }
+    let label = serde_json::to_vec(&label).unwrap_or_default();
     let size = content.len() / 1000;
     for (key, content) in [(CONTENT, content), (LABEL, label)] {
         let object = Object {
@@ -101,10 +201,17 @@ pub(crate) async fn save(
     tracing::info!("saved the parse of this project for the next run ({size} kB)");
 }
 
-fn sha1(content: &[u8]) -> String {
-    let mut hash = String::new();
-    for byte in Sha1::digest(content) {
-        let _ = write!(hash, "{byte:02x}");
+impl Keeping {
+    /// The variable whose value the content holds.
+    fn suspicious_in(&self, content: &[u8]) -> Option<&str> {
+        let holds = |(_, value): &&(String, Secret)| {
+            value.len() >= SHORTEST && Redactor::new([value]).is_in(content)
+        };
+        let found = self.suspicious.iter().find(holds)?;
+        Some(&found.0)
     }
-    hash
+}
+
+fn sha256(content: &[u8]) -> String {
+    hex::encode(Sha256::digest(content))
 }

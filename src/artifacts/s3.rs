@@ -3,7 +3,8 @@
 //! Never deletes or lists anything. `s3:PutObject` on the prefix is enough; `s3:GetObject` saves
 //! time.
 
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +16,8 @@ use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumAlgorithm, ServerSideEncryption};
 
 use super::content_type;
-use super::destination::{self, Body, Object};
+use super::object::{Body, Object};
+use super::owner::Owner;
 use crate::aws::{Fault, FaultKind, arn, has_own_endpoint, longest_wait, remedy};
 use crate::config::Encryption;
 
@@ -54,6 +56,18 @@ pub(crate) enum Error {
     },
     #[error("the bucket {bucket} cannot be used")]
     Unusable { bucket: String, source: Box<Fault> },
+    #[error("s3://{bucket}/{key} is larger than {limit} bytes")]
+    TooLarge {
+        bucket: String,
+        key: String,
+        limit: u64,
+    },
+    #[error(
+        "the bucket {bucket} may belong to anybody, since the account of this run is not known"
+    )]
+    UnknownOwner { bucket: String, source: Box<Fault> },
+    #[error("cannot read {}", .path.display())]
+    Read { path: PathBuf, source: io::Error },
 }
 
 impl Error {
@@ -66,6 +80,12 @@ impl Error {
             Self::OtherRegion { region, .. } => Some(format!(
                 "set AWS_REGION to {region}, or another --destination"
             )),
+            Self::UnknownOwner { .. } => Some(
+                "set --bucket-owner (DBT_ENTRYPOINT_BUCKET_OWNER) to the account of the bucket, or \
+                 let the run reach STS"
+                    .to_owned(),
+            ),
+            Self::TooLarge { .. } | Self::Read { .. } => None,
             Self::Unusable { source, .. } | Self::Get { source, .. } => source.hint.clone(),
         }
     }
@@ -78,7 +98,7 @@ pub(crate) struct S3 {
     region: Option<String>,
     bucket: String,
     prefix: String,
-    owner: Option<String>,
+    owner: Owner,
     encryption: Option<Encryption>,
     aws: Arc<SdkConfig>,
 }
@@ -88,7 +108,7 @@ impl S3 {
         aws: &SdkConfig,
         bucket: String,
         prefix: String,
-        owner: Option<String>,
+        owner: Owner,
         encryption: Option<Encryption>,
     ) -> Self {
         // Not AWS itself: the bucket is part of the path there, since no name server knows it as a
@@ -113,11 +133,25 @@ impl S3 {
     /// lack of credentials. A refusal proves nothing: a role that may put objects need not be
     /// allowed to look at the bucket.
     pub(super) async fn check(&self) -> Result<(), Error> {
+        let owner = self.owner.expected().await;
+        self.look(owner.as_ref().ok().cloned().flatten()).await?;
+        // Told only where the bucket is otherwise in order. dbt can do its work without it.
+        if let Err(fault) = owner {
+            tracing::warn!(
+                "nothing will be read from or published to the bucket {}: the account of this run \
+                 is not known ({fault}), and the bucket may belong to anybody; set --bucket-owner",
+                self.bucket
+            );
+        }
+        Ok(())
+    }
+
+    async fn look(&self, owner: Option<String>) -> Result<(), Error> {
         let request = self
             .client
             .head_bucket()
             .bucket(&self.bucket)
-            .set_expected_bucket_owner(self.owner.clone());
+            .set_expected_bucket_owner(owner.clone());
         let Ok(answer) = tokio::time::timeout(CHECK, request.send()).await else {
             tracing::warn!(
                 "the bucket {} did not answer within {} s; the run goes on",
@@ -153,7 +187,16 @@ impl S3 {
                 source: Box::new(fault),
             }),
             (FaultKind::Denied, ..) => {
-                tracing::debug!("the bucket {} could not be checked: {fault}", self.bucket);
+                let unknown = owner.map_or_else(
+                    || "it is not known whose it is".to_owned(),
+                    |owner| {
+                        format!("it may be missing a permission, or not belong to account {owner}")
+                    },
+                );
+                tracing::warn!(
+                    "the bucket {} could not be looked at ({fault}): {unknown}; the run goes on",
+                    self.bucket
+                );
                 Ok(())
             }
             _ => {
@@ -167,7 +210,8 @@ impl S3 {
     }
 
     /// `None` if there is no such object.
-    pub(super) async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, Error> {
+    pub(super) async fn get(&self, key: &str, limit: u64) -> Result<Option<Vec<u8>>, Error> {
+        let owner = self.expected_owner().await?;
         let key = self.key(key);
         let failed = |source| Error::Get {
             bucket: self.bucket.clone(),
@@ -179,7 +223,7 @@ impl S3 {
             .get_object()
             .bucket(&self.bucket)
             .key(&key)
-            .set_expected_bucket_owner(self.owner.clone());
+            .set_expected_bucket_owner(owner);
         let answer = match request.send().await.map_err(|error| Fault::of(&error)) {
             Ok(answer) => answer,
             Err(fault) if fault.kind == FaultKind::NotFound => return Ok(None),
@@ -192,12 +236,39 @@ impl S3 {
             message: error.to_string(),
             hint: None,
         };
-        let content = answer
-            .body
-            .collect()
+        let too_large = || Error::TooLarge {
+            bucket: self.bucket.clone(),
+            key: key.clone(),
+            limit,
+        };
+        let fits = |size: u64| size <= limit;
+        // What the answer says of its length need not be true, or may be left out.
+        if !answer
+            .content_length()
+            .and_then(|length| u64::try_from(length).ok())
+            .is_none_or(fits)
+        {
+            return Err(too_large());
+        }
+        let mut body = answer.body;
+        let mut content = Vec::new();
+        while let Some(part) = body.try_next().await.map_err(|error| failed(cut(error)))? {
+            if !fits((content.len() + part.len()) as u64) {
+                return Err(too_large());
+            }
+            content.extend_from_slice(&part);
+        }
+        Ok(Some(content))
+    }
+
+    async fn expected_owner(&self) -> Result<Option<String>, Error> {
+        self.owner
+            .expected()
             .await
-            .map_err(|error| failed(cut(error)))?;
-        Ok(Some(content.to_vec()))
+            .map_err(|source| Error::UnknownOwner {
+                bucket: self.bucket.clone(),
+                source: Box::new(source),
+            })
     }
 
     fn key(&self, key: &str) -> String {
@@ -208,7 +279,8 @@ impl S3 {
         }
     }
 
-    pub(super) async fn put(&self, object: Object) -> Result<(), destination::Error> {
+    pub(super) async fn put(&self, object: Object) -> Result<(), Error> {
+        let owner = self.expected_owner().await?;
         let key = self.key(&object.key);
         let (body, size) = match object.body {
             Body::Bytes(bytes) => {
@@ -226,7 +298,7 @@ impl S3 {
             .content_type(content_type::of(&object.key))
             .set_checksum_algorithm(self.checksum())
             .set_cache_control(object.no_cache.then(|| "no-cache".to_owned()))
-            .set_expected_bucket_owner(self.owner.clone());
+            .set_expected_bucket_owner(owner);
         let request = match &self.encryption {
             None => request,
             Some(Encryption::Aes256) => {
@@ -262,8 +334,7 @@ impl S3 {
                     key,
                     hint,
                     source,
-                }
-                .into())
+                })
             }
         }
     }
@@ -301,10 +372,17 @@ impl S3 {
                 } else {
                     format!("{}/", self.prefix)
                 };
-                format!(
+                let permission = format!(
                     "allow s3:PutObject on arn:{partition}:s3:::{}/{below}* (the object was {key})",
                     self.bucket
-                )
+                );
+                match self.owner.known() {
+                    Some(owner) => format!(
+                        "{permission}; if the bucket does not belong to account {owner}, set \
+                         --bucket-owner or another --destination"
+                    ),
+                    None => permission,
+                }
             }
             FaultKind::NotFound => {
                 "create the bucket, or set another --destination (DBT_ENTRYPOINT_DESTINATION)"
@@ -339,14 +417,14 @@ fn may_be_the_checksum(fault: &Fault) -> bool {
             .any(|word| message.contains(word))
 }
 
-async fn read(path: &Path) -> Result<(ByteStream, u64), destination::Error> {
-    let failed = |source| destination::Error::Read {
+async fn read(path: &Path) -> Result<(ByteStream, u64), Error> {
+    let failed = |source| Error::Read {
         path: path.to_owned(),
         source,
     };
     let size = tokio::fs::metadata(path).await.map_err(failed)?.len();
     let body = ByteStream::from_path(path)
         .await
-        .map_err(|error| failed(std::io::Error::other(error.to_string())))?;
+        .map_err(|error| failed(io::Error::other(error.to_string())))?;
     Ok((body, size))
 }

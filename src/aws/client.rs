@@ -16,32 +16,32 @@ use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use aws_smithy_http_client::{Connector, HttpClientError};
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::http::{
-    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
-    SharedHttpConnector,
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::byte_stream::ByteStream;
+
+/// The most that a plain address may answer.
+const MOST: usize = 64 * 1024;
 
 use super::proxies::Proxies;
 
 /// A client for all services. Without a bundle it trusts the system's certificates.
-pub(super) fn new(
-    bundle: Option<TrustStore>,
-    proxies: Proxies,
-) -> Result<SharedHttpClient, HttpClientError> {
+pub(super) fn new(bundle: Option<TrustStore>, proxies: Proxies) -> Result<Client, HttpClientError> {
     // A context is a description; the certificates are loaded when a connector is made from it.
     let context = |store| TlsContext::builder().with_trust_store(store).build();
     let (tls, plain) = (
         context(bundle.unwrap_or_default())?,
         context(TrustStore::empty())?,
     );
-    Ok(SharedHttpClient::new(Client(Arc::new(Pools {
+    Ok(Client(Arc::new(Pools {
         tls,
         plain,
         proxies,
         connectors: Mutex::default(),
-    }))))
+    })))
 }
 
 /// No answer came. The SDK's own error does not say from where.
@@ -111,8 +111,38 @@ impl Pools {
     }
 }
 
-#[derive(Debug)]
-struct Client(Arc<Pools>);
+/// Cheap to clone: all clones have the same connections.
+#[derive(Debug, Clone)]
+pub(super) struct Client(Arc<Pools>);
+
+impl Client {
+    /// What an address answers, without a signature, in bounded memory.
+    pub(super) async fn get(&self, uri: &str, limit: Duration) -> Result<Vec<u8>, BoxError> {
+        let settings = HttpConnectorSettings::builder()
+            .connect_timeout(limit)
+            .read_timeout(limit)
+            .build();
+        let mut request = HttpRequest::empty();
+        request.set_uri(uri)?;
+        let router = Router {
+            pools: Arc::clone(&self.0),
+            settings,
+        };
+        let answer = router.call(request).await?;
+        if !answer.status().is_success() {
+            return Err(format!("status {}", answer.status().as_u16()).into());
+        }
+        let mut body = ByteStream::new(answer.into_body());
+        let mut content = Vec::new();
+        while let Some(part) = body.try_next().await? {
+            if content.len() + part.len() > MOST {
+                return Err(format!("more than {MOST} bytes").into());
+            }
+            content.extend_from_slice(&part);
+        }
+        Ok(content)
+    }
+}
 
 impl HttpClient for Client {
     fn http_connector(

@@ -18,7 +18,10 @@ pub(crate) enum Location {
     S3 {
         bucket: String,
         prefix: String,
+        /// What the user says.
         owner: Option<String>,
+        /// The user has not named the bucket either.
+        is_derived: bool,
         encryption: Option<Encryption>,
     },
     /// Absolute.
@@ -91,11 +94,20 @@ pub(super) fn resolve(layers: &Layers, config: &Config, faults: &mut Vec<String>
         None => return Publish::Never,
     };
     match (location, even_after_failure) {
-        (Ok(Location::S3 { bucket, prefix, .. }), Some(even_after_failure)) => Publish::To {
+        (
+            Ok(Location::S3 {
+                bucket,
+                prefix,
+                is_derived,
+                ..
+            }),
+            Some(even_after_failure),
+        ) => Publish::To {
             even_after_failure,
             location: Location::S3 {
                 bucket,
                 prefix,
+                is_derived,
                 owner,
                 encryption,
             },
@@ -150,6 +162,7 @@ fn derived(layers: &Layers, config: &Config, faults: &mut Vec<String>) -> Result
         bucket,
         prefix: prefix.trim_matches('/').to_owned(),
         owner: None,
+        is_derived: true,
         encryption: None,
     })
 }
@@ -174,6 +187,7 @@ fn parse(text: &str) -> Result<Location, String> {
             bucket: bucket.to_owned(),
             prefix: prefix.to_owned(),
             owner: None,
+            is_derived: false,
             encryption: None,
         });
     }

@@ -40,6 +40,16 @@ pub(crate) enum Engine {
     Auto,
 }
 
+/// Whether dbt's parse is kept below the destination.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ParseCache {
+    Off,
+    /// Only with a seal, for which there has to be a key.
+    Sealed,
+    /// The user has spelt it out: also without a key.
+    On,
+}
+
 /// A tracing filter, known to be valid.
 #[derive(Debug, Clone)]
 pub(crate) struct LogLevel(pub(crate) String);
@@ -96,20 +106,24 @@ pub(super) fn engine(layers: &Layers, faults: &mut Vec<String>) -> Engine {
 
 /// Whether dbt's parse is kept below the destination. A developer's own target directory keeps it
 /// better.
-pub(super) fn parse_cache(layers: &Layers, is_deployment: bool, faults: &mut Vec<String>) -> bool {
+pub(super) fn parse_cache(
+    layers: &Layers,
+    is_deployment: bool,
+    faults: &mut Vec<String>,
+) -> ParseCache {
     let given = layers.text(&setting::PARSE_CACHE, faults);
     match given.as_ref().map(|given| given.value.as_str()) {
-        None | Some("auto") => is_deployment,
+        None | Some("auto") if is_deployment => ParseCache::Sealed,
         // YAML takes `on` for a text and `true` for another.
-        Some("on" | "true") => true,
-        Some("off" | "false") => false,
+        Some("on" | "true") => ParseCache::On,
+        None | Some("auto" | "off" | "false") => ParseCache::Off,
         Some(other) => {
             faults.extend(
                 given
                     .as_ref()
                     .map(|given| given.fault(format!("{other:?} is not on, off or auto"))),
             );
-            false
+            ParseCache::Off
         }
     }
 }

@@ -230,10 +230,10 @@ impl Engine {
                         .parsing
                         .as_ref()
                         .and_then(|parsing| parsing.by(&versions));
-                    let restored = self
-                        .parsing
-                        .as_mut()
-                        .and_then(|parsing| parsing.restore(self.parsed_by.as_ref()));
+                    let restored = match &mut self.parsing {
+                        Some(parsing) => parsing.restore(self.parsed_by.as_ref()).await,
+                        None => None,
+                    };
                     let environment = &stage.environment;
                     session.set_parse_environment(
                         &stage.directory,

@@ -5,16 +5,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::closing::{self, Run};
 use super::prepare::{self, Error};
 use super::publishing::Due;
 use super::{Surroundings, log_where_it_writes, preflight};
-use crate::artifacts::{Destination, Layout, Publisher, parse_cache};
+use crate::artifacts::{Destination, Keeping, Layout, Publisher, Sealer, parse_cache};
 use crate::cli::RunArgs;
-use crate::config::{self, Config, Pipeline, Publish, Variables};
-use crate::environment;
+use crate::config::{self, Config, ParseCache, Pipeline, Publish, Variables};
+use crate::environment::{self, Environment};
 use crate::exit_code::ExitCode;
 use crate::pipeline::{self, Engine, Shutdown, Stage, Stop};
 use crate::process;
@@ -38,7 +40,15 @@ enum Prepared {
 struct Ready {
     stage: Stage,
     workspace: Workspace,
-    saved_parse: Option<SavedParse>,
+    /// `None` where no parse is kept.
+    kept_parse: Option<KeptParse>,
+}
+
+/// The parse of other runs and of this one.
+struct KeptParse {
+    keeping: Keeping,
+    /// What another run has left, on its way.
+    saved: Option<JoinHandle<Option<SavedParse>>>,
 }
 
 /// Runs the pipeline. Prints the closing line in any case.
@@ -87,12 +97,13 @@ impl Run<'_> {
                 let Ready {
                     stage,
                     workspace,
-                    saved_parse,
+                    kept_parse,
                 } = *ready;
-                if plan.keeps_parse {
-                    offer_parse(&mut engine, &config, plan, &stage, &workspace, saved_parse);
-                }
-                self.run_steps_and_publish(plan, &stage, &workspace, engine)
+                let keeping = kept_parse.map(|KeptParse { keeping, saved }| {
+                    offer_parse(&mut engine, &config, plan, &stage, &workspace, saved);
+                    keeping
+                });
+                self.run_steps_and_publish(plan, &stage, &workspace, engine, keeping)
                     .await
             }
             Prepared::Refused(error) => {
@@ -138,6 +149,7 @@ impl Run<'_> {
         stage: &Stage,
         workspace: &Workspace,
         mut engine: Engine,
+        keeping: Option<Keeping>,
     ) -> ExitCode {
         let mut publisher = Publisher::new(
             self.destination.take(),
@@ -157,7 +169,7 @@ impl Run<'_> {
             },
         )
         .await;
-        let parse = engine.parsed_by().cloned();
+        let parse = engine.parsed_by().cloned().zip(keeping);
         engine.end().await;
         for (index, (outcome, results)) in outcomes.iter().zip(results).enumerate() {
             self.record_step(index, outcome, results);
@@ -190,7 +202,8 @@ async fn get_ready(
     let aws = aws.as_ref();
     *opened = prepare::open_destination(&plan.publish, aws);
     // Glue and S3 answer at the same time. If the login fails, nothing waits for S3.
-    let (connection, (unusable, saved_parse)) = {
+    let (ask, asked) = oneshot::channel();
+    let (connection, (unusable, saved)) = {
         let login = prepare::fetch_login(config, aws);
         let check = async {
             let Some(destination) = opened else {
@@ -198,8 +211,9 @@ async fn get_ready(
             };
             match destination.check().await {
                 Err(unusable) => (Some(unusable), None),
-                Ok(()) if plan.keeps_parse && engine.is_warm() => {
-                    (None, parse_cache::fetch(destination).await)
+                Ok(()) if plan.parse_cache != ParseCache::Off && engine.is_warm() => {
+                    let fetch = parse_cache::fetch(destination.clone(), asked);
+                    (None, Some(tokio::spawn(fetch)))
                 }
                 Ok(()) => (None, None),
             }
@@ -229,6 +243,12 @@ async fn get_ready(
         workspace => workspace?,
     };
     let prepared = prepare::compose_environment(config, &connection, aws, &surroundings.console)?;
+    let keeping = plan_keeping(config, plan, &prepared.environment);
+    let kept_parse = keeping.map(|keeping| {
+        // Where nothing is fetched, nobody listens.
+        let _ = ask.send(keeping.clone());
+        KeptParse { keeping, saved }
+    });
     let dbt = preflight::check(
         config,
         &plan.steps,
@@ -251,7 +271,7 @@ async fn get_ready(
     Ok(Ready {
         stage,
         workspace,
-        saved_parse,
+        kept_parse,
     })
 }
 
@@ -265,6 +285,32 @@ fn layout(plan: &Pipeline, stage: &Stage, engine: &Engine) -> Layout {
     } else {
         Layout::One
     }
+}
+
+/// How the parse is kept, if it is: with a seal where there is anything to make one with.
+fn plan_keeping(config: &Config, plan: &Pipeline, environment: &Environment) -> Option<Keeping> {
+    let (Publish::To { location, .. }, ParseCache::Sealed | ParseCache::On) =
+        (&plan.publish, plan.parse_cache)
+    else {
+        return None;
+    };
+    let sealer = config
+        .cache_key
+        .clone()
+        .or_else(|| environment.password())
+        .map(|secret| {
+            let project = config.project_name.as_deref().unwrap_or_default();
+            Sealer::begin(secret, &[&location.to_string(), project, &config.env])
+        });
+    if sealer.is_none() && plan.parse_cache == ParseCache::Sealed {
+        tracing::info!(
+            "the parse of this project is not kept, since nothing can seal it: there is no \
+             password; set DBT_ENTRYPOINT_CACHE_KEY, or --parse-cache on to do without"
+        );
+        return None;
+    }
+    let suspicious = environment::look_like_secrets(&environment.variables);
+    Some(Keeping { sealer, suspicious })
 }
 
 /// Faults in the profile are reported later, together with all others.
@@ -284,7 +330,7 @@ fn offer_parse(
     plan: &Pipeline,
     stage: &Stage,
     workspace: &Workspace,
-    saved: Option<SavedParse>,
+    saved: Option<JoinHandle<Option<SavedParse>>>,
 ) {
     let Some(selected) = select_target(config, plan, &stage.environment.variables) else {
         tracing::info!(

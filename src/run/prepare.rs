@@ -100,7 +100,7 @@ pub(super) fn open_destination(publish: &Publish, aws: Option<&Aws>) -> Option<D
     let Publish::To { location, .. } = publish else {
         return None;
     };
-    Destination::new(location, aws.map(|aws| &aws.config))
+    Destination::new(location, aws)
 }
 
 /// The part of the login that the source has.
@@ -142,6 +142,12 @@ pub(super) fn compose_environment(
         aws.into_iter()
             .flat_map(|aws| aws.issued.secrets())
             .map(|secret| ("the AWS credentials".to_owned(), secret)),
+    );
+    secrets.extend(
+        config
+            .cache_key
+            .iter()
+            .map(|key| ("DBT_ENTRYPOINT_CACHE_KEY".to_owned(), key.clone())),
     );
     let redactor = Arc::new(Redactor::new(secrets.iter().map(|(_, secret)| secret)));
     console.hide(&redactor);

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::time::{sleep_until, timeout};
 
 use super::closing::Run;
-use crate::artifacts::{Destination, Error, Layout, Publisher};
+use crate::artifacts::{Destination, Error, Keeping, Layout, Publisher};
 use crate::causes;
 use crate::exit_code::ExitCode;
 use crate::redact::Redactor;
@@ -24,8 +24,8 @@ const EARLY: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(super) struct Due {
     pub(super) docs: bool,
-    /// The label of this run's parse, if it is to be kept.
-    pub(super) parse: Option<ParsedBy>,
+    /// What the parse of this run belongs to, and how it is kept, if it is.
+    pub(super) parse: Option<(ParsedBy, Keeping)>,
 }
 
 impl Run<'_> {
@@ -56,14 +56,15 @@ impl Run<'_> {
         }
         let code = self.record_publish_errors(&errors, code);
         let may_keep = errors.is_empty() && self.shutdown.requested().is_none();
-        if let Some(by) = due.parse.filter(|_| may_keep) {
-            // It only saves the next run a little time, so a run that should stop does not wait.
+        if let Some((by, keeping)) = due.parse.filter(|_| may_keep) {
+            // It saves the next run a little time, which is nothing to be waited for once this one
+            // should stop.
             tokio::select! {
                 biased;
                 _ = self.shutdown.stopped() => {
                     tracing::info!("the parse of this project is not saved, since the run should stop");
                 }
-                () = publisher.keep_parse(by) => {}
+                () = publisher.keep_parse(by, &keeping) => {}
             }
         }
         // The last object of the ledger says how the run ended, so everything else comes before it.

@@ -9,6 +9,7 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
+use tokio::task::JoinHandle;
 
 use super::Versions;
 
@@ -43,7 +44,8 @@ pub(crate) struct Parsing {
     target: String,
     /// Absolute.
     target_path: PathBuf,
-    saved: Option<SavedParse>,
+    /// On its way, perhaps until the login is there.
+    saved: Option<JoinHandle<Option<SavedParse>>>,
     /// dbt's own file as it was before dbt saw it.
     before: Option<Stamp>,
     /// Where the saved parse lies while the steps run.
@@ -59,7 +61,7 @@ impl Parsing {
         profile: String,
         target: String,
         target_path: PathBuf,
-        saved: Option<SavedParse>,
+        saved: Option<JoinHandle<Option<SavedParse>>>,
     ) -> Self {
         Self {
             adapter,
@@ -99,9 +101,10 @@ impl Parsing {
     ///
     /// Never under dbt's own name: times and places in it are those of another container, and only
     /// the session's host puts them right.
-    pub(crate) fn restore(&mut self, by: Option<&ParsedBy>) -> Option<PathBuf> {
+    pub(crate) async fn restore(&mut self, by: Option<&ParsedBy>) -> Option<PathBuf> {
         self.before = self.stamp();
         let saved = self.saved.take().filter(|_| self.before.is_none())?;
+        let saved = saved.await.ok().flatten()?;
         if by != Some(&saved.by) {
             tracing::info!(
                 "the saved parse is of other versions, another profile or target, so it is left alone"
@@ -155,7 +158,7 @@ mod tests {
             profile,
             target,
             target_path.join("target"),
-            Some(saved),
+            Some(tokio::spawn(async { Some(saved) })),
         )
     }
 
@@ -171,12 +174,12 @@ mod tests {
         std::fs::write(directory.join("target").join(FILE), content).unwrap();
     }
 
-    #[test]
-    fn a_saved_parse_is_restored_once_where_everything_fits() {
+    #[tokio::test]
+    async fn a_saved_parse_is_restored_once_where_everything_fits() {
         let directory = tempfile::tempdir().unwrap();
         let mut parsing = parsing(directory.path());
         let by = parsing.by(&versions("1.11.16", Some("1.11.1")));
-        let restored = parsing.restore(by.as_ref()).unwrap();
+        let restored = parsing.restore(by.as_ref()).await.unwrap();
         assert_eq!(std::fs::read(&restored).unwrap(), b"parse");
         assert!(
             !directory.path().join("target").exists(),
@@ -185,13 +188,13 @@ mod tests {
         assert!(!parsing.is_new(), "nobody has parsed since");
         dbt_writes(directory.path(), b"parsed");
         assert!(parsing.is_new());
-        assert_eq!(parsing.restore(by.as_ref()), None);
+        assert_eq!(parsing.restore(by.as_ref()).await, None);
         drop(parsing);
         assert!(!restored.exists());
     }
 
-    #[test]
-    fn one_of_another_making_is_left_alone() {
+    #[tokio::test]
+    async fn one_of_another_making_is_left_alone() {
         for (dbt, adapter, target) in [
             ("1.11.17", Some("1.11.1"), "live"),
             ("1.11.16", Some("1.11.2"), "live"),
@@ -203,20 +206,20 @@ mod tests {
             target.clone_into(&mut parsing.target);
             let by = parsing.by(&versions(dbt, adapter));
             assert_eq!(
-                parsing.restore(by.as_ref()),
+                parsing.restore(by.as_ref()).await,
                 None,
                 "{dbt} {adapter:?} {target}"
             );
         }
     }
 
-    #[test]
-    fn what_is_in_the_target_directory_already_is_newer() {
+    #[tokio::test]
+    async fn what_is_in_the_target_directory_already_is_newer() {
         let directory = tempfile::tempdir().unwrap();
         let mut parsing = parsing(directory.path());
         dbt_writes(directory.path(), b"newer");
         let by = parsing.by(&versions("1.11.16", Some("1.11.1")));
-        assert_eq!(parsing.restore(by.as_ref()), None);
+        assert_eq!(parsing.restore(by.as_ref()).await, None);
         assert!(!parsing.is_new());
     }
 }

@@ -144,7 +144,7 @@ fn a_task_whose_environment_is_no_deployment_is_announced() {
     let scene = Scene::healthy();
     let run = scene
         .runner()
-        .env("ECS_CONTAINER_METADATA_URI_V4", "http://169.254.170.2/v4/0")
+        .env("ECS_CONTAINER_METADATA_URI_V4", "http://127.0.0.1:9/v4/0")
         .env("ENV", "staging")
         .run();
     run.assert_code(0);

@@ -26,7 +26,7 @@ fn deployed() -> (Deployment, Project, Runner) {
     let runner = Runner::new(project.path())
         .env("ENV", &lab.env)
         .env("DBT_ENTRYPOINT_DEPLOYMENTS", &lab.env)
-        .env("ECS_CONTAINER_METADATA_URI_V4", "http://169.254.170.2/v4/0")
+        .env("ECS_CONTAINER_METADATA_URI_V4", "http://127.0.0.1:9/v4/0")
         .env("DBT_ENTRYPOINT_CREDENTIALS", format!("glue:{name}"));
     let runner =
         Aws::attach_at(with_real_dbt(runner), &lab.proxy.endpoint()).args(["--target", "duckdb"]);

@@ -56,3 +56,4 @@ mod the_tests_themselves;
 mod warehouse_failures;
 mod what_a_step_leaves;
 mod what_a_step_reaches;
+mod whose_bucket;

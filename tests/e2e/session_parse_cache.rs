@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
 use crate::support::aws::{Aws, Bucket};
@@ -19,6 +20,7 @@ const ALL: &str = "seed,run,test";
 const PARSED: &str = "Unable to do partial parsing because saved manifest not found";
 const RESTORED: &str = "restored the saved parse";
 const SAVED: &str = "saved the parse of this project";
+const KEY: &str = "a key of the settings 0123456789";
 
 /// A project as an image holds it: in another folder for every container, with the times of the
 /// files as the image has them.
@@ -219,7 +221,7 @@ fn what_does_not_fit_is_left_alone() {
             "of other versions, another profile or target",
         ),
         (
-            other("sha1"),
+            other("sha256"),
             content_then.clone(),
             "do not belong together",
         ),
@@ -302,6 +304,7 @@ impl Deployed {
     fn run(&self, arguments: &[&str]) -> Finished {
         let project = container();
         let runner = Aws::attach_at(runner(&project), &self.proxy.endpoint())
+            .env("DBT_ENTRYPOINT_CACHE_KEY", KEY)
             .env("ENV", &self.env)
             .args(["--steps", "seed"]);
         let run = runner
@@ -373,4 +376,208 @@ fn a_local_run_keeps_nothing_unless_asked_to() {
             && !destination.path().join("state").exists(),
         "{run}"
     );
+}
+
+/// To a directory, with that key or none.
+fn sealed(project: &Project, destination: &Path, key: &str, more: &[(&str, &str)]) -> Finished {
+    let mut runner = runner(project)
+        .args(["--parse-cache", "on", "--steps", "seed"])
+        .env("DBT_ENTRYPOINT_CACHE_KEY", key)
+        .env(
+            "DBT_ENTRYPOINT_DESTINATION",
+            format!("file://{}", destination.display()),
+        );
+    for (name, value) in more {
+        runner = runner.env(name, value);
+    }
+    let run = runner.run();
+    run.assert_code(0)
+        .assert_nothing_left()
+        .assert_lacks(KEY.as_bytes());
+    run
+}
+
+/// What somebody can do who may write below `state/`, and nothing else: change the text of a model
+/// and all that is said of the whole.
+fn poison(destination: &Path) {
+    let (label, content) = (
+        destination.join("state/partial_parse.json"),
+        destination.join("state/partial_parse.msgpack"),
+    );
+    let mut bytes = std::fs::read(&content).unwrap();
+    let text = b"select * from";
+    let places: Vec<usize> = bytes
+        .windows(text.len())
+        .enumerate()
+        .filter_map(|(at, window)| (window == text).then_some(at))
+        .collect();
+    assert!(!places.is_empty());
+    for at in places {
+        bytes[at..at + text.len()].copy_from_slice(b"drop   t from");
+    }
+    let mut said: Value = serde_json::from_slice(&std::fs::read(&label).unwrap()).unwrap();
+    said["sha256"] = hex::encode(Sha256::digest(&bytes)).into();
+    std::fs::write(&label, serde_json::to_vec(&said).unwrap()).unwrap();
+    std::fs::write(&content, bytes).unwrap();
+}
+
+#[test]
+fn a_parse_that_somebody_else_has_changed_is_not_restored() {
+    let destination = TempDir::new().unwrap();
+    let first = sealed(&container(), destination.path(), KEY, &[]);
+    assert!(first.err().contains(SAVED), "{first}");
+    let second = sealed(&container(), destination.path(), KEY, &[]);
+    assert!(second.err().contains(RESTORED), "{second}");
+    poison(destination.path());
+    let third = sealed(&container(), destination.path(), KEY, &[]);
+    assert!(
+        !third.err().contains(RESTORED) && third.err().contains("was not sealed"),
+        "{third}"
+    );
+    // Saved anew, so the poison is gone.
+    let fourth = sealed(&container(), destination.path(), KEY, &[]);
+    assert!(fourth.err().contains(RESTORED), "{fourth}");
+}
+
+/// Without a key only the user's word stands for it; this shows that the poison would work.
+#[test]
+fn a_changed_parse_without_a_seal_is_restored_where_that_is_spelt_out() {
+    let destination = TempDir::new().unwrap();
+    sealed(&container(), destination.path(), "", &[]);
+    poison(destination.path());
+    let run = sealed(&container(), destination.path(), "", &[]);
+    assert!(run.err().contains(RESTORED), "{run}");
+}
+
+#[test]
+fn a_seal_is_worth_nothing_with_another_key_or_in_another_place() {
+    let destination = TempDir::new().unwrap();
+    let copy = TempDir::new().unwrap();
+    sealed(&container(), destination.path(), KEY, &[]);
+    std::fs::create_dir(copy.path().join("state")).unwrap();
+    for name in ["state/partial_parse.json", "state/partial_parse.msgpack"] {
+        std::fs::copy(destination.path().join(name), copy.path().join(name)).unwrap();
+    }
+    for (place, key, more) in [
+        (destination.path(), "another key of the settings", &[][..]),
+        (destination.path(), KEY, &[("ENV", "somewhere-else")][..]),
+        (destination.path(), KEY, &[("PROJECT_NAME", "other")][..]),
+        (copy.path(), KEY, &[][..]),
+    ] {
+        let run = sealed(&container(), place, key, more);
+        assert!(
+            !run.err().contains(RESTORED) && run.err().contains("was not sealed"),
+            "{more:?} {run}"
+        );
+        // As it was, for the next case.
+        sealed(&container(), destination.path(), KEY, &[]);
+    }
+    // No key at all is no way around it.
+    let unsealed = sealed(&container(), copy.path(), "", &[]);
+    assert!(unsealed.err().contains(RESTORED) || unsealed.err().contains(SAVED));
+    let run = sealed(&container(), copy.path(), KEY, &[]);
+    assert!(
+        !run.err().contains(RESTORED) || run.err().contains("was not sealed"),
+        "{run}"
+    );
+}
+
+#[test]
+fn the_password_of_the_login_seals_where_there_is_no_key() {
+    let destination = TempDir::new().unwrap();
+    let with = |password| {
+        sealed(
+            &container(),
+            destination.path(),
+            "",
+            &[("DBT_REDSHIFT_PASSWORD", password)],
+        )
+    };
+    assert!(with("a-password-of-the-login").err().contains(SAVED));
+    assert!(with("a-password-of-the-login").err().contains(RESTORED));
+    let rotated = with("another-after-rotation");
+    assert!(
+        rotated.err().contains("was not sealed") && rotated.err().contains(SAVED),
+        "{rotated}"
+    );
+}
+
+#[test]
+fn a_deployment_with_nothing_to_seal_with_keeps_no_parse() {
+    let deployed = Deployed::new(|proxy| proxy);
+    let project = container();
+    let runner = Aws::attach_at(runner(&project), &deployed.proxy.endpoint())
+        .env("ENV", &deployed.env)
+        .env("DBT_ENTRYPOINT_DEPLOYMENTS", &deployed.env)
+        .args(["--steps", "seed"]);
+    let run = runner.run();
+    run.assert_code(0)
+        .assert_err_has(&["nothing can seal it", "DBT_ENTRYPOINT_CACHE_KEY"]);
+    assert!(!deployed.has_state());
+}
+
+#[test]
+fn the_key_reaches_no_step_and_no_log() {
+    let project = container();
+    let run = runner(&project)
+        .env("DBT_ENTRYPOINT_CACHE_KEY", KEY)
+        .args(["exec", "--", "/usr/bin/env"])
+        .run();
+    run.assert_code(0).assert_lacks(KEY.as_bytes());
+    assert!(!run.out().contains("DBT_ENTRYPOINT_CACHE_KEY"), "{run}");
+    let run = runner(&project)
+        .env("DBT_ENTRYPOINT_CACHE_KEY", KEY)
+        .args(["exec", "--", "/bin/echo", KEY])
+        .run();
+    assert_eq!(run.out(), "*****\n");
+}
+
+#[test]
+fn a_parse_with_the_value_of_a_variable_that_looks_like_a_secret_is_not_saved() {
+    for (name, is_saved) in [("SERVICE_TOKEN", false), ("SERVICE_NAME", true)] {
+        let destination = TempDir::new().unwrap();
+        let project = container();
+        project.write(
+            "models/tagged.sql",
+            format!("{{{{ config(tags=[env_var('{name}')]) }}}}\nselect 1 as id\n"),
+        );
+        let run = sealed(
+            &project,
+            destination.path(),
+            KEY,
+            &[(name, "tok-0123456789")],
+        );
+        assert_eq!(run.err().contains(SAVED), is_saved, "{run}");
+        assert_eq!(
+            run.err().contains("looks like a secret"),
+            !is_saved,
+            "{run}"
+        );
+        assert_eq!(destination.path().join("state").exists(), is_saved);
+    }
+}
+
+/// Whoever can write below `state/` could fill the memory of every run.
+#[test]
+fn a_label_or_a_parse_without_end_is_not_read() {
+    let destination = TempDir::new().unwrap();
+    sealed(&container(), destination.path(), "", &[]);
+    let state = destination.path().join("state");
+    for name in ["partial_parse.json", "partial_parse.msgpack"] {
+        let file = File::options().write(true).open(state.join(name)).unwrap();
+        file.set_len(300 << 20).unwrap();
+        let run = sealed(&container(), destination.path(), "", &[]);
+        assert!(
+            run.err().contains("no saved parse can be had") && run.err().contains("larger than"),
+            "{name}: {run}"
+        );
+    }
+    std::fs::remove_file(state.join("partial_parse.json")).unwrap();
+    nix::unistd::mkfifo(
+        &state.join("partial_parse.json"),
+        nix::sys::stat::Mode::S_IRWXU,
+    )
+    .unwrap();
+    let run = sealed(&container(), destination.path(), "", &[]);
+    assert!(run.err().contains("no regular file"), "{run}");
 }

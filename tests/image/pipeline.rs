@@ -43,7 +43,7 @@ impl Lab {
         container
             .env("ENV", &self.deployment.env)
             .env("DBT_ENTRYPOINT_DEPLOYMENTS", &self.deployment.env)
-            .env("ECS_CONTAINER_METADATA_URI_V4", "http://169.254.170.2/v4/0")
+            .env("ECS_CONTAINER_METADATA_URI_V4", "http://127.0.0.1:9/v4/0")
             .env("DBT_ENTRYPOINT_CREDENTIALS", &self.source)
             .env("DBT_REDSHIFT_SSLMODE", "disable")
     }

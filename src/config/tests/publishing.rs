@@ -285,6 +285,7 @@ fn owner_and_encryption_go_with_a_bucket_and_not_with_a_directory() {
                     prefix,
                     owner,
                     encryption,
+                    ..
                 },
             ..
         } => {

@@ -52,8 +52,9 @@ impl Deployment {
             .runner()
             .env("ENV", &self.env)
             .env("DBT_ENTRYPOINT_DEPLOYMENTS", &self.env);
-        // As a task on ECS has it, so that no warning about a laptop comes in between.
-        let runner = runner.env("ECS_CONTAINER_METADATA_URI_V4", "http://169.254.170.2/v4/0");
+        // As a task on ECS has it, so that no warning about a laptop comes in between. Nobody
+        // answers there, so the account of the run is asked of STS.
+        let runner = runner.env("ECS_CONTAINER_METADATA_URI_V4", "http://127.0.0.1:9/v4/0");
         Aws::attach_at(runner, &self.proxy.endpoint())
     }
 

@@ -1,0 +1,117 @@
+//! Owns the question whose bucket it is. Bucket names are global: a bucket whose name was derived
+//! may belong to a stranger who was faster, so it has to belong to the account of the run, and each
+//! request says so.
+//!
+//! Never guesses: where the account cannot be learned, nothing goes into the bucket or comes out.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Deserialize;
+use tokio::sync::OnceCell;
+use tokio::time::timeout;
+
+use crate::aws::{Aws, Fault, FaultKind, arn};
+
+/// The task's metadata answers in a moment.
+const METADATA: Duration = Duration::from_secs(1);
+/// STS is asked while the login is fetched, and the first step waits for both.
+const STS: Duration = Duration::from_secs(5);
+
+/// The account that has to own the bucket. Cheap to clone; asked for once.
+#[derive(Debug, Clone)]
+pub(super) enum Owner {
+    /// The user named the bucket and not its owner, which is his word for it.
+    Anybody,
+    Account(String),
+    AccountOfTheRun(Arc<Lookup>),
+}
+
+#[derive(Debug)]
+pub(super) struct Lookup {
+    aws: Aws,
+    account: OnceCell<Result<String, Fault>>,
+}
+
+impl Owner {
+    /// `named`: what the user says; `is_derived`: he has not named the bucket either.
+    pub(super) fn new(named: Option<&str>, is_derived: bool, aws: &Aws) -> Self {
+        match named {
+            Some(account) => Self::Account(account.to_owned()),
+            None if is_derived => Self::AccountOfTheRun(Arc::new(Lookup {
+                aws: aws.clone(),
+                account: OnceCell::new(),
+            })),
+            None => Self::Anybody,
+        }
+    }
+
+    /// What to expect of the bucket; `None` where nothing is expected. Fails where the account of
+    /// the run cannot be learned.
+    pub(super) async fn expected(&self) -> Result<Option<String>, Fault> {
+        match self {
+            Self::Anybody => Ok(None),
+            Self::Account(account) => Ok(Some(account.clone())),
+            Self::AccountOfTheRun(lookup) => {
+                let account = lookup.account.get_or_init(|| account(&lookup.aws));
+                account.await.clone().map(Some)
+            }
+        }
+    }
+
+    /// The same as far as it is known by now.
+    pub(super) fn known(&self) -> Option<&str> {
+        match self {
+            Self::Anybody => None,
+            Self::Account(account) => Some(account),
+            Self::AccountOfTheRun(lookup) => lookup.account.get()?.as_deref().ok(),
+        }
+    }
+}
+
+/// On ECS the task says it without a call to AWS, and without an address that a private subnet may
+/// not reach.
+async fn account(aws: &Aws) -> Result<String, Fault> {
+    match account_of_task(aws).await {
+        Some(account) => Ok(account),
+        None => account_of_caller(aws).await,
+    }
+}
+
+async fn account_of_task(aws: &Aws) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Task {
+        #[serde(rename = "TaskARN")]
+        arn: String,
+    }
+    let address = format!("{}/task", aws.task_metadata.as_ref()?);
+    match timeout(METADATA, aws.get(&address)).await {
+        Ok(Ok(content)) => serde_json::from_slice::<Task>(&content)
+            .ok()
+            .and_then(|task| arn::account_in(&task.arn).map(str::to_owned)),
+        Ok(Err(error)) => {
+            tracing::debug!("the metadata of the task cannot be read: {error}");
+            None
+        }
+        Err(_) => None,
+    }
+}
+
+async fn account_of_caller(aws: &Aws) -> Result<String, Fault> {
+    let unknown = |message: String| Fault {
+        kind: FaultKind::Unreachable,
+        code: None,
+        status: None,
+        message,
+        hint: None,
+    };
+    let client = aws_sdk_sts::Client::new(&aws.config);
+    let answer = timeout(STS, client.get_caller_identity().send()).await;
+    let answer = answer
+        .map_err(|_| unknown(format!("STS did not answer within {} s", STS.as_secs())))?
+        .map_err(|error| Fault::of(&error))?;
+    answer
+        .account()
+        .map(str::to_owned)
+        .ok_or_else(|| unknown("STS named no account".to_owned()))
+}
