@@ -33,6 +33,7 @@ mod hostile_surroundings;
 mod injected_environment;
 mod json_log;
 mod ledger;
+mod native;
 mod network;
 mod output;
 mod pid_1;

@@ -29,25 +29,34 @@ pub struct Fake {
 
 impl Fake {
     pub fn new() -> Self {
-        let (dir, program) = (TempDir::new().unwrap(), repo::fake_dbt());
-        let dbt = match repo::engine().as_str() {
-            "session" => installation::install(
-                &dir.path().join("venv"),
-                &[("cli/main.py", &installation::becomes(&program))],
-            ),
-            // What it is called makes it a dbt 2.
-            "native" => {
-                let dbt = dir.path().join("dbt");
-                symlink(&program, &dbt).unwrap();
-                dbt
+        match repo::engine().as_str() {
+            "session" => {
+                let fake = Self::one();
+                let module = installation::becomes(&fake.dbt);
+                let modules = [("cli/main.py", module.as_str())];
+                let dbt = installation::install(&fake.dir.path().join("venv"), &modules);
+                fake.by(dbt)
             }
-            _ => program,
-        };
-        Self {
-            dir,
-            script: String::new(),
-            dbt,
+            "native" => Self::two(),
+            _ => Self::one(),
         }
+    }
+
+    /// A native program that is a dbt 1 by its version.
+    pub fn one() -> Self {
+        Self {
+            dir: TempDir::new().unwrap(),
+            script: String::new(),
+            dbt: repo::fake_dbt(),
+        }
+    }
+
+    /// The same program by the name that makes it a dbt 2.
+    pub fn two() -> Self {
+        let fake = Self::one();
+        let dbt = fake.dir.path().join("dbt");
+        symlink(&fake.dbt, &dbt).unwrap();
+        fake.by(dbt)
     }
 
     /// In another dbt than the engine of the suite asks for.

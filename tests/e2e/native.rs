@@ -1,0 +1,203 @@
+//! dbt 2: how it is recognised, what of it is published, what its docs step has to leave, and what
+//! is said of a run that was cancelled.
+//!
+//! The fake stands in for the released 2.0, of which only the layout is known here; the real one is
+//! an alpha that makes no site.
+
+use nix::sys::signal::Signal;
+use tempfile::TempDir;
+
+use crate::support::deployment::Deployment;
+use crate::support::fake::Fake;
+use crate::support::project::{DUCKDB_PROFILE, Project, Scene, sample_project, with_dbt_2};
+use crate::support::runner::Runner;
+
+/// What is published of a site, and as what.
+const SITE: [(&str, &str); 10] = [
+    ("assets/index-Bd4c.js", "text/javascript; charset=utf-8"),
+    ("assets/index-MKfhBlCr.css", "text/css; charset=utf-8"),
+    ("assets/inter-latin.woff2", "font/woff2"),
+    ("catalog.json", "application/json"),
+    ("index.html", "text/html; charset=utf-8"),
+    ("index/dbt.nodes.parquet", "application/vnd.apache.parquet"),
+    (
+        "index/dbt_rt.run_results.parquet",
+        "application/vnd.apache.parquet",
+    ),
+    ("manifest.json", "application/json"),
+    ("run_results.json", "application/json"),
+    ("sources.json", "application/json"),
+];
+
+fn keys() -> Vec<String> {
+    SITE.iter()
+        .map(|(name, _)| format!("shop/{name}"))
+        .collect()
+}
+
+#[test]
+fn the_site_is_published_whole_and_nothing_that_dbt_works_with() {
+    let lab = Deployment::new(Fake::two());
+    let run = lab.runner().args(["--engine", "auto"]).run();
+    run.assert_code(0)
+        .assert_err_has(&["engine: native, since dbt 2.0.97 is one native program"]);
+    assert_eq!(lab.docs(), keys(), "{run}");
+    for (name, kind) in SITE {
+        let object = lab.bucket.object(&format!("shop/{name}"));
+        assert_eq!(object.get("content-type"), Some(kind), "{name}");
+    }
+    let uploads = lab.uploads();
+    let place = |name: &str| uploads.iter().position(|key| key.ends_with(name)).unwrap();
+    let parts = SITE.iter().filter(|(name, _)| name.contains('/'));
+    assert!(
+        parts
+            .clone()
+            .all(|(name, _)| place(name) < place("/index.html")),
+        "the page came before what it needs: {uploads:?}"
+    );
+    let counted = &run.step("freshness")["nodes"];
+    assert_eq!(counted["success"], 1, "`Pass` is a success: {counted}");
+    assert_eq!(counted["error"], 0, "{counted}");
+}
+
+#[test]
+fn a_site_that_is_written_elsewhere_is_published_as_well() {
+    let elsewhere = TempDir::new().unwrap();
+    let lab = Deployment::new(Fake::two());
+    let run = lab
+        .runner()
+        .env("DBT_DOCS_OUTPUT_DIR", elsewhere.path())
+        .args(["--engine", "native"])
+        .run();
+    run.assert_code(0);
+    assert_eq!(lab.docs(), keys(), "{run}");
+}
+
+#[test]
+fn a_catalogue_that_docs_generate_does_not_write_is_another_commands() {
+    let fake = Fake::two()
+        .on("docs", "healthy", "")
+        .on("docs", "remove", "catalog.json");
+    let lab = Deployment::new(fake);
+    let run = lab
+        .runner()
+        .args(["--engine", "native", "--target", "live"])
+        .run();
+    run.assert_code(0);
+    assert_eq!(lab.docs(), keys(), "{run}");
+    assert_eq!(lab.json("shop/catalog.json")["written_by"], "compile");
+    assert_eq!(
+        lab.scene.fake.arguments("compile"),
+        ["compile", "--write-catalog", "--target", "live"]
+    );
+    let results = lab.json("shop/run_results.json");
+    assert_eq!(results["args"]["which"], "test", "not that of compile");
+    assert!(
+        lab.scene
+            .fake
+            .variable("run", "DBT_WRITE_CATALOG")
+            .is_none(),
+        "a catalogue of a few nodes would take the place of the whole one"
+    );
+}
+
+#[test]
+fn docs_without_a_page_or_a_catalogue_fail_or_warn() {
+    for (lost, on_failure, code, status) in [
+        ("index.html", "stop", 74, "failed"),
+        ("index.html", "warn", 0, "warned"),
+        ("manifest.json", "stop", 74, "failed"),
+    ] {
+        let fake = Fake::two()
+            .on("docs", "healthy", "")
+            .on("docs", "remove", lost);
+        let lab = Deployment::new(fake);
+        lab.scene.project.write(
+            "dbt-entrypoint.yml",
+            format!(
+                "steps: [run, {{name: docs, command: [docs, generate], on_failure: {on_failure}}}]\n"
+            ),
+        );
+        let run = lab.runner().args(["--engine", "native"]).run();
+        run.assert_code(code).assert_err_has(&[lost]);
+        assert_eq!(run.step("docs")["status"], status, "{run}");
+        if code == 74 {
+            let error = run.closing()["error"].to_string();
+            assert!(error.contains(lost), "{error}");
+            assert_eq!(lab.docs(), [""; 0], "{run}");
+        }
+    }
+}
+
+#[test]
+fn each_engine_that_is_asked_for_is_told_what_it_became() {
+    for (fake, engine, words) in [
+        (Fake::two(), "auto", "INFO engine: native, since"),
+        (Fake::two(), "native", "INFO engine: native, since"),
+        (Fake::two(), "process", "INFO engine: native, since"),
+        (
+            Fake::two(),
+            "session",
+            "WARN engine: native instead of session, since",
+        ),
+        (Fake::one(), "auto", "INFO engine: process, since"),
+    ] {
+        let scene = Scene::new(fake);
+        let run = scene.runner().args(["--engine", engine]).run();
+        run.assert_code(0).assert_err_has(&[words]);
+    }
+}
+
+#[test]
+fn the_sample_project_runs_without_a_warning_of_dbt_and_without_a_site_says_so() {
+    let project = sample_project();
+    let folder = TempDir::new().unwrap();
+    let runner = with_dbt_2(Runner::new(project.path()))
+        .env("DBT_ENTRYPOINT_CREDENTIALS", "none")
+        .env(
+            "DBT_ENTRYPOINT_DESTINATION",
+            format!("file://{}", folder.path().display()),
+        )
+        .args(["--engine", "auto", "--target", "duckdb"])
+        .args(["--steps", "deps,debug,seed,run,snapshot,test,docs"])
+        .args(["--publish", "always"]);
+    let run = runner.run();
+    run.assert_code(74)
+        .assert_err_has(&["index.html", "engine: native"]);
+    assert!(!run.out().contains("[warning] [ValidateMacroArgs"), "{run}");
+    assert_eq!(run.step("run")["nodes"]["error"], 0, "{run}");
+    assert_eq!(run.step("docs")["status"], "failed", "{run}");
+    let catalog = std::fs::read(folder.path().join("catalog.json")).unwrap();
+    let catalog: serde_json::Value = serde_json::from_slice(&catalog).unwrap();
+    assert!(
+        catalog["nodes"].as_object().unwrap().len() >= 5,
+        "{catalog}"
+    );
+    assert!(!folder.path().join("compiled").exists(), "{run}");
+}
+
+#[test]
+fn what_was_built_before_a_cancel_is_no_failure() {
+    let project = Project::new(DUCKDB_PROFILE);
+    project.write("models/quick.sql", "select 1 as id\n");
+    project.write(
+        "models/slow.sql",
+        "{{ config(materialized='table') }}\nselect count(*) as c from range(100000000000) t(i) \
+         where sin(i) > 0.5 -- {{ ref('quick') }}\n",
+    );
+    let runner = with_dbt_2(Runner::new(project.path()))
+        .env("DBT_ENTRYPOINT_CREDENTIALS", "none")
+        .args(["--engine", "auto", "--steps", "run,test"]);
+    let mut running = runner.spawn();
+    running.until("the first model", |running| {
+        running.stdout().contains("Succeeded")
+    });
+    running.signal(Signal::SIGTERM);
+    let run = running.wait();
+    run.assert_code(143).assert_nothing_left();
+    let step = run.step("run");
+    assert_eq!(step["status"], "cancelled", "{run}");
+    assert_eq!(step["nodes"]["success"], 1, "{run}");
+    assert_eq!(step["nodes"]["error"], 0, "{run}");
+    assert_eq!(run.closing()["failed"], serde_json::json!([]), "{run}");
+}
