@@ -337,3 +337,32 @@ fn the_example_of_a_closing_line_has_the_fields_of_a_real_one() {
     let expected: BTreeSet<String> = keys(&real).into_iter().collect();
     assert_eq!(fields, expected);
 }
+
+/// `module::test` in SECURITY.md is a test of that name in a file or folder of that name.
+#[test]
+fn each_promise_of_security_has_the_test_that_it_names() {
+    let text = fs::read_to_string(root().join("SECURITY.md")).unwrap();
+    let named: Vec<(&str, &str)> = text
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter_map(|code| code.split_once("::"))
+        .collect();
+    assert!(named.len() > 15, "{named:?}");
+    let is_there = |(module, test): &(&str, &str)| {
+        let file = format!("{module}.rs");
+        let files = ["src", "tests"].into_iter().flat_map(|folder| {
+            walkdir::WalkDir::new(root().join(folder))
+                .into_iter()
+                .filter_map(Result::ok)
+        });
+        files
+            .filter(|entry| entry.file_name() == file.as_str())
+            .any(|entry| {
+                let source = fs::read_to_string(entry.path()).unwrap();
+                source.contains(&format!("fn {test}("))
+            })
+    };
+    let lost: Vec<_> = named.iter().filter(|name| !is_there(name)).collect();
+    assert!(lost.is_empty(), "no such test: {lost:?}");
+}
