@@ -120,21 +120,13 @@ pub(super) struct Login {
     pub(super) endpoint: Option<Endpoint>,
 }
 
-/// What can be said of the login that is set before anything is fetched.
-pub(crate) fn validate(config: &Config) -> Result<(), Error> {
-    let login = check(config)?;
-    if login.ignores_port {
-        tracing::warn!(
-            "DBT_REDSHIFT_PORT is ignored: its value is the link to a Kubernetes service, not a port; \
-             set enableServiceLinks: false, or rename the service"
-        );
-    }
-    if login.endpoint.is_some() {
-        tracing::info!(
-            "DBT_REDSHIFT_HOST holds more than a host; dbt gets host, port and database apart"
-        );
-    }
-    Ok(())
+/// What can be said of the login that is set before anything is fetched: what is wrong with it, or
+/// a warning.
+pub(crate) fn validate(config: &Config) -> Result<Option<&'static str>, Error> {
+    Ok(check(config)?.ignores_port.then_some(
+        "DBT_REDSHIFT_PORT is ignored: its value is the link to a Kubernetes service, not a port; \
+         set enableServiceLinks: false, or rename the service",
+    ))
 }
 
 pub(super) fn check(config: &Config) -> Result<Login, Error> {

@@ -192,7 +192,7 @@ fn a_reference_or_a_malformed_value_is_refused_by_name() {
     ] {
         let config = settings("glue:redshift", &[(name, given.as_bytes())]);
         match validate(&config) {
-            Ok(()) => assert!(expected.is_empty(), "{name} {given}"),
+            Ok(_) => assert!(expected.is_empty(), "{name} {given}"),
             Err(error) => {
                 let message = error.to_string();
                 assert!(

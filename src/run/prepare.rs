@@ -105,7 +105,9 @@ pub(super) fn open_destination(publish: &Publish, aws: Option<&Aws>) -> Option<D
 
 /// The part of the login that the source has.
 pub(super) async fn fetch_login(config: &Config, aws: Option<&Aws>) -> Result<Connection, Error> {
-    environment::validate(config)?;
+    if let Some(warning) = environment::validate(config)? {
+        tracing::warn!("{warning}");
+    }
     match aws {
         Some(aws) if config.credentials.is_remote() => {
             let limit = FETCH.max(aws::longest_wait(&aws.config, aws::ATTEMPT));

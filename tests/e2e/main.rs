@@ -18,6 +18,7 @@
 mod support;
 
 mod aws_logins;
+mod aws_responses;
 mod aws_variables;
 mod before_step_one;
 mod cancelled_queries;
