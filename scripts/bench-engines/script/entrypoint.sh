@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# The entrypoint that teams bake into their dbt image, and that dbt-entrypoint takes the place of: a helper fetches the credentials into
-# a file, the file is sourced, dbt runs six times, the AWS CLI copies the artifacts. Written as such scripts are, and no slower.
+# The entrypoint that teams bake into their dbt image, and that dbt-entrypoint takes the place of: a
+# helper fetches the credentials into a file, the file is sourced, dbt runs six times, the AWS CLI
+# copies the artifacts. Written as such scripts are, and no slower.
 set -euo pipefail
 
 credentials=$(mktemp)

@@ -15,7 +15,8 @@ cannot() {
 ok() { printf 'ok - %s\n' "$*"; }
 not_ok() { printf 'not ok - %s\n' "$*"; }
 
-# check NAME COMMAND…: a case that is fine when the command succeeds; its output is shown only if it does not.
+# check NAME COMMAND…: a case that is fine when the command succeeds; its output is shown only if it
+# does not.
 check() {
     local name=$1 output
     shift
@@ -40,8 +41,8 @@ find_python() {
     cannot "needs Python 3.11 or later with venv and ensurepip; on Debian or Ubuntu: apt-get install python3 python3-venv"
 }
 
-# venv NAME: an environment of what requirements-NAME.txt locks, in $built/venv-NAME. Done at once when nothing changed: the copy of the
-# lock in it says what is installed.
+# venv NAME: an environment of what requirements-NAME.txt locks, in $built/venv-NAME. Done at once
+# when nothing changed: the copy of the lock in it says what is installed.
 venv() {
     local place=$built/venv-$1 lock=$here/requirements-$1.txt python
     if [ -x "$place/bin/python" ] && cmp -s "$lock" "$place/installed.txt"; then return; fi
@@ -54,7 +55,8 @@ venv() {
     cp "$lock" "$place/installed.txt"
 }
 
-# unpacked NAME: the directory with the one wheel that requirements-NAME.txt locks. Says nothing where the platform has none.
+# unpacked NAME: the directory with the one wheel that requirements-NAME.txt locks. Says nothing
+# where the platform has none.
 unpacked() {
     local place=$built/wheel-$1 lock=$here/requirements-$1.txt
     venv stub || return
@@ -67,7 +69,8 @@ unpacked() {
     printf '%s\n' "$place"
 }
 
-# What Terraform sees of the caller's machine: nothing of its settings, its tokens and its plugins, and no network.
+# What Terraform sees of the caller's machine: nothing of its settings, its tokens and its plugins,
+# and no network.
 find_terraform() {
     local name
     command -v terraform >/dev/null || {
@@ -87,7 +90,8 @@ sys.exit([int(part) for part in json.load(sys.stdin)["terraform_version"].split(
 # Where `terraform init` finds providers, and the only place.
 mirror() { printf 'provider_installation {\n  filesystem_mirror {\n    path = "%s"\n  }\n}\n' "$1" >"$TF_CLI_CONFIG_FILE"; }
 
-# A copy of the module, so that no state and no plugin of a test gets into the sources, and none of the caller's into the test.
+# A copy of the module, so that no state and no plugin of a test gets into the sources, and none of
+# the caller's into the test.
 copy_of_module() {
     rm -rf "$1"
     mkdir -p "$1"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The part `moto` of `run`: the real AWS provider 3.39 on a local AWS. The argument is the directory with its wheel. Leaves the applied
-# state in $built/applied.json.
+# The part `moto` of `run`: the real AWS provider 3.39 on a local AWS. The argument is the directory
+# with its wheel. Leaves the applied state in $built/applied.json.
 set -euo pipefail
 : "${here:?}" "${built:?}" "${module:?start it by tests/deploy/terraform/run $(basename "$0" .sh)}"
 . "$here/lib.sh"

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The part `schema` of `run`: Terraform with the schema of the AWS provider 6, by a stub that knows no AWS.
+# The part `schema` of `run`: Terraform with the schema of the AWS provider 6, by a stub that knows
+# no AWS.
 set -euo pipefail
 : "${here:?}" "${built:?}" "${module:?start it by tests/deploy/terraform/run $(basename "$0" .sh)}"
 . "$here/lib.sh"
@@ -7,7 +8,8 @@ work=$built/schema
 rm -rf "$work"
 mkdir -p "$work/home"
 
-# One provider for all calls: starting it costs more than what Terraform does with it. It says on stdout how it is reached.
+# One provider for all calls: starting it costs more than what Terraform does with it. It says on
+# stdout how it is reached.
 HOME=$work/home TF_STUB_SCHEMA=$built/schema.json PYTHONUNBUFFERED=1 \
     "$built/venv-stub/bin/python" "$here/stub/provider.py" --dev >"$work/provider.log" 2>&1 &
 provider=$!
@@ -19,7 +21,8 @@ wait_for "$provider" grep -q TF_REATTACH_PROVIDERS "$work/provider.log" || {
 TF_REATTACH_PROVIDERS=$(sed -n "s/.*TF_REATTACH_PROVIDERS='\(.*\)'/\1/p" "$work/provider.log")
 export TF_REATTACH_PROVIDERS
 
-# refused NAME FILE TEXT MESSAGE: with the text in the place of the first line of a resource's file, `validate` has to fail and to say so.
+# refused NAME FILE TEXT MESSAGE: with the text in the place of the first line of a resource's file,
+# `validate` has to fail and to say so.
 refused() {
     local copy=$work/refused output
     copy_of_module "$copy"

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# change_by_hand.sh ENDPOINT PYTHON: widen a role's policy behind Terraform's back, and see that the next plan is not empty.
+# change_by_hand.sh ENDPOINT PYTHON: widen a role's policy behind Terraform's back, and see that the
+# next plan is not empty.
 set -euo pipefail
 "$2" - "$1" <<'PYTHON'
 import json, sys
