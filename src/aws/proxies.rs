@@ -40,7 +40,8 @@ impl Proxies {
             let all = || find("ALL_PROXY").filter(|(_, url)| !url.starts_with("socks"));
             let (name, url) = find(name).or_else(all)?;
             let url = normalize(&url);
-            if ProxyConfig::all(url.as_str()).is_err() {
+            let has_host = Url::parse(&url).is_ok_and(|url| url.has_host());
+            if !has_host || ProxyConfig::all(url.as_str()).is_err() {
                 let fault = format!("variable {name}: is not the address of an HTTP proxy");
                 if !faults.contains(&fault) {
                     faults.push(fault);
@@ -245,7 +246,12 @@ mod tests {
 
     #[test]
     fn what_is_no_proxy_is_named_without_its_value() {
-        for value in ["http://user:SENTINEL@", "socks9://SENTINEL", "a SENTINEL"] {
+        for value in [
+            "http://user:SENTINEL@",
+            "http://user:SENTINEL@:x",
+            "socks9://SENTINEL",
+            "a SENTINEL",
+        ] {
             let (_, faults) = proxies(&[("HTTPS_PROXY", value)]);
             assert_eq!(
                 faults,
