@@ -9,6 +9,7 @@
     reason = "a broken set-up should stop at the place that broke"
 )]
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -52,9 +53,14 @@ fn module_of(path: &Path) -> String {
 
 /// The modules that a text names as `crate::…`, braces and all.
 fn imports(text: &str) -> Vec<String> {
+    names_after(text, "crate::")
+}
+
+/// The names that follow a prefix such as `crate::` or `super::`, braces and all.
+fn names_after(text: &str, prefix: &str) -> Vec<String> {
     let is_word = |character: char| character.is_ascii_alphanumeric() || character == '_';
     let mut names = Vec::new();
-    for rest in text.split("crate::").skip(1) {
+    for rest in text.split(prefix).skip(1) {
         match rest.strip_prefix('{') {
             Some(list) => {
                 let list = list.split("};").next().unwrap();
@@ -124,6 +130,107 @@ fn an_import_that_runs_the_other_way_is_noticed() {
     );
     assert_eq!(wrong("fn f(x: &crate::run::X) {}"), ["run"]);
     assert_eq!(wrong("use crate::utils::x;"), ["utils"]);
+}
+
+/// Which files of one room import which others, by `super::` or by their whole path. Tests beside
+/// the code may look at everything.
+fn neighbours(room: &Path, files: &[(PathBuf, String)]) -> BTreeMap<String, BTreeSet<String>> {
+    let stem = |path: &Path| path.file_stem().unwrap().to_str().unwrap().to_owned();
+    let inside: Vec<(String, &str)> = files
+        .iter()
+        .filter(|(path, _)| path.parent() == Some(room))
+        .map(|(path, text)| {
+            let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+            (stem(path), code)
+        })
+        .filter(|(name, _)| name != "tests")
+        .collect();
+    let names: BTreeSet<String> = inside.iter().map(|(name, _)| name.clone()).collect();
+    let path: String = room
+        .iter()
+        .flat_map(|part| [part.to_str().unwrap(), "::"])
+        .collect();
+    let imported = |text: &str| {
+        let whole = names_after(text, &format!("crate::{path}"));
+        let near = names_after(text, "super::");
+        near.into_iter().chain(whole).collect::<BTreeSet<_>>()
+    };
+    inside
+        .into_iter()
+        .map(|(name, text)| {
+            let others = imported(text)
+                .intersection(&names)
+                .cloned()
+                .collect::<BTreeSet<_>>();
+            (name, others)
+        })
+        .collect()
+}
+
+/// One way round in a circle of imports, if there is one.
+fn circle(imports: &BTreeMap<String, BTreeSet<String>>) -> Option<Vec<String>> {
+    // Whoever imports nobody that is left is in no circle.
+    let mut left = imports.clone();
+    loop {
+        let names: BTreeSet<String> = left.keys().cloned().collect();
+        let before = left.len();
+        left.retain(|name, others| {
+            others
+                .iter()
+                .any(|other| other != name && names.contains(other))
+        });
+        match left.len() {
+            0 => return None,
+            now if now == before => return Some(left.into_keys().collect()),
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn there_is_no_circle_inside_a_room() {
+    let files = sources(&root().join("src"));
+    let rooms: BTreeSet<&Path> = files.iter().filter_map(|(path, _)| path.parent()).collect();
+    for room in rooms
+        .into_iter()
+        .filter(|room| room.iter().next().is_some())
+    {
+        let circle = circle(&neighbours(room, &files));
+        assert_eq!(
+            circle,
+            None,
+            "src/{}: these import each other",
+            room.display()
+        );
+    }
+}
+
+#[test]
+fn a_circle_inside_a_room_is_noticed() {
+    let files = [
+        (
+            "aws/fault.rs",
+            "use super::words::find;\nuse super::{Aws, cause};",
+        ),
+        ("aws/cause.rs", "use super::fault::Fault;"),
+        (
+            "aws/words.rs",
+            "#[cfg(test)]\nmod tests {\nuse super::fault;",
+        ),
+        ("aws.rs", "use self::cause;"),
+    ]
+    .map(|(path, text)| (PathBuf::from(path), text.to_owned()));
+    let found = neighbours(Path::new("aws"), &files);
+    assert_eq!(found["words"], BTreeSet::new());
+    assert_eq!(circle(&found).unwrap(), ["cause", "fault"]);
+    let whole = [
+        ("run/full.rs", "use crate::run::closing::Run;"),
+        ("run/closing.rs", "use crate::run::{full, prepare};"),
+        ("run/prepare.rs", ""),
+    ]
+    .map(|(path, text)| (PathBuf::from(path), text.to_owned()));
+    let found = neighbours(Path::new("run"), &whole);
+    assert_eq!(circle(&found).unwrap(), ["closing", "full"]);
 }
 
 #[test]

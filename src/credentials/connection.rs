@@ -2,7 +2,6 @@
 //!
 //! Never holds an empty value: what is empty is missing.
 
-use super::jdbc;
 use crate::secret::Secret;
 
 /// What a source knows. `Debug` does not show the password, since `Secret` does not.
@@ -71,20 +70,6 @@ impl Connection {
             ..self
         }
         .without_empty()
-    }
-
-    /// The console shows an endpoint as `host:port/database`. What is given by itself counts more.
-    pub(super) fn with_host_taken_apart(self) -> Result<Self, jdbc::Error> {
-        let Some(host) = self.host.as_deref().filter(|host| jdbc::is_endpoint(host)) else {
-            return Ok(self);
-        };
-        let endpoint = jdbc::take_apart(host)?;
-        Ok(Self {
-            host: Some(endpoint.host),
-            port: self.port.or(endpoint.port),
-            database: self.database.or(endpoint.database),
-            ..self
-        })
     }
 
     /// Whether this knows no part of a login.

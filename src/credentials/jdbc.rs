@@ -47,6 +47,22 @@ pub(super) fn parse(url: &str) -> Result<Connection, Error> {
     parse_rest(protocol, rest)
 }
 
+impl Connection {
+    /// The console shows an endpoint as `host:port/database`. What is given by itself counts more.
+    pub(super) fn with_host_taken_apart(self) -> Result<Self, Error> {
+        let Some(host) = self.host.as_deref().filter(|host| is_endpoint(host)) else {
+            return Ok(self);
+        };
+        let endpoint = take_apart(host)?;
+        Ok(Self {
+            host: Some(endpoint.host),
+            port: self.port.or(endpoint.port),
+            database: self.database.or(endpoint.database),
+            ..self
+        })
+    }
+}
+
 /// Whether a secret is a connection URI as a whole, as Airflow and libpq have them, or a JDBC URL.
 pub(super) fn is_uri(text: &str) -> bool {
     scheme_of_uri(text).is_some() || strip(text.trim(), "jdbc:").is_some()
