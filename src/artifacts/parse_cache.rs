@@ -215,3 +215,6 @@ impl Keeping {
 fn sha256(content: &[u8]) -> String {
     hex::encode(Sha256::digest(content))
 }
+
+#[cfg(test)]
+mod fuzz;
