@@ -53,12 +53,26 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
+    /// What the installation of dbt-core says by the names of its folders, without being started.
+    pub(crate) fn installed(&mut self, installation: &Installation) {
+        self.version = installation.version_of("dbt_core");
+        let adapter = self.adapter.take();
+        self.adapter = adapter.map(|kind| {
+            let version = installation.version_of(&format!("dbt_{kind}"));
+            version.map_or(kind.clone(), |version| format!("{kind} {version}"))
+        });
+    }
+
     /// What a session says of itself.
     pub(crate) fn told_by(&mut self, version: &str, adapter: Option<&str>) {
         self.engine = Some("session");
         self.version = Some(version.to_owned());
-        if let (Some(kind), Some(version)) = (&mut self.adapter, adapter) {
-            *kind = format!("{kind} {version}");
+        let kind = self
+            .adapter
+            .as_deref()
+            .and_then(|kind| kind.split(' ').next());
+        if let (Some(kind), Some(version)) = (kind, adapter) {
+            self.adapter = Some(format!("{kind} {version}"));
         }
     }
 }

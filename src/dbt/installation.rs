@@ -52,6 +52,24 @@ impl Installation {
     }
 }
 
+impl Installation {
+    /// The version of a package beside the interpreter, if it is there exactly once.
+    pub(super) fn version_of(&self, package: &str) -> Option<String> {
+        let library = self.python.parent()?.parent()?.join("lib");
+        let packages = std::fs::read_dir(library)
+            .ok()?
+            .filter_map(Result::ok)
+            .filter(|entry| entry.file_name().to_string_lossy().starts_with("python"))
+            .filter_map(|entry| std::fs::read_dir(entry.path().join("site-packages")).ok());
+        let mut versions = packages.flatten().filter_map(|entry| {
+            let name = entry.ok()?.file_name().into_string().ok()?;
+            let version = name.strip_suffix(".dist-info")?.strip_prefix(package)?;
+            version.strip_prefix('-').map(str::to_owned)
+        });
+        versions.next().filter(|_| versions.next().is_none())
+    }
+}
+
 /// The command that the first lines of a script name, if it is a Python.
 fn interpreter(text: &str, script: &Path) -> Option<Vec<String>> {
     let (first, rest) = text.strip_prefix("#!")?.split_once('\n')?;
@@ -108,6 +126,38 @@ fn unquoted(word: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn versions_are_the_names_of_folders() {
+        let folder = tempfile::tempdir().unwrap();
+        let packages = folder.path().join("lib/python3.13/site-packages");
+        for name in [
+            "dbt_core-1.11.16.dist-info",
+            "dbt_core_extra-2.dist-info",
+            "dbt_redshift-1.11.2.dist-info",
+            "twice-1.dist-info",
+            "twice-2.dist-info",
+        ] {
+            std::fs::create_dir_all(packages.join(name)).unwrap();
+        }
+        let installation = Installation {
+            python: folder.path().join("bin/python3"),
+            options: Vec::new(),
+            script: PathBuf::new(),
+        };
+        for (package, expected) in [
+            ("dbt_core", Some("1.11.16")),
+            ("dbt_redshift", Some("1.11.2")),
+            ("dbt_duckdb", None),
+            ("twice", None),
+        ] {
+            assert_eq!(
+                installation.version_of(package).as_deref(),
+                expected,
+                "{package}"
+            );
+        }
+    }
 
     fn of(first: &str) -> Result<Installation, String> {
         let directory = tempfile::tempdir().unwrap();

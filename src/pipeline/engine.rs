@@ -81,7 +81,10 @@ impl Engine {
         };
         let harmless = without_secrets(variables, &environment::secrets(variables));
         let installation = match Kind::of(dbt, variables, working_directory) {
-            Kind::Script(installation) => installation,
+            Kind::Script(installation) => {
+                engine.identity.installed(&installation);
+                installation
+            }
             // A script is asked only where the answer matters, since it may have to import dbt 1.
             Kind::Other(why) if choice == config::Engine::Process => {
                 engine.leave(&why);
