@@ -1,0 +1,3 @@
+{{ exceptions.warn("not what it was") }}
+{% do adapter.dispatch('helper')() %}
+select * from {{ ref('fine') }}

@@ -1,0 +1,1 @@
+select id, word from {{ ref('numbers') }}

@@ -1,0 +1,1 @@
+select id, word, cast(day as date) as day from {{ ref('numbers') }}

@@ -1,0 +1,1 @@
+select {{ toolbox.shout("'one'") }} as word
