@@ -1,5 +1,5 @@
-//! Owns how the backtraces of a dbt without symbols look, which dbt 2 prints after an error: fifteen
-//! lines `N: <unknown>` that say nothing.
+//! Owns how the backtraces of a dbt without symbols look, which dbt 2 prints after an error:
+//! fifteen lines `N: <unknown>` that say nothing.
 //!
 //! Never touches dbt's own output: only what the runner repeats of it.
 
