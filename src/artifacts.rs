@@ -5,6 +5,8 @@
 //! deletes anything and never changes what dbt wrote.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -20,6 +22,7 @@ mod docs;
 mod found;
 mod layout;
 mod object;
+mod opened;
 mod owner;
 pub(crate) mod parse_cache;
 mod results;
@@ -35,6 +38,7 @@ pub(crate) use seal::Sealer;
 use docs::Docs;
 use found::Version;
 use object::{Body, Object};
+use opened::{Scanned, open_below};
 
 const RUN_RESULTS: &str = "run_results.json";
 const SOURCES: &str = "sources.json";
@@ -45,6 +49,9 @@ const LAST: [&str; 3] = ["catalog.json", "manifest.json", PAGE];
 /// Uploads at once. More gains nothing over a single connection pool and holds more files in
 /// memory.
 const AT_ONCE: usize = 16;
+/// So many files stay open between scan and upload. Of more, each is opened again and has to be as
+/// it was: a process may not have any number of files open.
+const AT_HAND: usize = 500;
 /// Larger files are read twice, for the scan and for the upload, rather than held in memory.
 const IN_MEMORY: u64 = 512 * 1024;
 
@@ -83,7 +90,7 @@ pub(crate) struct Publisher {
     /// The versions of run_results.json and sources.json after the last step.
     seen: HashMap<&'static str, Version>,
     /// run_results.json of the last step that ran nodes.
-    node_results: Option<Vec<u8>>,
+    node_results: Option<Kept>,
     ledger: JoinSet<Result<(), Error>>,
 }
 
@@ -127,15 +134,19 @@ impl Publisher {
                 continue;
             };
             if results::file_of(step) == Some(name) {
-                counted = results::read(&step.name, &content, ended);
+                counted = match &content {
+                    Written::Small(bytes) => results::read(&step.name, &bytes[..], ended),
+                    Written::Large(file) => results::read(&step.name, file, ended),
+                };
             }
-            self.record(
-                &format!("{:02}-{}/{name}", index + 1, step.name),
-                &self.target.join(name),
-                content.clone(),
-            );
+            if self.destination.is_none() {
+                continue;
+            }
+            let kept = self.scan(content, &self.target.join(name));
+            let key = format!("{:02}-{}/{name}", index + 1, step.name);
+            self.record(&key, kept.clone());
             if name == RUN_RESULTS && results::runs_nodes(step) {
-                self.node_results = Some(content);
+                self.node_results = Some(kept);
             }
         }
         counted
@@ -175,10 +186,13 @@ impl Publisher {
             return;
         };
         let path = self.target.join(SAVED_PARSE);
-        match tokio::fs::read(&path).await {
-            Ok(content) => {
-                parse_cache::save(destination, by, content, &self.redactor, keeping).await;
-            }
+        let scanned = open_below(&self.target, Path::new(SAVED_PARSE))
+            .and_then(|file| Scanned::new(file, path.clone(), &self.redactor));
+        match scanned {
+            Ok(Some(parse)) => parse_cache::save(destination, by, parse, keeping).await,
+            Ok(None) => tracing::warn!(
+                "the parse of this project holds the value of a secret, so it is not saved"
+            ),
             Err(error) => tracing::warn!(
                 "the parse of this project is not saved: {}: {error}",
                 path.display()
@@ -232,13 +246,16 @@ impl Publisher {
     }
 
     /// The files of the docs by key, each scanned.
-    async fn docs(&self) -> Result<Vec<(String, Source)>, Vec<Error>> {
+    async fn docs(&self) -> Result<Vec<(String, Body)>, Vec<Error>> {
         let mut docs = BTreeMap::new();
         let mut errors = Vec::new();
-        for (directory, path) in self.docs.written() {
+        for (count, (directory, path)) in self.docs.written().into_iter().enumerate() {
             // Scanning blocks the thread; signals get their turn between two files.
             tokio::task::yield_now().await;
-            match (path.to_str(), self.source(&directory, &path)) {
+            match (
+                path.to_str(),
+                self.source(&directory, &path, count < AT_HAND),
+            ) {
                 (None, _) => errors.push(Error::Name {
                     path: directory.join(path),
                 }),
@@ -257,82 +274,106 @@ impl Publisher {
 
     /// What is published of a file, if anything: `docs generate` leaves results that would replace
     /// those of the tests.
-    fn source(&self, directory: &Path, relative: &Path) -> Result<Option<Source>, Error> {
+    fn source(
+        &self,
+        directory: &Path,
+        relative: &Path,
+        stays_open: bool,
+    ) -> Result<Option<Body>, Error> {
         let path = directory.join(relative);
-        let read = |source| DestinationError::Read {
-            path: path.clone(),
-            source,
-        };
         if relative == Path::new(RUN_RESULTS) {
-            let content = self.node_results.as_deref();
-            return match content {
-                Some(content) if self.redactor.is_in(content) => Err(Error::Leak { path }),
-                content => Ok(content.map(|content| Source::Kept(content.to_vec()))),
-            };
+            let kept = self.node_results.clone().transpose();
+            return kept.map_err(|path| Error::Leak { path });
         }
-        let file = std::fs::File::open(&path).map_err(read)?;
-        if self.redactor.is_in_reader(file).map_err(read)? {
-            return Err(Error::Leak { path });
+        let scanned = open_below(directory, relative)
+            .and_then(|file| Scanned::new(file, path.clone(), &self.redactor));
+        match scanned {
+            Ok(Some(scanned)) if stays_open => Ok(Some(Body::File(scanned))),
+            Ok(Some(scanned)) => Ok(Some(Body::File(scanned.closed()))),
+            Ok(None) => Err(Error::Leak { path }),
+            Err(source) => Err(DestinationError::Read { path, source }.into()),
         }
-        Ok(Some(Source::File(path)))
     }
 
     /// The content of a file that the last step wrote.
-    fn newly_written(&mut self, name: &'static str) -> Option<Vec<u8>> {
-        let path = self.target.join(name);
-        let version = Version::of(&path)?;
+    fn newly_written(&mut self, name: &'static str) -> Option<Written> {
+        let file = open_below(&self.target, Path::new(name)).ok()?;
+        let metadata = file.metadata().ok()?;
+        let version = Version::from(&metadata);
         if self.seen.insert(name, version) == Some(version) {
             return None;
         }
-        std::fs::read(path).ok()
+        Written::read(file, metadata.len(), &self.target)
+            .inspect_err(|error| tracing::warn!("{name} of this step is not kept: {error}"))
+            .ok()
     }
 
-    fn record(&mut self, name: &str, path: &Path, content: Vec<u8>) {
+    fn scan(&self, content: Written, path: &Path) -> Kept {
+        let body = match content {
+            Written::Small(bytes) => (!self.redactor.is_in(&bytes)).then_some(Body::Bytes(bytes)),
+            // What cannot be read may hold anything.
+            Written::Large(file) => Scanned::new(file, path.to_owned(), &self.redactor)
+                .ok()
+                .flatten()
+                .map(Body::File),
+        };
+        body.ok_or_else(|| path.to_owned())
+    }
+
+    fn record(&mut self, name: &str, kept: Kept) {
         let Some(destination) = self.destination.clone() else {
             return;
         };
-        if self.redactor.is_in(&content) {
-            let path = path.to_owned();
-            self.ledger.spawn(async { Err(Error::Leak { path }) });
-            return;
-        }
         let key = format!("runs/{}/{name}", self.run_id);
         self.ledger.spawn(async move {
-            Ok(destination
-                .put(Object {
-                    key,
-                    body: Body::Bytes(content),
-                    no_cache: false,
-                })
-                .await?)
+            let object = Object {
+                key,
+                body: kept.map_err(|path| Error::Leak { path })?,
+                no_cache: false,
+            };
+            Ok(destination.put(object).await?)
         });
     }
 }
 
-/// Where the content of a scanned file is.
-#[derive(Debug, Clone)]
-enum Source {
-    Kept(Vec<u8>),
-    File(PathBuf),
+/// What is published of a file, or the path of one that holds a secret.
+type Kept = Result<Body, PathBuf>;
+
+/// What a step wrote, before the next one overwrites it.
+enum Written {
+    Small(Vec<u8>),
+    /// A copy that has no name.
+    Large(File),
 }
 
-async fn put(destination: Destination, key: String, source: Source) -> Result<(), Error> {
-    let body = match source {
-        Source::Kept(content) => Body::Bytes(content),
-        Source::File(path) => {
-            let read = |source| DestinationError::Read {
-                path: path.clone(),
-                source,
-            };
-            // dbt has ended, so this is the file that was scanned.
-            let size = tokio::fs::metadata(&path).await.map_err(read)?.len();
-            if size > IN_MEMORY {
-                Body::File(path)
-            } else {
-                Body::Bytes(std::fs::read(&path).map_err(read)?)
-            }
+impl Written {
+    fn read(file: File, size: u64, directory: &Path) -> io::Result<Self> {
+        let mut content = file.take(size);
+        if size <= IN_MEMORY {
+            let mut bytes = Vec::new();
+            content.read_to_end(&mut bytes)?;
+            return Ok(Self::Small(bytes));
         }
-    };
+        // Where the step could write it, there is a place for it.
+        let mut copy = tempfile::tempfile_in(directory)?;
+        io::copy(&mut content, &mut copy)?;
+        copy.rewind()?;
+        Ok(Self::Large(copy))
+    }
+}
+
+async fn put(destination: Destination, key: String, mut body: Body) -> Result<(), Error> {
+    if let Body::File(file) = &body
+        && file.size() <= IN_MEMORY
+    {
+        let mut bytes = Vec::new();
+        let read = file.reader().read_to_end(&mut bytes);
+        read.map_err(|source| DestinationError::Read {
+            path: file.path.clone(),
+            source,
+        })?;
+        body = Body::Bytes(bytes);
+    }
     Ok(destination
         .put(Object {
             key,

@@ -2,7 +2,7 @@
 //!
 //! Never decides what is published.
 
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -147,20 +147,22 @@ async fn put_file(path: &Path, body: &Body) -> Result<(), Error> {
         source,
     };
     let directory = path.parent().unwrap_or(Path::new("/")).to_owned();
-    tokio::fs::create_dir_all(&directory)
-        .await
-        .map_err(failed)?;
-    let file = tempfile::Builder::new()
+    std::fs::create_dir_all(&directory).map_err(failed)?;
+    let mut file = tempfile::Builder::new()
         .prefix(".dbt-entrypoint-")
         .permissions(readable())
         .tempfile_in(&directory)
         .map_err(failed)?;
     match body {
-        Body::Bytes(bytes) => tokio::fs::write(file.path(), bytes).await.map_err(failed)?,
-        Body::File(source) => tokio::fs::copy(source, file.path())
-            .await
-            .map(drop)
-            .map_err(failed)?,
+        Body::Bytes(bytes) => file.write_all(bytes).map_err(failed)?,
+        Body::File(source) => {
+            let mut reader = source.reader();
+            while let Some(part) = reader.next_part().map_err(failed)? {
+                file.write_all(&part).map_err(failed)?;
+                // Signals get their turn between two parts.
+                tokio::task::yield_now().await;
+            }
+        }
     }
     file.persist(path)
         .map(drop)

@@ -2,14 +2,14 @@
 //!
 //! Never knows where it goes.
 
-use std::path::PathBuf;
+use super::opened::Scanned;
 
 /// What is put.
 #[derive(Debug, Clone)]
 pub(super) enum Body {
     Bytes(Vec<u8>),
-    /// Read while it is sent.
-    File(PathBuf),
+    /// Read while it is sent, and compared with what was scanned.
+    File(Scanned),
 }
 
 /// One thing to publish.

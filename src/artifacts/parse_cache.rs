@@ -13,6 +13,7 @@ use tokio::time::timeout;
 
 use super::destination::Destination;
 use super::object::{Body, Object};
+use super::opened::Scanned;
 use super::seal::Sealer;
 use crate::causes;
 use crate::redact::{Redactor, SHORTEST};
@@ -146,19 +147,15 @@ async fn find(
     Ok(Some(SavedParse { by, content }))
 }
 
-/// Saves a parse, unless it holds a secret.
-pub(crate) async fn save(
+/// Saves a parse, unless it holds what looks like a secret.
+pub(super) async fn save(
     destination: &Destination,
     by: ParsedBy,
-    content: Vec<u8>,
-    redactor: &Redactor,
+    parse: Scanned,
     keeping: &Keeping,
 ) {
-    if redactor.is_in(&content) {
-        tracing::warn!("the parse of this project holds the value of a secret, so it is not saved");
-        return;
-    }
-    if let Some(name) = keeping.suspicious_in(&content) {
+    let suspicious = keeping.suspicious_in(&parse);
+    if let Some(name) = suspicious {
         tracing::warn!(
             "the parse of this project holds the value of {name}, which looks like a secret, so it \
              is not saved; a name that begins with DBT_ENV_SECRET_ keeps a value out of it"
@@ -176,18 +173,18 @@ pub(crate) async fn save(
         adapter,
         profile,
         target,
-        sha256: sha256(&content),
+        sha256: parse.sha256(),
         seal: None,
     };
     if let Some(sealer) = &keeping.sealer {
         label.seal = sealer.seal(&label.words()).await;
     }
     let label = serde_json::to_vec(&label).unwrap_or_default();
-    let size = content.len() / 1000;
-    for (key, content) in [(CONTENT, content), (LABEL, label)] {
+    let size = parse.size() / 1000;
+    for (key, body) in [(CONTENT, Body::File(parse)), (LABEL, Body::Bytes(label))] {
         let object = Object {
             key: key.to_owned(),
-            body: Body::Bytes(content),
+            body,
             no_cache: false,
         };
         if let Err(error) = destination.put(object).await {
@@ -203,9 +200,11 @@ pub(crate) async fn save(
 
 impl Keeping {
     /// The variable whose value the content holds.
-    fn suspicious_in(&self, content: &[u8]) -> Option<&str> {
+    fn suspicious_in(&self, parse: &Scanned) -> Option<&str> {
         let holds = |(_, value): &&(String, Secret)| {
-            value.len() >= SHORTEST && Redactor::new([value]).is_in(content)
+            value.len() >= SHORTEST
+                // What cannot be read will not be sent either.
+                && Redactor::new([value]).is_in_reader(parse.reader()).unwrap_or(true)
         };
         let found = self.suspicious.iter().find(holds)?;
         Some(&found.0)

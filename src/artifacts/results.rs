@@ -4,7 +4,10 @@
 //! step by them.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::io::{BufReader, Read};
 
+use serde::de::{self, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
@@ -37,7 +40,7 @@ pub(crate) struct Results {
 
 #[derive(Deserialize)]
 struct File {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "nodes")]
     results: Vec<Node>,
 }
 
@@ -55,6 +58,43 @@ struct Node {
     /// In sources.json: the age of the youngest row, in seconds.
     #[serde(default, deserialize_with = "number")]
     max_loaded_at_time_ago_in_s: Option<f64>,
+}
+
+/// More nodes than any project has are not counted; nor is it told of more than these why they
+/// failed. A step could fill the memory otherwise.
+const MOST_NODES: usize = 200_000;
+const MOST_MESSAGES: usize = 1000;
+
+fn nodes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Node>, D::Error> {
+    struct Nodes;
+
+    impl<'de> Visitor<'de> for Nodes {
+        type Value = Vec<Node>;
+
+        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+            formatter.write_str("a list of nodes")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<Node>, A::Error> {
+            let (mut nodes, mut messages) = (Vec::new(), 0);
+            while let Some(mut node) = list.next_element::<Node>()? {
+                if nodes.len() == MOST_NODES {
+                    return Err(de::Error::custom("too many nodes"));
+                }
+                let has_failed =
+                    State::of(node.status.as_deref().unwrap_or_default()) == State::Error;
+                if has_failed && messages < MOST_MESSAGES {
+                    messages += 1;
+                } else {
+                    (node.message, node.error) = (None, None);
+                }
+                nodes.push(node);
+            }
+            Ok(nodes)
+        }
+    }
+
+    deserializer.deserialize_seq(Nodes)
 }
 
 /// A text, or nothing if a field holds something else: one odd node must not hide all others.
@@ -124,10 +164,10 @@ impl State {
 /// node an error since dbt was stopped, the nodes that had run by then, and which were a success.
 pub(super) fn read(
     step: &str,
-    content: &[u8],
+    content: impl Read,
     ended: Option<&BTreeMap<String, bool>>,
 ) -> Option<Results> {
-    let file: File = serde_json::from_slice(content).ok()?;
+    let file: File = serde_json::from_reader(BufReader::new(content)).ok()?;
     let mut results = Results::default();
     for node in file.results {
         let state = State::of(node.status.as_deref().unwrap_or_default());
@@ -296,6 +336,6 @@ mod tests {
 
     #[test]
     fn an_unreadable_file_says_nothing() {
-        assert!(read("run", b"{", None).is_none());
+        assert!(read("run", &b"{"[..], None).is_none());
     }
 }

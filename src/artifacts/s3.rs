@@ -4,8 +4,9 @@
 //! time.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use aws_config::SdkConfig;
@@ -14,9 +15,13 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{Config, RequestChecksumCalculation};
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumAlgorithm, ServerSideEncryption};
+use aws_smithy_types::body::SdkBody;
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
 
 use super::content_type;
 use super::object::{Body, Object};
+use super::opened::{Scanned, Unchanged};
 use super::owner::Owner;
 use crate::aws::{Fault, FaultKind, arn, has_own_endpoint, longest_wait, remedy};
 use crate::config::Encryption;
@@ -66,8 +71,6 @@ pub(crate) enum Error {
         "the bucket {bucket} may belong to anybody, since the account of this run is not known"
     )]
     UnknownOwner { bucket: String, source: Box<Fault> },
-    #[error("cannot read {}", .path.display())]
-    Read { path: PathBuf, source: io::Error },
 }
 
 impl Error {
@@ -85,7 +88,7 @@ impl Error {
                  let the run reach STS"
                     .to_owned(),
             ),
-            Self::TooLarge { .. } | Self::Read { .. } => None,
+            Self::TooLarge { .. } => None,
             Self::Unusable { source, .. } | Self::Get { source, .. } => source.hint.clone(),
         }
     }
@@ -287,7 +290,7 @@ impl S3 {
                 let size = bytes.len() as u64;
                 (ByteStream::from(bytes), size)
             }
-            Body::File(path) => read(&path).await?,
+            Body::File(file) => (body_of(&file), file.size()),
         };
         let request = self
             .client
@@ -417,14 +420,34 @@ fn may_be_the_checksum(fault: &Fault) -> bool {
             .any(|word| message.contains(word))
 }
 
-async fn read(path: &Path) -> Result<(ByteStream, u64), Error> {
-    let failed = |source| Error::Read {
-        path: path.to_owned(),
-        source,
-    };
-    let size = tokio::fs::metadata(path).await.map_err(failed)?.len();
-    let body = ByteStream::from_path(path)
-        .await
-        .map_err(|error| failed(io::Error::other(error.to_string())))?;
-    Ok((body, size))
+/// A scanned file as the body of a request, from its beginning at each attempt.
+fn body_of(file: &Scanned) -> ByteStream {
+    let file = file.clone();
+    ByteStream::new(SdkBody::retryable(move || {
+        SdkBody::from_body_1_x(FileBody(file.reader()))
+    }))
+}
+
+struct FileBody(Unchanged);
+
+impl http_body::Body for FileBody {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    /// The file is on a disk of this machine, so nobody waits for it.
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        let part = self.get_mut().0.next_part().transpose();
+        Poll::Ready(part.map(|part| part.map(|part| Frame::data(part.into()))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.left() == 0
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.0.left())
+    }
 }

@@ -185,3 +185,39 @@ fn a_step_that_takes_all_process_slots_ends_with_its_own_code() {
     run.assert_code(3);
     assert_eq!(run.closing()["status"], "failed", "{run}");
 }
+
+/// Of 200 MB the runner needs states and names, and a private copy that takes no memory.
+#[test]
+fn results_of_200_mb_are_counted_and_kept_in_little_memory() {
+    let script = "exec python3 - \"$1\" <<'E'\n\
+        import json, sys\n\
+        node = {'unique_id': 'model.shop.a', 'status': 'success', 'message': 'm' * 20_000, 'compiled_code': 'x' * 80_000}\n\
+        with open(sys.argv[1] + '/run_results.json', 'w') as file:\n\
+        \x20   file.write('{\"results\": [' + json.dumps(node))\n\
+        \x20   for _ in range(1999): file.write(',' + json.dumps(node))\n\
+        \x20   file.write(']}')\n\
+        E\n";
+    let fake = Fake::new()
+        .on("run", "bash", script)
+        .on("debug", "until-sigint", "1 0");
+    let scene = Scene::new(fake);
+    let destination = TempDir::new().unwrap();
+    let mut running = scene
+        .publishing_runner(destination.path())
+        .args(["--steps", "run,debug"])
+        .spawn();
+    running.until("the next step", |_| scene.fake.is_ready("debug"));
+    let peak = crate::support::processes::peak_memory(running.pid());
+    running.signal(Signal::SIGTERM);
+    let run = running.wait();
+    run.assert_code(143).assert_nothing_left();
+    assert_eq!(run.step("run")["nodes"]["success"], 2000, "{run}");
+    assert!(peak < 80_000, "{peak} KiB");
+    let id = crate::support::deployment::run_id(&run);
+    let kept = destination
+        .path()
+        .join(format!("runs/{id}/01-run/run_results.json"));
+    assert!(kept.metadata().unwrap().len() > 200_000_000, "{run}");
+    let left = std::fs::read_dir(scene.project.path().join("target")).unwrap();
+    assert_eq!(left.count(), 1, "the copy has no name");
+}

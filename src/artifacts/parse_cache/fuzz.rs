@@ -3,6 +3,7 @@
 //!
 //! `scripts/test fuzz` takes longer and looks closer. Never asks dbt what a parse is worth.
 
+use std::io::Write as _;
 use std::sync::OnceLock;
 
 use proptest::collection::vec;
@@ -69,14 +70,10 @@ async fn restored(label: Option<&Damage>, content: Option<&Damage>) -> Option<Sa
     };
     let folder = tempfile::tempdir().unwrap();
     let destination = Destination::Directory(folder.path().to_owned());
-    save(
-        &destination,
-        by(),
-        PARSE.to_vec(),
-        &Redactor::default(),
-        &keeping,
-    )
-    .await;
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(PARSE).unwrap();
+    let parse = Scanned::new(file, "parse".into(), &Redactor::default());
+    save(&destination, by(), parse.unwrap().unwrap(), &keeping).await;
     for (key, damage) in [(LABEL, label), (CONTENT, content)] {
         let Some(damage) = damage else { continue };
         let path = folder.path().join(key);
