@@ -43,9 +43,10 @@ use opened::{Scanned, open_below};
 const RUN_RESULTS: &str = "run_results.json";
 const SOURCES: &str = "sources.json";
 const PAGE: &str = "index.html";
+const CATALOG: &str = "catalog.json";
 /// Last and back to back, in this order, so that a reader who opens the site meanwhile sees pages
 /// that fit together.
-const LAST: [&str; 3] = ["catalog.json", "manifest.json", PAGE];
+const LAST: [&str; 3] = [CATALOG, "manifest.json", PAGE];
 /// Uploads at once. More gains nothing over a single connection pool and holds more files in
 /// memory.
 const AT_ONCE: usize = 16;
@@ -63,6 +64,11 @@ pub(crate) enum Error {
     Leak { path: PathBuf },
     #[error("{} has a name that is not valid UTF-8, so it cannot be published", .path.display())]
     Name { path: PathBuf },
+    #[error("the docs step left no {} in {}, so nothing is published", .missing.join(" and no "), .directory.display())]
+    NoDocs {
+        directory: PathBuf,
+        missing: Vec<&'static str>,
+    },
     #[error("an upload ended unexpectedly")]
     Upload(#[source] tokio::task::JoinError),
 }
@@ -74,6 +80,11 @@ impl Error {
             Self::Leak { .. } => {
                 Some("find what writes it (a model, a hook, a macro that prints env_var), and change the secret".to_owned())
             }
+            Self::NoDocs { .. } => Some(
+                "see what the step printed; let docs generate write both there, or set publish to \
+                 never, or leave the step out"
+                    .to_owned(),
+            ),
             Self::Name { .. } | Self::Upload(_) => None,
         }
     }
@@ -85,10 +96,11 @@ pub(crate) struct Publisher {
     destination: Option<Destination>,
     redactor: Arc<Redactor>,
     target: PathBuf,
-    docs: Docs,
+    /// One for each directory that a step writes to, in the order of their last use.
+    docs: Vec<Docs>,
     run_id: String,
     /// The versions of run_results.json and sources.json after the last step.
-    seen: HashMap<&'static str, Version>,
+    seen: HashMap<PathBuf, Version>,
     /// run_results.json of the last step that ran nodes.
     node_results: Option<Kept>,
     ledger: JoinSet<Result<(), Error>>,
@@ -96,24 +108,30 @@ pub(crate) struct Publisher {
 
 impl Publisher {
     /// Notes the state of the target directory before the first step. Without a destination,
-    /// results are read but nothing is published.
+    /// results are read but nothing is published. `targets`: of all steps, in the order of their
+    /// last use; of two files with one name the later is published.
     pub(crate) fn new(
         destination: Option<Destination>,
         target: &Path,
-        layout: Layout,
+        targets: &[PathBuf],
+        layout: &Layout,
         run_id: &str,
         redactor: Arc<Redactor>,
     ) -> Self {
-        let versions = [RUN_RESULTS, SOURCES]
-            .into_iter()
-            .filter_map(|name| Some((name, Version::of(&target.join(name))?)));
+        let results = targets
+            .iter()
+            .flat_map(|target| [RUN_RESULTS, SOURCES].map(|name| target.join(name)));
+        let versions = results.filter_map(|path| Some((path.clone(), Version::of(&path)?)));
         Self {
             destination,
             redactor,
             target: target.to_owned(),
             run_id: run_id.to_owned(),
-            docs: Docs::before(target, layout),
             seen: versions.collect(),
+            docs: targets
+                .iter()
+                .map(|target| Docs::before(target, layout.clone()))
+                .collect(),
             node_results: None,
             ledger: JoinSet::new(),
         }
@@ -121,16 +139,17 @@ impl Publisher {
 
     /// Reads the results of a step and starts their upload to the ledger. Call it as the step ends,
     /// before the next one overwrites them. `ended`: of a step that was stopped, the nodes that had
-    /// run by then, where that is known better than by the results.
+    /// run by then, where that is known better than by the results. `target`: where the step wrote.
     pub(crate) fn keep(
         &mut self,
         index: usize,
         step: &Step,
+        target: &Path,
         ended: Option<&BTreeMap<String, bool>>,
     ) -> Option<Results> {
         let mut counted = None;
         for name in [RUN_RESULTS, SOURCES] {
-            let Some(content) = self.newly_written(name) else {
+            let Some(content) = self.newly_written(target, name) else {
                 continue;
             };
             if results::file_of(step) == Some(name) {
@@ -142,7 +161,7 @@ impl Publisher {
             if self.destination.is_none() {
                 continue;
             }
-            let kept = self.scan(content, &self.target.join(name));
+            let kept = self.scan(content, &target.join(name));
             let key = format!("{:02}-{}/{name}", index + 1, step.name);
             self.record(&key, kept.clone());
             if name == RUN_RESULTS && results::runs_nodes(step) {
@@ -202,7 +221,8 @@ impl Publisher {
 
     /// Publishes the docs. Returns how many files went out, and what went wrong. If one file holds
     /// a secret, none goes out, so that what is online still fits together.
-    pub(crate) async fn publish_docs(&self) -> (usize, Vec<Error>) {
+    /// `made_in`: where a docs step that succeeded wrote, if there was one.
+    pub(crate) async fn publish_docs(&self, made_in: Option<&Path>) -> (usize, Vec<Error>) {
         let Some(destination) = &self.destination else {
             return (0, Vec::new());
         };
@@ -210,6 +230,17 @@ impl Publisher {
             Ok(docs) => docs,
             Err(errors) => return (0, errors),
         };
+        if let Some(directory) = made_in {
+            let is_there = |name: &str| docs.iter().any(|(key, _)| key == name);
+            let missing: Vec<&str> = [PAGE, CATALOG]
+                .into_iter()
+                .filter(|name| !is_there(name))
+                .collect();
+            if !missing.is_empty() {
+                let directory = directory.to_owned();
+                return (0, vec![Error::NoDocs { directory, missing }]);
+            }
+        }
         let (last, first) = docs
             .into_iter()
             .partition::<Vec<_>, _>(|(key, _)| LAST.contains(&key.as_str()));
@@ -249,7 +280,8 @@ impl Publisher {
     async fn docs(&self) -> Result<Vec<(String, Body)>, Vec<Error>> {
         let mut docs = BTreeMap::new();
         let mut errors = Vec::new();
-        for (count, (directory, path)) in self.docs.written().into_iter().enumerate() {
+        let written = self.docs.iter().flat_map(Docs::written);
+        for (count, (directory, path)) in written.enumerate() {
             // Scanning blocks the thread; signals get their turn between two files.
             tokio::task::yield_now().await;
             match (
@@ -296,14 +328,14 @@ impl Publisher {
     }
 
     /// The content of a file that the last step wrote.
-    fn newly_written(&mut self, name: &'static str) -> Option<Written> {
-        let file = open_below(&self.target, Path::new(name)).ok()?;
+    fn newly_written(&mut self, target: &Path, name: &'static str) -> Option<Written> {
+        let file = open_below(target, Path::new(name)).ok()?;
         let metadata = file.metadata().ok()?;
         let version = Version::from(&metadata);
-        if self.seen.insert(name, version) == Some(version) {
+        if self.seen.insert(target.join(name), version) == Some(version) {
             return None;
         }
-        Written::read(file, metadata.len(), &self.target)
+        Written::read(file, metadata.len(), target)
             .inspect_err(|error| tracing::warn!("{name} of this step is not kept: {error}"))
             .ok()
     }

@@ -28,11 +28,13 @@ pub(crate) use child::{Ended, Program, StopCause};
 pub(crate) use engine::Engine;
 pub(crate) use native::site_directory;
 pub(crate) use output::{Framing, Pump, Sink};
+
 pub(crate) use shutdown::{Cause, Shutdown, Stop};
 pub(crate) use step::{Outcome, Status};
 
 use child::{Output, Running};
 use engine::Attempt;
+use output::LastWords;
 
 /// What all steps of a run share.
 #[derive(Debug)]
@@ -170,28 +172,46 @@ async fn run_step(
         stage.dbt.display(),
         step.command.join(" ")
     );
+    let last_words = LastWords::default();
     let framing = match stage.log_format {
-        LogFormat::Text => Framing::Raw,
+        LogFormat::Text => Framing::Raw {
+            last_words: last_words.clone(),
+        },
         LogFormat::Json => Framing::Json {
             step: step.name.clone(),
+            last_words: last_words.clone(),
         },
     };
+    let outcome = run_framed(step, stage, engine, &framing, shutdown).await;
+    Outcome {
+        last_words: last_words.tell(),
+        ..outcome
+    }
+}
+
+async fn run_framed(
+    step: &Step,
+    stage: &Stage,
+    engine: &mut Engine,
+    framing: &Framing,
+    shutdown: &mut Shutdown,
+) -> Outcome {
     let start = Instant::now();
     let until = step.timeout.and_then(|timeout| start.checked_add(timeout));
     let (redactor, budget) = (&stage.redactor, stage.stop_timeout);
     if engine.is_native() {
         let version = engine.identity().version.as_deref();
-        return native::run(step, stage, version, &framing, until, shutdown).await;
+        return native::run(step, stage, version, framing, until, shutdown).await;
     }
     let ended = match engine.start(step, stage, until, shutdown).await {
         Attempt::Started(running, output) => {
-            pump_until_end(running, output, &framing, redactor, until, budget, shutdown).await
+            pump_until_end(running, output, framing, redactor, until, budget, shutdown).await
         }
         Attempt::Stopped(ended) => Ok(ended),
         Attempt::Left => {
             run_program(
                 process_of(step, stage),
-                &framing,
+                framing,
                 redactor,
                 until,
                 budget,

@@ -10,7 +10,7 @@ use nix::unistd::{AccessFlags, access};
 use tempfile::TempDir;
 use walkdir::WalkDir;
 
-use crate::config::{Config, ProjectFile, Variables};
+use crate::config::{Config, ProjectFile, Step, Variables};
 
 pub(crate) mod packages;
 pub(crate) mod profile;
@@ -108,6 +108,23 @@ impl Workspace {
             directory,
             _copy: Some(copy),
         }
+    }
+
+    /// Where a step writes: by its own `--target-path`, else as the others.
+    pub(crate) fn target_of(&self, step: &Step) -> PathBuf {
+        step.option(&["--target-path"])
+            .filter(|path| !path.is_empty())
+            .map_or_else(|| self.target.clone(), |path| self.directory.join(path))
+    }
+
+    /// The directories that the steps write to, in the order of their last use.
+    pub(crate) fn targets_of(&self, steps: &[Step]) -> Vec<PathBuf> {
+        let mut targets = Vec::new();
+        for target in steps.iter().map(|step| self.target_of(step)) {
+            targets.retain(|known| *known != target);
+            targets.push(target);
+        }
+        targets
     }
 }
 

@@ -16,8 +16,10 @@ use tokio::sync::oneshot;
 
 use crate::redact::{Redactor, Stream};
 
+mod last_words;
 mod lines;
 
+pub(crate) use last_words::LastWords;
 use lines::JsonLines;
 
 /// The size of a pipe on Linux; more is never in it at once.
@@ -40,12 +42,12 @@ pub(crate) enum Sink {
 pub(crate) enum Framing {
     /// As they are. When nobody reads our stream any more, the rest is read and dropped, since that
     /// is no reason to stop dbt.
-    Raw,
+    Raw { last_words: LastWords },
     /// As they are, from a program that `exec` runs: it learns that nobody reads any more, as it
     /// would without us.
     Program,
     /// Every line is JSON; any other line is wrapped, with the name of the step.
-    Json { step: String },
+    Json { step: String, last_words: LastWords },
 }
 
 impl Framing {
@@ -195,6 +197,8 @@ fn wait(pipe: BorrowedFd<'_>, child_gone: &PipeReader, end: &mut End) -> bool {
 struct Outlet<'a> {
     stream: Stream<'a>,
     lines: Option<JsonLines>,
+    /// Of a step.
+    last_words: Option<LastWords>,
     /// Ends with its reader.
     ends: bool,
     sink: Sink,
@@ -206,10 +210,12 @@ struct Outlet<'a> {
 
 impl<'a> Outlet<'a> {
     fn new(redactor: &'a Redactor, framing: Framing, sink: Sink) -> Self {
-        let (lines, ends) = match framing {
-            Framing::Raw => (None, false),
-            Framing::Program => (None, true),
-            Framing::Json { step } => (Some(JsonLines::new(step)), false),
+        let (lines, ends, last_words) = match framing {
+            Framing::Raw { last_words } => (None, false, Some(last_words)),
+            Framing::Program => (None, true, None),
+            Framing::Json { step, last_words } => {
+                (Some(JsonLines::new(step)), false, Some(last_words))
+            }
         };
         let descriptor = match sink {
             Sink::Stdout => io::stdout().as_fd().try_clone_to_owned(),
@@ -219,6 +225,7 @@ impl<'a> Outlet<'a> {
             stream: redactor.stream(),
             lines,
             ends,
+            last_words,
             sink,
             stream_out: descriptor.ok().map(File::from),
             redacted: Vec::new(),
@@ -239,6 +246,9 @@ impl<'a> Outlet<'a> {
 
     /// Returns whether somebody reads.
     fn emit(&mut self, last: bool) -> bool {
+        if let Some(last_words) = &self.last_words {
+            last_words.hear(&self.redacted);
+        }
         if let Some(lines) = &mut self.lines {
             let mut framed = Vec::new();
             lines.push(&self.redacted, self.sink, &mut framed);

@@ -57,6 +57,8 @@ pub(crate) struct Outcome {
     /// Of a dbt 2 that was stopped: the nodes that had run by then, and whether each one was a
     /// success. Its results call all of them an error.
     pub(crate) ended_nodes: Option<BTreeMap<String, bool>>,
+    /// What it said last, redacted.
+    pub(crate) last_words: Option<String>,
 }
 
 impl Outcome {
@@ -79,6 +81,7 @@ impl Outcome {
             stopped: None,
             fault: None,
             ended_nodes: None,
+            last_words: None,
         }
     }
 

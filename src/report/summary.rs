@@ -7,6 +7,7 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 use crate::artifacts::{FailedNode, Nodes};
+use crate::dbt::Identity;
 use crate::pipeline::{Outcome, Status};
 
 /// The line stays below this, in bytes.
@@ -52,6 +53,12 @@ pub(crate) struct Summary {
     /// How many files of the docs; the ledger does not count.
     pub(crate) published: usize,
     pub(crate) error: Option<String>,
+    /// `None` until it is known that there is one.
+    pub(crate) dbt: Option<Identity>,
+    /// The address under which people can read of this run.
+    pub(crate) page: Option<String>,
+    /// Of which run this one is the end.
+    pub(crate) resumed: Option<String>,
 }
 
 /// One step.
@@ -181,6 +188,9 @@ mod tests {
             destination: Some("s3://bucket/shop".to_owned()),
             published: 8,
             error: None,
+            dbt: None,
+            page: None,
+            resumed: None,
         }
     }
 
@@ -190,7 +200,8 @@ mod tests {
             r#"{"status":"failed","exit_code":1,"run_id":"20261122T061442Z-01234567","env":"dev","project":"shop","#,
             r#""steps":[{"name":"run","status":"failed","exit_code":1,"seconds":12.3,"nodes":{"success":29,"error":1,"warn":0,"skipped":0}}],"#,
             r#""failed":[{"step":"run","node":"model.shop.orders","message":"no"}],"#,
-            r#""destination":"s3://bucket/shop","published":8,"error":null}"#
+            r#""destination":"s3://bucket/shop","published":8,"error":null,"#,
+            r#""dbt":null,"page":null,"resumed":null}"#
         );
         assert_eq!(summary().line(), expected);
     }

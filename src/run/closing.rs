@@ -47,6 +47,9 @@ pub(super) fn blank_summary() -> Summary {
         destination: None,
         published: 0,
         error: None,
+        dbt: None,
+        page: None,
+        resumed: None,
     }
 }
 
@@ -107,6 +110,9 @@ impl Run<'_> {
         results: Option<Results>,
     ) {
         let summary = &mut self.summary;
+        // Where dbt gave up, nothing else says why.
+        let gave_up = results.is_none() && outcome.status == Status::Failed;
+        let last_words = outcome.last_words.as_ref().filter(|_| gave_up);
         let (nodes, failed) = results.map_or((None, Vec::new()), |results| {
             (Some(results.nodes), results.failed)
         });
@@ -118,7 +124,7 @@ impl Run<'_> {
             summary.failed.extend(failed);
         }
         if summary.error.is_none() {
-            summary.error.clone_from(&outcome.fault);
+            summary.error = outcome.fault.as_ref().or(last_words).cloned();
         }
     }
 

@@ -15,10 +15,10 @@ use super::publishing::Due;
 use super::{Surroundings, log_where_it_writes, preflight};
 use crate::artifacts::{Destination, Keeping, Layout, Publisher, Sealer, parse_cache};
 use crate::cli::RunArgs;
-use crate::config::{self, Config, ParseCache, Pipeline, Publish, Variables};
+use crate::config::{self, Config, ParseCache, Pipeline, Publish, Step, Variables};
 use crate::environment::{self, Environment};
 use crate::exit_code::ExitCode;
-use crate::pipeline::{self, Engine, Shutdown, Stage, Stop};
+use crate::pipeline::{self, Engine, Outcome, Shutdown, Stage, Status, Stop};
 use crate::process;
 use crate::project::profile::{self, Selected};
 use crate::project::{Workspace, packages};
@@ -154,7 +154,8 @@ impl Run<'_> {
         let mut publisher = Publisher::new(
             self.destination.take(),
             &workspace.target,
-            layout(plan, stage, &engine),
+            &workspace.targets_of(&plan.steps),
+            &layout(plan, stage, &engine),
             &self.summary.run_id,
             Arc::clone(&stage.redactor),
         );
@@ -165,11 +166,13 @@ impl Run<'_> {
             &mut engine,
             self.shutdown,
             |index, step, outcome| {
-                results.push(publisher.keep(index, step, outcome.ended_nodes.as_ref()));
+                let target = workspace.target_of(step);
+                results.push(publisher.keep(index, step, &target, outcome.ended_nodes.as_ref()));
             },
         )
         .await;
         let parse = engine.parsed_by().cloned().zip(keeping);
+        self.summary.dbt = Some(engine.identity().clone());
         engine.end().await;
         for (index, (outcome, results)) in outcomes.iter().zip(results).enumerate() {
             self.record_step(index, outcome, results);
@@ -184,8 +187,18 @@ impl Run<'_> {
                 even_after_failure, ..
             } => even_after_failure || code == ExitCode::Success,
         };
-        self.publish(&mut publisher, Due { docs, parse }, code)
-            .await
+        let made_docs = |(step, outcome): &(&Step, &Outcome)| {
+            step.command
+                .starts_with(&["docs".to_owned(), "generate".to_owned()])
+                && outcome.status == Status::Success
+        };
+        let made_in = plan.steps.iter().zip(&outcomes).rfind(made_docs);
+        let due = Due {
+            docs,
+            made_in: made_in.map(|(step, _)| workspace.target_of(step)),
+            parse,
+        };
+        self.publish(&mut publisher, due, code).await
     }
 }
 

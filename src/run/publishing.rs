@@ -4,6 +4,7 @@
 //! Never masks dbt's result: a failure to publish decides the exit code only if everything before
 //! was a success.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +25,8 @@ const EARLY: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(super) struct Due {
     pub(super) docs: bool,
+    /// Where a docs step that succeeded wrote, if there was one.
+    pub(super) made_in: Option<PathBuf>,
     /// What the parse of this run belongs to, and how it is kept, if it is.
     pub(super) parse: Option<(ParsedBy, Keeping)>,
 }
@@ -40,7 +43,7 @@ impl Run<'_> {
             let mut errors = publisher.finish_ledger().await;
             let mut files = 0;
             if due.docs {
-                let (count, failed) = publisher.publish_docs().await;
+                let (count, failed) = publisher.publish_docs(due.made_in.as_deref()).await;
                 files = count;
                 errors.extend(failed);
             }
@@ -102,7 +105,7 @@ impl Run<'_> {
         let nowhere = std::path::Path::new("");
         let redactor = Arc::new(Redactor::default());
         let run_id = &self.summary.run_id;
-        let publisher = Publisher::new(destination, nowhere, Layout::One, run_id, redactor);
+        let publisher = Publisher::new(destination, nowhere, &[], &Layout::One, run_id, redactor);
         self.summary.exit_code = code.number();
         let line = self.surroundings.console.line(&mut self.summary);
         let what = "the summary of this run is not in the ledger";

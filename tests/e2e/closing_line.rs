@@ -341,3 +341,51 @@ fn a_file_that_cannot_be_written_is_a_warning() {
         );
     }
 }
+
+#[test]
+fn where_dbt_gave_up_its_last_words_are_the_error() {
+    let said = "10:00:00  Running with dbt=1.11.16\n10:00:01  Encountered an error:\nParsing Error\n  Env var required but not provided: 'X'\n";
+    let fake = Fake::new().on("run", "stdout", said).on("run", "exit", "2");
+    let scene = Scene::new(fake);
+    for arguments in [&[][..], &["--log-format", "json"]] {
+        let run = scene
+            .runner()
+            .args(["--steps", "run,docs"])
+            .args(arguments)
+            .run();
+        run.assert_code(2);
+        let closing = run.closing();
+        assert_eq!(closing["status"], "failed");
+        assert_eq!(
+            closing["error"],
+            "Parsing Error\n  Env var required but not provided: 'X'"
+        );
+    }
+}
+
+#[test]
+fn last_words_are_of_bounded_length_and_without_secrets() {
+    let fake = Fake::new()
+        .on(
+            "deps",
+            "stdout",
+            format!("{}{PASSWORD}\n", "x".repeat(2_000)),
+        )
+        .on("deps", "exit", "2");
+    let run = Scene::new(fake).runner().args(["--steps", "deps"]).run();
+    run.assert_lacks(PASSWORD.as_bytes());
+    let closing = run.closing();
+    assert_eq!(closing["error"].as_str().unwrap().chars().count(), 500);
+}
+
+#[test]
+fn a_step_that_left_results_or_was_only_warned_about_says_nothing_there() {
+    let body =
+        json!({"results": [{"unique_id": "model.shop.a", "status": "error", "message": "m"}]});
+    let fake = Fake::new()
+        .on("run", "write", format!("run_results.json {body}"))
+        .on("run", "stdout", "some words")
+        .on("run", "exit", "1");
+    let run = Scene::new(fake).runner().args(["--steps", "run"]).run();
+    assert_eq!(run.closing()["error"], json!(null));
+}

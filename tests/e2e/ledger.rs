@@ -84,7 +84,11 @@ fn a_file_that_lay_there_before_the_run_is_not_kept() {
 
 #[test]
 fn a_step_is_kept_as_it_ends_not_at_the_end() {
-    let lab = Deployment::new(Fake::new().on("docs", "wait-for", "go"));
+    let lab = Deployment::new(
+        Fake::new()
+            .on("docs", "wait-for", "go")
+            .on("docs", "healthy", ""),
+    );
     let mut running = lab.runner().spawn();
     running.until("the ledger of the first steps", |_| {
         lab.keys()
