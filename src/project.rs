@@ -7,11 +7,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use nix::unistd::{AccessFlags, access};
-use tempfile::TempDir;
-use walkdir::WalkDir;
 
+use self::copied::Copied;
 use crate::config::{Config, ProjectFile, Step, Variables};
 
+mod copied;
 pub(crate) mod packages;
 pub(crate) mod profile;
 
@@ -44,8 +44,8 @@ pub(crate) struct Workspace {
     pub(crate) target: PathBuf,
     /// Why nobody knows where dbt writes, if so; then `target` is a guess.
     pub(crate) target_unknown: Option<String>,
-    /// Deleted when the run is over.
-    _copy: Option<TempDir>,
+    /// Removed with this value.
+    _copy: Option<Copied>,
 }
 
 impl Workspace {
@@ -76,11 +76,7 @@ impl Workspace {
                 _copy: None,
             });
         }
-        let (from, without) = (project.clone(), target.clone());
-        // On a thread of its own: a large project takes seconds, and a signal must not wait for it.
-        let copied = tokio::task::spawn_blocking(move || copy(&from, &without))
-            .await
-            .unwrap_or_else(|error| Err(error.into()));
+        let copied = copy(&project, &target, &std::env::temp_dir()).await;
         let copied = copied.map_err(|source| Error::Copy { project, source })?;
         Ok(Self {
             target_unknown,
@@ -88,7 +84,7 @@ impl Workspace {
         })
     }
 
-    fn in_copy(config: &mut Config, target: &Path, copy: TempDir) -> Self {
+    fn in_copy(config: &mut Config, target: &Path, copy: Copied) -> Self {
         let project = config.project_dir.clone();
         let directory = copy.path().to_owned();
         tracing::info!(
@@ -128,6 +124,27 @@ impl Workspace {
     }
 }
 
+/// A copy of the project in `place`. The work is done on a thread of its own: a large project takes
+/// seconds, and a signal must not wait for it. The copy itself stays here, so that it is removed
+/// when nobody waits any longer.
+async fn copy(project: &Path, target: &Path, place: &Path) -> io::Result<Copied> {
+    let copied = Copied::begin(place)?;
+    let filler = copied.filler();
+    let left_out = [project.join(target), project.join(LOGS)];
+    let (project, place) = (project.to_owned(), place.to_owned());
+    let work = move || {
+        let forgotten = copied::remove_forgotten(&place);
+        if forgotten > 0 {
+            tracing::info!("removed copies of projects that killed runs left behind: {forgotten}");
+        }
+        filler.fill(&project, &left_out)
+    };
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or_else(|error| Err(error.into()))?;
+    Ok(copied)
+}
+
 /// `DBT_TARGET_PATH`, else `target-path` of dbt_project.yml, else `target`; relative to the project
 /// unless absolute. The error is a sentence.
 fn target_path(project: &Path, variables: &Variables) -> Result<PathBuf, String> {
@@ -154,53 +171,6 @@ fn log_path(project: &Path, variables: &Variables) -> PathBuf {
 fn can_be_written(directory: &Path) -> bool {
     let there = directory.ancestors().find(|path| path.exists());
     there.is_some_and(|path| access(path, AccessFlags::W_OK | AccessFlags::X_OK).is_ok())
-}
-
-/// Follows links: those of installed local packages lead out of `dbt_packages`, and a relative one
-/// would lead nowhere.
-fn copy(project: &Path, target: &Path) -> io::Result<TempDir> {
-    let copy = tempfile::Builder::new()
-        .prefix("dbt-entrypoint-")
-        .tempdir()?;
-    let left_out = [project.join(target), project.join(LOGS)];
-    let walk = WalkDir::new(project).min_depth(1).follow_links(true);
-    for entry in walk
-        .into_iter()
-        .filter_entry(|entry| !left_out.iter().any(|path| path == entry.path()))
-    {
-        let entry = match entry {
-            Ok(entry) => entry,
-            // A link that leads nowhere, or in a circle, is nothing that dbt could read either.
-            Err(error)
-                if error.loop_ancestor().is_some()
-                    || error
-                        .path()
-                        .is_some_and(|path| path.is_symlink() && !path.exists()) =>
-            {
-                continue;
-            }
-            Err(error) => return Err(error.into()),
-        };
-        let place = copy.path().join(
-            entry
-                .path()
-                .strip_prefix(project)
-                .map_err(io::Error::other)?,
-        );
-        if entry.file_type().is_dir() {
-            std::fs::create_dir_all(place)?;
-        } else if entry.file_type().is_file() {
-            // Contents alone: a copied mode of 0444 would keep dbt from replacing the file.
-            let named = |error: io::Error| {
-                io::Error::new(error.kind(), format!("{}: {error}", entry.path().display()))
-            };
-            io::copy(
-                &mut std::fs::File::open(entry.path()).map_err(named)?,
-                &mut std::fs::File::create(place)?,
-            )?;
-        }
-    }
-    Ok(copy)
 }
 
 #[cfg(test)]

@@ -4,7 +4,10 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
+use nix::sys::signal::Signal;
+
 use crate::support::deployment::Deployment;
+use crate::support::fake::Fake;
 use crate::support::project::{DUCKDB_PROFILE, REDSHIFT_PROFILE, Scene};
 
 #[test]
@@ -180,7 +183,7 @@ fn installed_packages_that_match_the_lock_need_no_deps() {
     let link = scene.project.path().join("dbt_packages/tiny_utils");
     std::os::unix::fs::symlink("../local_packages/tiny_utils", link).unwrap();
     let scene = Scene {
-        fake: crate::support::fake::Fake::new(),
+        fake: Fake::new(),
         ..scene
     };
     let run = scene.runner().run();
@@ -247,6 +250,46 @@ fn a_project_that_cannot_be_written_to_runs_from_a_copy() {
         0,
         "the copy is removed at the end"
     );
+}
+
+#[test]
+fn the_copy_of_a_killed_run_is_removed_by_the_next_and_that_of_a_stopped_one_by_itself() {
+    let fake = Fake::new()
+        .on("run", "until-sigint", "1")
+        .on("test", "until-sigint", "1");
+    let scene = Scene::new(fake);
+    let temporary = tempfile::TempDir::new().unwrap();
+    let start = |step: &str| {
+        let mut running = scene
+            .runner()
+            .env("TMPDIR", temporary.path())
+            .args(["--steps", step])
+            .under(read_only(scene.project.path()))
+            .spawn();
+        running.until("the step", |_| scene.fake.is_ready(step));
+        running
+    };
+    let copies = || {
+        let entries = fs::read_dir(temporary.path()).unwrap();
+        let paths = entries.map(|entry| entry.unwrap().path());
+        paths.collect::<Vec<_>>()
+    };
+    let killed = start("run");
+    let first = copies();
+    let rights = first[0].metadata().unwrap().permissions().mode();
+    assert_eq!((first.len(), rights & 0o777), (1, 0o700), "{first:?}");
+    killed.signal(Signal::SIGKILL);
+    killed.wait();
+    assert_eq!(copies(), first, "nobody was there to remove it");
+    let stopped = start("test");
+    let second = copies();
+    assert!(second.len() == 1 && second != first, "{second:?}");
+    stopped.signal(Signal::SIGTERM);
+    let run = stopped.wait();
+    run.assert_code(143)
+        .assert_nothing_left()
+        .assert_err_has(&["killed runs left behind: 1"]);
+    assert!(copies().is_empty(), "{:?}", copies());
 }
 
 /// Root may write anywhere but on a read-only mount.

@@ -5,12 +5,14 @@
 //! by itself.
 
 use std::ffi::OsStr;
+use std::io;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use super::super::{Workspace, can_be_written, copy, target_path};
+use super::super::copied::{Copied, remove_forgotten};
+use super::super::{Workspace, can_be_written, target_path};
 use crate::config::{self, Config, Variables};
 
 fn write(directory: &Path, name: &str, text: &str) {
@@ -43,6 +45,12 @@ fn config(project: &Path) -> Config {
         config::resolve(&args, &config::Files::read(&args), &variables, project)
     }
     .unwrap()
+}
+
+fn copy(project: &Path, target: &Path) -> io::Result<Copied> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    let place = std::env::temp_dir();
+    runtime.block_on(super::super::copy(project, target, &place))
 }
 
 /// The files below a directory, in order.
@@ -247,9 +255,75 @@ fn a_copy_is_gone_when_the_run_is_over() {
             .file_name()
             .and_then(OsStr::to_str)
             .unwrap()
-            .starts_with("dbt-entrypoint-")
+            .starts_with("dbt-entrypoint-copy-")
     );
     assert!(!place.exists());
+}
+
+fn mode(path: &Path) -> u32 {
+    path.symlink_metadata().unwrap().permissions().mode() & 0o777
+}
+
+#[test]
+fn nobody_else_can_look_into_a_copy() {
+    let project = project();
+    std::fs::set_permissions(project.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let copy = copy(project.path(), Path::new("target")).unwrap();
+    assert_eq!(mode(copy.path()), 0o700);
+}
+
+#[test]
+fn a_copy_that_is_abandoned_while_it_is_made_is_gone() {
+    let (project, place) = (project(), tempfile::tempdir().unwrap());
+    for number in 0..2000 {
+        write(project.path(), &format!("models/{number}/m.sql"), "");
+    }
+    // Abandoned after a different number of files each time.
+    for begun in [0, 1, 50, 500] {
+        let copy = Copied::begin(place.path()).unwrap();
+        let (directory, filler) = (copy.path().to_owned(), copy.filler());
+        let source = project.path().to_owned();
+        let filling = std::thread::spawn(move || filler.fill(&source, &[]));
+        let made = || std::fs::read_dir(directory.join("models")).map_or(0, Iterator::count);
+        while made() < begun {
+            std::thread::yield_now();
+        }
+        drop(copy);
+        assert!(!directory.exists(), "after {begun}");
+        assert!(filling.join().unwrap().is_err(), "after {begun}");
+        assert!(!directory.exists(), "after {begun}");
+    }
+}
+
+#[test]
+fn what_killed_runs_left_behind_is_removed_and_nothing_else() {
+    let place = tempfile::tempdir().unwrap();
+    let make = |name: &str, mode: u32| {
+        let path = place.path().join(name);
+        std::fs::create_dir(&path).unwrap();
+        std::fs::write(path.join("dbt_project.yml"), "").unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        path
+    };
+    let in_use = Copied::begin(place.path()).unwrap();
+    let forgotten = [
+        make("dbt-entrypoint-copy-aaaaaa", 0o700),
+        make("dbt-entrypoint-copy-bbbbbb", 0o700),
+    ];
+    let kept = [
+        make("dbt-entrypoint-notes", 0o700),
+        make("dbt-entrypoint-copy-cccccc", 0o755),
+        make("elsewhere", 0o700),
+    ];
+    symlink(&kept[2], place.path().join("dbt-entrypoint-copy-link")).unwrap();
+    std::fs::write(place.path().join("dbt-entrypoint-copy-file"), "").unwrap();
+    assert_eq!(remove_forgotten(place.path()), 2);
+    assert!(!forgotten.iter().any(|path| path.exists()));
+    let files_there = kept
+        .iter()
+        .all(|path| path.join("dbt_project.yml").exists());
+    assert!(files_there && in_use.path().exists());
+    assert_eq!(remove_forgotten(&place.path().join("nowhere")), 0);
 }
 
 #[test]
