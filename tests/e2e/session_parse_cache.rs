@@ -519,16 +519,16 @@ fn a_deployment_with_nothing_to_seal_with_keeps_no_parse() {
 #[test]
 fn the_key_reaches_no_step_and_no_log() {
     let project = container();
-    let run = runner(&project)
-        .env("DBT_ENTRYPOINT_CACHE_KEY", KEY)
-        .args(["exec", "--", "/usr/bin/env"])
-        .run();
+    // In the project, whose profile needs no login.
+    let exec = || {
+        Runner::new(project.path())
+            .args(["exec", "--credentials", "none", "--"])
+            .env("DBT_ENTRYPOINT_CACHE_KEY", KEY)
+    };
+    let run = exec().arg("/usr/bin/env").run();
     run.assert_code(0).assert_lacks(KEY.as_bytes());
     assert!(!run.out().contains("DBT_ENTRYPOINT_CACHE_KEY"), "{run}");
-    let run = runner(&project)
-        .env("DBT_ENTRYPOINT_CACHE_KEY", KEY)
-        .args(["exec", "--", "/bin/echo", KEY])
-        .run();
+    let run = exec().args(["/bin/echo", KEY]).run();
     assert_eq!(run.out(), "*****\n");
 }
 
