@@ -239,13 +239,25 @@ fn silence_panics(console: &Console) {
     panic::set_hook(Box::new(move |fault| {
         let place = fault
             .location()
-            .map(|place| format!(" ({}:{})", place.file(), place.line()))
+            .map(|place| format!(" ({}:{})", within_its_crate(place.file()), place.line()))
             .unwrap_or_default();
         console.error(
             &io::Error::other(format!("a fault in the runner itself{place}")),
             Some("report it with this line and the settings"),
         );
     }));
+}
+
+/// A source file without the folders of the machine that built the program: from `src/` on, as the
+/// compiler names the files of this package, and with the folder above it, which names the crate,
+/// for a dependency.
+fn within_its_crate(file: &str) -> &str {
+    let after_slash = |path: &str| path.rfind('/').map_or(0, |slash| slash + 1);
+    match file.rfind("/src/") {
+        Some(src) => &file[after_slash(&file[..src])..],
+        None if file.starts_with("src/") => file,
+        None => &file[after_slash(file)..],
+    }
 }
 
 fn print_manual() -> ExitCode {
@@ -299,5 +311,32 @@ mod tests {
             panic!("as a library may")
         });
         assert_eq!(code, ExitCode::Internal);
+    }
+
+    #[test]
+    fn the_place_of_a_panic_tells_nothing_of_the_machine_that_built_the_program() {
+        let registry = "/root/.cargo/registry/src/index-1949cf8c6b5b557f";
+        for (file, expected) in [
+            ("src/run.rs".to_owned(), "src/run.rs"),
+            ("src/run/full.rs".to_owned(), "src/run/full.rs"),
+            (
+                format!("{registry}/tokio-1.48.0/src/runtime/task.rs"),
+                "tokio-1.48.0/src/runtime/task.rs",
+            ),
+            (
+                "crates/index-1949cf8c6b5b557f/h2-0.4.12/src/lib.rs".to_owned(),
+                "h2-0.4.12/src/lib.rs",
+            ),
+            (
+                "/rustc/5980761/library/core/src/option.rs".to_owned(),
+                "core/src/option.rs",
+            ),
+            (
+                "/home/me/git/entry/target/out/tables.rs".to_owned(),
+                "tables.rs",
+            ),
+        ] {
+            assert_eq!(within_its_crate(&file), expected, "{file}");
+        }
     }
 }

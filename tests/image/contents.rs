@@ -271,9 +271,8 @@ print([str(path) for path in modules if not Path(module_cache(path)).exists()][:
     );
 }
 
-#[test]
-fn the_binary_is_static_and_at_most_15_megabytes() {
-    needs_engine!();
+/// The program as it lies in the image.
+fn binary() -> Vec<u8> {
     let made = crate::engine::Made::container(docker(&[
         "create",
         "--label",
@@ -295,7 +294,34 @@ fn the_binary_is_static_and_at_most_15_megabytes() {
     assert!(child.wait().unwrap().success());
     // One file of a tar archive begins after one block, which has its size in octal digits.
     let size = usize::from_str_radix(str::from_utf8(&archive[124..135]).unwrap(), 8).unwrap();
-    let binary = &archive[512..512 + size];
+    archive[512..512 + size].to_vec()
+}
+
+#[test]
+fn the_binary_tells_nothing_of_where_it_was_built() {
+    needs_engine!();
+    let binary = binary();
+    let has = |text: &str| {
+        let text = text.as_bytes();
+        binary.windows(text.len()).any(|part| part == text)
+    };
+    for path in [
+        "/usr/local/cargo",
+        "/usr/local/rustup",
+        "/build/src",
+        "/build/target",
+        "/.cargo/registry",
+    ] {
+        assert!(!has(path), "{path}");
+    }
+    // The names of source files are there, so the search would find the folders above them.
+    assert!(has("/src/runtime/"));
+}
+
+#[test]
+fn the_binary_is_static_and_at_most_15_megabytes() {
+    needs_engine!();
+    let binary = binary();
     assert!(binary.starts_with(b"\x7fELF"), "{:?}", &binary[..16]);
     assert!(binary.len() <= 15_000_000, "{} bytes", binary.len());
     // The program header that names a dynamic linker is of type 3.
