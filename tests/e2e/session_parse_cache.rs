@@ -454,30 +454,39 @@ fn a_seal_is_worth_nothing_with_another_key_or_in_another_place() {
     let destination = TempDir::new().unwrap();
     let copy = TempDir::new().unwrap();
     sealed(&container(), destination.path(), KEY, &[]);
-    std::fs::create_dir(copy.path().join("state")).unwrap();
-    for name in ["state/partial_parse.json", "state/partial_parse.msgpack"] {
-        std::fs::copy(destination.path().join(name), copy.path().join(name)).unwrap();
-    }
+    let original = TempDir::new().unwrap();
+    let put = |from: &Path, to: &Path| {
+        std::fs::create_dir_all(to.join("state")).unwrap();
+        for name in ["state/partial_parse.json", "state/partial_parse.msgpack"] {
+            std::fs::copy(from.join(name), to.join(name)).unwrap();
+        }
+    };
+    put(destination.path(), original.path());
     for (place, key, more) in [
         (destination.path(), "another key of the settings", &[][..]),
         (destination.path(), KEY, &[("ENV", "somewhere-else")][..]),
         (destination.path(), KEY, &[("PROJECT_NAME", "other")][..]),
         (copy.path(), KEY, &[][..]),
     ] {
+        // As it was, whatever the last case saved.
+        put(original.path(), place);
         let run = sealed(&container(), place, key, more);
         assert!(
             !run.err().contains(RESTORED) && run.err().contains("was not sealed"),
             "{more:?} {run}"
         );
-        // As it was, for the next case.
-        sealed(&container(), destination.path(), KEY, &[]);
     }
-    // No key at all is no way around it.
-    let unsealed = sealed(&container(), copy.path(), "", &[]);
-    assert!(unsealed.err().contains(RESTORED) || unsealed.err().contains(SAVED));
-    let run = sealed(&container(), copy.path(), KEY, &[]);
+    // Where it was made, it is worth something.
+    put(original.path(), destination.path());
+    let run = sealed(&container(), destination.path(), KEY, &[]);
+    assert!(run.err().contains(RESTORED), "{run}");
+    // No seal at all is no way around it.
+    let unsealed = TempDir::new().unwrap();
+    let run = sealed(&container(), unsealed.path(), "", &[]);
+    assert!(run.err().contains(SAVED), "{run}");
+    let run = sealed(&container(), unsealed.path(), KEY, &[]);
     assert!(
-        !run.err().contains(RESTORED) || run.err().contains("was not sealed"),
+        !run.err().contains(RESTORED) && run.err().contains("was not sealed"),
         "{run}"
     );
 }

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::support::aws::{Aws, SECRET_KEY};
 use crate::support::processes;
-use crate::support::project::{PASSWORD, Project, REDSHIFT_PROFILE, with_real_dbt};
+use crate::support::project::{DUCKDB_PROFILE, PASSWORD, Project, REDSHIFT_PROFILE, with_real_dbt};
 use crate::support::repo::unique;
 use crate::support::runner::Runner;
 use crate::support::sentinel;
@@ -195,4 +195,21 @@ fn another_password_is_no_reason_to_parse_again() {
         third.out().contains("Unable to do partial parsing"),
         "{third}"
     );
+}
+
+/// Python's resource tracker, which dbt starts, looks for its modules in the working directory.
+#[test]
+fn a_module_in_the_project_is_not_taken_for_one_of_python() {
+    let project = Project::new(DUCKDB_PROFILE);
+    project.write("models/one.sql", "select 1 as id\n");
+    for module in ["pickle", "signal", "json", "dbt", "yaml"] {
+        let script = format!("open('{}/taken', 'w')\n", project.path().display());
+        project.write(&format!("{module}.py"), script);
+    }
+    let run = with_real_dbt(Runner::new(project.path()))
+        .args(["--engine", "session", "--credentials", "none"])
+        .args(["--steps", "run,test"])
+        .run();
+    run.assert_code(0).assert_nothing_left();
+    assert!(!project.path().join("taken").exists(), "{run}");
 }

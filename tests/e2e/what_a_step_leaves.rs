@@ -6,54 +6,20 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
+use crate::support::attacks::{
+    COUNT_MARKED, MARK, NO_FILES, NOTE, SWAP_FILES, TAKE_SLOTS, survivors,
+};
 use crate::support::fake::Fake;
 use crate::support::project::{PASSWORD, Scene};
-
-/// Says in which file the number of the survivor is.
-const NOTE: &str = "echo $! > \"$FAKE_DBT_DIR/left\"; ";
-
-/// Each in its own way out of the step's hands.
-fn survivors() -> [(&'static str, String); 4] {
-    [
-        ("in the group", format!("sleep 60 & {NOTE}")),
-        (
-            "in a session of its own",
-            format!("setsid sleep 60 >/dev/null 2>&1 & {NOTE}"),
-        ),
-        (
-            "a double fork that ignores signals",
-            "(trap '' INT TERM HUP; setsid bash -c 'echo $$ > \"$FAKE_DBT_DIR/left\"; exec sleep 60' &) ; \
-             until [ -s \"$FAKE_DBT_DIR/left\" ]; do sleep 0.01; done"
-                .to_owned(),
-        ),
-        (
-            "never the same process for long",
-            "python3 - <<'E' >/dev/null 2>&1\n\
-             import os, time\n\
-             if os.fork() == 0:\n\
-             \x20   end = time.time() + 60\n\
-             \x20   open(os.environ['FAKE_DBT_DIR'] + '/left', 'w').write('0')\n\
-             \x20   while time.time() < end:\n\
-             \x20       if os.fork(): os._exit(0)\n\
-             \x20       os.setsid()\n\
-             E\n"
-                .to_owned(),
-        ),
-    ]
-}
 
 #[test]
 fn no_process_of_a_step_lives_when_the_next_one_begins_or_when_the_run_ends() {
     for (what, script) in survivors() {
-        let look = "marked() { cat /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n' | \
-                    grep -c \"^FAKE_MARK=$FAKE_DBT_DIR$\"; }; marked > \"$FAKE_DBT_DIR/alive\"; true";
-        let fake = Fake::new()
-            .on(
-                "run",
-                "bash",
-                format!("export FAKE_MARK=$FAKE_DBT_DIR; {script}"),
-            )
-            .on("test", "bash", look);
+        let fake = Fake::new().on("run", "bash", format!("{MARK}{script}")).on(
+            "test",
+            "bash",
+            COUNT_MARKED,
+        );
         let scene = Scene::new(fake);
         let run = scene.runner().args(["--steps", "run,test"]).run();
         run.assert_code(0).assert_nothing_left();
@@ -66,10 +32,7 @@ fn no_process_of_a_step_lives_when_the_next_one_begins_or_when_the_run_ends() {
 
 #[test]
 fn the_search_for_survivors_finds_one_that_lives() {
-    let look = "cat /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n' | \
-                grep -c \"^FAKE_MARK=$FAKE_DBT_DIR$\" > \"$FAKE_DBT_DIR/alive\"";
-    let script =
-        format!("export FAKE_MARK=$FAKE_DBT_DIR; setsid sleep 60 >/dev/null & sleep 0.2; {look}");
+    let script = format!("{MARK}setsid sleep 60 >/dev/null & sleep 0.2; {COUNT_MARKED}");
     let scene = Scene::new(Fake::new().on("run", "bash", script));
     scene
         .runner()
@@ -106,13 +69,8 @@ fn what_ends_by_itself_with_its_step_is_not_told() {
 
 #[test]
 fn a_daemon_that_swaps_files_while_they_are_published_is_gone_by_then() {
-    let script = "echo '{}' > \"$1/manifest.json\"; \
-         setsid bash -c 'while :; do \
-           printf %s \"$DBT_REDSHIFT_PASSWORD\" > \"$1/.x\"; mv \"$1/.x\" \"$1/a.json\"; \
-           echo {} > \"$1/.y\"; mv \"$1/.y\" \"$1/a.json\"; done' bash \"$1\" >/dev/null 2>&1 & \
-         until [ -e \"$1/a.json\" ]; do sleep 0.01; done";
     for _ in 0..3 {
-        let scene = Scene::new(Fake::new().on("run", "bash", script));
+        let scene = Scene::new(Fake::new().on("run", "bash", SWAP_FILES));
         let destination = TempDir::new().unwrap();
         let run = scene
             .publishing_runner(destination.path())
@@ -131,11 +89,7 @@ fn a_daemon_that_swaps_files_while_they_are_published_is_gone_by_then() {
 
 #[test]
 fn a_fifo_a_socket_and_a_link_in_the_target_directory_hold_nothing_up() {
-    let script = "cd \"$1\"; echo '{}' > manifest.json; mkfifo index.html run_results.json \
-         sources.json catalog.json partial_parse.msgpack a.json; \
-         ln -s /proc/self/environ environ.json; ln -s / root; \
-         python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind(\"s.json\")'";
-    let scene = Scene::new(Fake::new().on("run", "bash", script));
+    let scene = Scene::new(Fake::new().on("run", "bash", NO_FILES));
     let destination = TempDir::new().unwrap();
     let run = scene
         .publishing_runner(destination.path())
@@ -149,15 +103,7 @@ fn a_fifo_a_socket_and_a_link_in_the_target_directory_hold_nothing_up() {
 /// As on a host where a limit on processes holds for this user.
 #[test]
 fn a_step_that_takes_all_process_slots_ends_with_its_own_code() {
-    let script = "exec python3 - <<'E'\n\
-        import os, time\n\
-        try:\n\
-        \x20   while True:\n\
-        \x20       if os.fork() == 0:\n\
-        \x20           os.setsid(); os.closerange(0, 9); time.sleep(60); os._exit(0)\n\
-        except BlockingIOError: os._exit(3)\n\
-        E\n";
-    let fake = Fake::new().on("run", "bash", script);
+    let fake = Fake::new().on("run", "bash", TAKE_SLOTS);
     let scene = Scene::new(fake);
     let destination = TempDir::new().unwrap();
     let open = |path: &std::path::Path| {

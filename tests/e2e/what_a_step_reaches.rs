@@ -1,13 +1,10 @@
 //! What a step can reach of the runner through `/proc`: it has the same user id, and a user may
 //! read and write much of what is his.
 
+use crate::support::attacks::{REACH, RUNNER};
 use crate::support::fake::Fake;
 use crate::support::project::{PASSWORD, Scene};
 use crate::support::result::Finished;
-
-/// Finds the runner among the ancestors of the step.
-const RUNNER: &str = "runner=$$; until [ \"$(cat /proc/$runner/comm)\" = dbt-entrypoint ]; do \
-     runner=$(sed 's/.*) //' /proc/$runner/stat | cut -d' ' -f2); done; cd \"$FAKE_DBT_DIR\"; ";
 
 /// A run whose user is nobody special: root may look everywhere.
 fn run(script: &str) -> (Scene, Finished) {
@@ -34,15 +31,7 @@ fn run(script: &str) -> (Scene, Finished) {
 
 #[test]
 fn neither_environment_nor_memory_nor_streams_of_the_runner() {
-    let script = "\
-        cat /proc/$runner/environ > environ 2>/dev/null && echo environ >> reached; \
-        head -c 1 /proc/$runner/mem > /dev/null 2>mem; grep -q denied mem || echo mem >> reached; \
-        cat /proc/$runner/maps > /dev/null 2>&1 && echo maps >> reached; \
-        ls /proc/$runner/fd > /dev/null 2>&1 && echo fd >> reached; \
-        (echo '{\"status\":\"success\",\"forged\":true}' > /proc/$runner/fd/1) 2>/dev/null && echo stdout >> reached; \
-        (echo \"$DBT_REDSHIFT_PASSWORD\" > /proc/$runner/fd/2) 2>/dev/null && echo stderr >> reached; \
-        cat /proc/self/environ > own || echo own >> reached; exit 0";
-    let (scene, run) = run(script);
+    let (scene, run) = run(&format!("{REACH}exit 0"));
     run.assert_code(0).assert_lacks(PASSWORD.as_bytes());
     let reached = std::fs::read_to_string(scene.fake.path().join("reached"));
     assert!(reached.is_err(), "{}\n{run}", reached.unwrap());

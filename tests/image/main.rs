@@ -30,6 +30,7 @@ mod commands;
 mod contents;
 mod fargate;
 mod hardship;
+mod hostile_steps;
 mod network;
 mod overrides;
 mod pipeline;

@@ -3,6 +3,7 @@
 //!
 //! Owns no test. Each part is real where it can be; what is fake says so in its name.
 
+pub mod attacks;
 pub mod aws;
 pub mod deployment;
 pub mod fake;
