@@ -1,5 +1,5 @@
 //! A hostile step in the container: the runner's user, as few rights as there are, nothing to write
-//! to but `/tmp`. What it reaches of the runner and what it leaves is what it can anywhere: nothing.
+//! to but `/tmp`. It reaches nothing of the runner, and leaves nothing.
 
 use tempfile::TempDir;
 

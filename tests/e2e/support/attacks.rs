@@ -35,7 +35,8 @@ pub fn survivors() -> [(&'static str, String); 4] {
         ),
         (
             "a double fork that ignores signals",
-            "(trap '' INT TERM HUP; setsid bash -c 'echo $$ > \"$FAKE_DBT_DIR/left\"; exec sleep 60' &) ; \
+            "(trap '' INT TERM HUP; \
+             setsid bash -c 'echo $$ > \"$FAKE_DBT_DIR/left\"; exec sleep 60' &) ; \
              until [ -s \"$FAKE_DBT_DIR/left\" ]; do sleep 0.01; done"
                 .to_owned(),
         ),
@@ -50,7 +51,7 @@ pub fn survivors() -> [(&'static str, String); 4] {
              \x20       if os.fork(): os._exit(0)\n\
              \x20       os.setsid()\n\
              E\n"
-                .to_owned(),
+            .to_owned(),
         ),
     ]
 }
@@ -63,7 +64,8 @@ pub const SWAP_FILES: &str = "echo '{}' > \"$1/manifest.json\"; \
          until [ -e \"$1/a.json\" ]; do sleep 0.01; done";
 
 /// What is no file, by the names of files that are read or published.
-pub const NO_FILES: &str = "cd \"$1\"; echo '{}' > manifest.json; mkfifo index.html run_results.json \
+pub const NO_FILES: &str = "cd \"$1\"; echo '{}' > manifest.json; \
+         mkfifo index.html run_results.json \
          sources.json catalog.json partial_parse.msgpack a.json; \
          ln -s /proc/self/environ environ.json; ln -s / root; \
          python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind(\"s.json\")'";
