@@ -13,7 +13,8 @@ WORKDIR /build
 # Everything is linked in, so that the binary needs no file of the image it runs in. With --target, since without it the
 # flags would reach build scripts and procedural macros, which cannot be linked statically. Relocations have a short form, a
 # thirtieth of the usual size. Where a panic happened is told without the folders of the machine that builds.
-ENV RUSTFLAGS="-C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs --remap-path-prefix=/build=. --remap-path-prefix=${CARGO_HOME:-/usr/local/cargo}/registry/src=crates"
+ENV CARGO_HOME=/usr/local/cargo \
+    RUSTFLAGS="-C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs --remap-path-prefix=/build=. --remap-path-prefix=/usr/local/cargo/registry/src=crates"
 SHELL ["/bin/bash", "-o", "pipefail", "-c"]
 # The dependencies take minutes and change seldom: a layer of their own, built from the manifests alone.
 COPY Cargo.toml Cargo.lock ./
