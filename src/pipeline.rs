@@ -17,6 +17,7 @@ use crate::process::{Error, strays};
 use crate::redact::Redactor;
 
 mod child;
+mod deps;
 mod engine;
 mod native;
 mod output;
@@ -25,7 +26,7 @@ mod shutdown;
 mod step;
 
 pub(crate) use child::{Ended, Program, StopCause};
-pub(crate) use engine::Engine;
+pub(crate) use engine::{Engine, without_secrets};
 pub(crate) use native::site_directory;
 pub(crate) use output::{Framing, Pump, Sink};
 
@@ -69,10 +70,11 @@ pub(crate) async fn run(
         }
         own_pages::give_back();
         let outcome = match &stage.packages_installed {
-            Some(reason) if is_plain_deps(step) => {
+            Some(reason) if deps::is_plain(step) => {
                 tracing::info!("step {}: nothing to do, {reason}", step.name);
                 Outcome::done(&step.name)
             }
+            _ if step.subcommand() == "deps" => deps::run(step, stage, engine, shutdown).await,
             _ => run_step(step, stage, engine, shutdown).await,
         };
         log_outcome(&outcome);
@@ -252,14 +254,6 @@ async fn stop_budget_elapsed(shutdown: &mut Shutdown, budget: Duration) {
     sleep_until(stop.at + budget.saturating_sub(Duration::from_secs(1))).await;
 }
 
-/// Whether this is the default `deps`. If a step spells out `--upgrade`, it should run.
-fn is_plain_deps(step: &Step) -> bool {
-    step.subcommand() == "deps"
-        && step.command[1..]
-            .chunks(2)
-            .all(|pair| matches!(pair[0].as_str(), "--vars" | "--target"))
-}
-
 fn log_outcome(outcome: &Outcome) {
     let name = &outcome.name;
     let seconds = outcome.seconds;
@@ -283,29 +277,6 @@ fn log_outcome(outcome: &Outcome) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_deps_as_it_is_by_default_may_be_left_out() {
-        for (command, expected) in [
-            ("deps", true),
-            ("deps --vars {x:1} --target live", true),
-            ("deps --upgrade", false),
-            ("deps --lock", false),
-            ("deps --target live --upgrade", false),
-            ("deps --add-package x --target live", false),
-            ("debug", false),
-            ("run", false),
-        ] {
-            let command = command.split(' ').map(str::to_owned).collect();
-            let step = Step {
-                name: "x".to_owned(),
-                command,
-                on_failure: OnFailure::Stop,
-                timeout: None,
-            };
-            assert_eq!(is_plain_deps(&step), expected, "{step:?}");
-        }
-    }
 
     #[tokio::test]
     async fn a_signal_that_came_while_the_thread_was_busy_is_noticed_between_two_steps() {

@@ -324,7 +324,7 @@ impl Engine {
 
 /// Puts a placeholder in place of each secret, even if it is only a part of the value, as in a URL.
 /// The placeholder never changes, so that a rotated password does not make dbt parse anew.
-fn without_secrets(variables: &Variables, secrets: &[(String, Secret)]) -> Variables {
+pub(crate) fn without_secrets(variables: &Variables, secrets: &[(String, Secret)]) -> Variables {
     let redactor = Redactor::new(secrets.iter().map(|(_, secret)| secret));
     let cleared = variables.iter().map(|(name, value)| {
         let is_secret = secrets.iter().any(|(secret, _)| name == secret.as_str())

@@ -2,19 +2,59 @@
 //! those of package-lock.yml.
 //!
 //! `dbt deps` deletes what is installed and fetches it again, whatever is there, which a container
-//! without a network cannot do. Never says yes unless it is certain: a wrong "installed" would run
-//! models on old macros, a wrong "not sure" only costs a fetch.
+//! without a network cannot do. Never says yes without proof: a wrong "installed" would run models
+//! on old macros, a wrong "not sure" only costs a fetch.
 
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
+use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use sha1::{Digest, Sha1};
+use serde::Deserialize;
 
-use crate::config::{ProjectFile, read_yaml};
-use crate::yaml::{Kind, Node, Value};
+use crate::config::{ProjectFile, Variables};
+
+mod declared;
+mod kept;
+mod stamp;
+mod tree;
+
+pub(crate) use kept::Kept;
+
+use stamp::Stamp;
 
 const LOCK: &str = "package-lock.yml";
+
+/// What dbt writes into package-lock.yml.
+#[derive(Debug, Deserialize)]
+struct Lock {
+    sha1_hash: Option<String>,
+    packages: Vec<Locked>,
+}
+
+/// A package of the lock. Which of the fields are there depends on its kind.
+#[derive(Debug, Deserialize)]
+struct Locked {
+    /// Of its project, and so of its folder.
+    name: String,
+    local: Option<String>,
+    git: Option<String>,
+    revision: Option<String>,
+    subdirectory: Option<String>,
+    tarball: Option<String>,
+    package: Option<String>,
+    version: Option<String>,
+}
+
+impl Lock {
+    fn read(project_dir: &Path) -> Option<Self> {
+        let text = std::fs::read_to_string(project_dir.join(LOCK)).ok()?;
+        let lock: Self = serde_yaml::from_str(&text).ok()?;
+        // A name that leads elsewhere is none.
+        let is_folder = |name: &str| !matches!(name, "" | "." | "..") && !name.contains('/');
+        let all = lock.packages.iter().all(|entry| is_folder(&entry.name));
+        all.then_some(lock)
+    }
+}
 
 /// Whether the project has no packages: then `dbt deps` makes an empty directory for them.
 pub(crate) fn has_none(project_dir: &Path) -> bool {
@@ -22,163 +62,130 @@ pub(crate) fn has_none(project_dir: &Path) -> bool {
     !names.iter().any(|name| project_dir.join(name).exists())
 }
 
-/// Why `deps` need not run, if it need not.
-pub(crate) fn installed(project_dir: &Path) -> Option<String> {
-    let lock = read_yaml(&project_dir.join(LOCK)).ok()?;
-    let declared = declared(project_dir)?;
-    if lock.get("sha1_hash")?.as_str()? != sha1_hash(declared.items()?)? {
+/// Where packages are installed. `None` where only dbt can tell.
+pub(crate) fn install_path(project_dir: &Path, variables: &Variables) -> Option<PathBuf> {
+    let file = ProjectFile::read(project_dir).ok()?;
+    let path = file.rendered("packages-install-path", variables).ok()?;
+    Some(project_dir.join(path.as_deref().unwrap_or("dbt_packages")))
+}
+
+/// Puts back the packages that a run has kept which was killed during `deps`.
+pub(crate) fn restore_leftover(project_dir: &Path, variables: &Variables) {
+    if let Some(place) = install_path(project_dir, variables) {
+        kept::restore_leftover(&place);
+    }
+}
+
+/// Why `deps` need not run, if it need not. `variables`: those of dbt, without secrets.
+pub(crate) fn installed(project_dir: &Path, variables: &Variables) -> Option<String> {
+    let lock = Lock::read(project_dir)?;
+    let directory = install_path(project_dir, variables)?;
+    let stamp = Stamp::read(&directory);
+    let belongs_to_declaration = || {
+        let declared = declared::packages(project_dir)?;
+        let hash = declared::sha1_hash(declared.items()?)?;
+        Some(lock.sha1_hash.as_ref()? == &hash)
+    };
+    if !belongs_to_declaration().unwrap_or(false)
+        && !stamp
+            .as_ref()
+            .is_some_and(|stamp| stamp.is_of_declaration(project_dir, variables))
+    {
         return None;
     }
-    let directory = install_path(project_dir)?;
-    let locked = lock.get("packages")?.items()?;
-    let all = locked
-        .iter()
-        .all(|entry| is_installed(entry, project_dir, &directory).unwrap_or(false));
+    let stamp_of_lock = stamp.as_ref().filter(|stamp| stamp.is_of_lock(project_dir));
+    let all_by_deps = stamp.is_none() && is_installed_after_lock(&lock, project_dir, &directory);
+    let all = lock.packages.iter().all(|entry| {
+        let place = directory.join(&entry.name);
+        entry
+            .is_installed(project_dir, &place)
+            .unwrap_or(all_by_deps)
+            || stamp_of_lock.is_some_and(|stamp| stamp.is_as_installed(&entry.name, &place))
+    });
     all.then(|| {
         format!(
             "the packages of package-lock.yml ({}) are installed",
-            locked.len()
+            lock.packages.len()
         )
     })
 }
 
-/// Where packages are installed. `None` where only dbt can tell.
-fn install_path(project_dir: &Path) -> Option<PathBuf> {
-    let file = ProjectFile::read(project_dir).ok()?;
-    let path = file.text("packages-install-path").unwrap_or("dbt_packages");
-    (!path.contains("{{")).then(|| project_dir.join(path))
-}
-
-/// The packages of packages.yml or dependencies.yml. With both dbt stops, so neither is taken.
-fn declared(project_dir: &Path) -> Option<Node> {
-    let lists: Vec<Node> = ["packages.yml", "dependencies.yml"]
-        .iter()
-        .filter_map(|name| {
-            read_yaml(&project_dir.join(name))
-                .ok()?
-                .get("packages")
-                .cloned()
-        })
-        .filter(|packages| !packages.is_null())
-        .collect();
-    <[Node; 1]>::try_from(lists).ok().map(|[packages]| packages)
-}
-
-/// What dbt writes as `sha1_hash` (`_create_sha1_hash` in dbt/task/deps.py, 1.7 and later): the
-/// hash of the declared packages as Python's `json.dumps` writes them, sorted. `None` where an
-/// entry is of a kind that is not known, or holds Jinja.
-fn sha1_hash(declared: &[Node]) -> Option<String> {
-    let mut lines = declared
-        .iter()
-        .map(declaration)
-        .collect::<Option<Vec<String>>>()?;
-    lines.sort_unstable();
-    let mut hash = String::new();
-    for byte in Sha1::digest(lines.join("\n")) {
-        let _ = write!(hash, "{byte:02x}");
-    }
-    Some(hash)
-}
-
-/// One entry as dbt's data class of its kind has it: its fields with their defaults, and the entry
-/// as it was written.
-fn declaration(entry: &Node) -> Option<String> {
-    let written = python_json(entry)?;
-    if written.contains("{{") {
-        return None;
-    }
-    let has = |key: &str| entry.get(key).is_some();
-    let defaults: &[(&str, &str)] = if has("local") || has("tarball") && has("name") {
-        &[]
-    } else if has("git") {
-        &[
-            ("revision", "null"),
-            ("subdirectory", "null"),
-            ("warn-unpinned", "null"),
-        ]
-    } else if has("package") && has("version") {
-        &[("install_prerelease", "false")]
-    } else {
-        return None;
+/// Leaves the proof of what a successful `deps` has installed. `variables`: those of dbt, without
+/// secrets. Without a proof the next run fetches again, so that a fault is only logged.
+pub(crate) fn stamp(project_dir: &Path, variables: &Variables) {
+    let Some(lock) = Lock::read(project_dir) else {
+        return;
     };
-    let mut whole = BTreeMap::new();
-    for (name, value) in defaults {
-        whole.insert(*name, (*value).to_owned());
+    let Some(directory) = install_path(project_dir, variables).filter(|path| path.is_dir()) else {
+        return;
+    };
+    let names = lock.packages.iter().map(|entry| entry.name.as_str());
+    let made = Stamp::make(project_dir, &directory, variables, names);
+    if let Err(error) = made.and_then(|stamp| stamp.write(&directory)) {
+        tracing::debug!("the installed packages have no stamp: {error}");
     }
-    for field in entry.fields()? {
-        whole.insert(field.key.as_str()?, python_json(&field.value)?);
-    }
-    whole.insert("unrendered", written);
-    Some(python_object(&whole))
 }
 
-/// `json.dumps(value, sort_keys=True)`: blanks after `,` and `:`, and nothing beyond ASCII.
-fn python_json(node: &Node) -> Option<String> {
-    Some(match &node.value {
-        Value::Scalar(scalar) => match &scalar.kind {
-            Kind::Null => "null".to_owned(),
-            Kind::Bool(truth) => truth.to_string(),
-            Kind::Int(number) => number.to_string(),
-            // Beyond these Python writes an exponent.
-            Kind::Float(number) if *number == 0.0 || (1e-4..1e16).contains(&number.abs()) => {
-                format!("{number:?}")
-            }
-            Kind::Text => python_string(&scalar.text),
-            Kind::Float(_) | Kind::Merge | Kind::Other => return None,
-        },
-        Value::List(items) => {
-            let items: Option<Vec<String>> = items.iter().map(python_json).collect();
-            format!("[{}]", items?.join(", "))
+impl Locked {
+    /// Whether it is what lies in its place. `None`: what lies there does not say.
+    fn is_installed(&self, project_dir: &Path, place: &Path) -> Option<bool> {
+        if let Some(local) = &self.local {
+            let source = project_dir.join(local);
+            let is_link_to_it =
+                place.is_symlink() && real(place).is_some_and(|path| Some(path) == real(&source));
+            // Where dbt could not link, it copied, and the copy may be old.
+            let is_copy = || {
+                let [copy, source] = [place, &source].map(|path| tree::hash(path).ok());
+                !place.is_symlink() && copy.is_some() && copy == source
+            };
+            return Some(is_link_to_it || is_copy());
         }
-        Value::Map(fields) => {
-            let mut pairs = BTreeMap::new();
-            for field in fields.iter() {
-                pairs.insert(field.key.as_str()?, python_json(&field.value)?);
+        if self.git.is_some() {
+            if !place.is_dir() {
+                return Some(false);
             }
-            python_object(&pairs)
+            let head = head(&place.join(".git")).filter(|_| self.subdirectory.is_none())?;
+            return Some(Some(head) == self.revision);
         }
-    })
+        if self.tarball.is_some() {
+            return (!place.is_dir()).then_some(false);
+        }
+        let version = || {
+            ProjectFile::read(place)
+                .ok()?
+                .text("version")
+                .map(str::to_owned)
+        };
+        Some(self.package.is_some() && self.version.is_some() && version() == self.version)
+    }
 }
 
-fn python_object(pairs: &BTreeMap<&str, String>) -> String {
-    let pairs: Vec<String> = pairs
+/// Whether the folder has all packages of the lock and nothing else, and was last changed after
+/// the lock was written. dbt by itself leaves this and no stamp. A lock that somebody changes,
+/// fetches or checks out later is newer.
+fn is_installed_after_lock(lock: &Lock, project_dir: &Path, directory: &Path) -> bool {
+    let changed = |path: &Path| std::fs::metadata(path)?.modified();
+    let times = (changed(&project_dir.join(LOCK)), changed(directory));
+    let (Ok(locked), Ok(installed)) = times else {
+        return false;
+    };
+    let names: BTreeSet<OsString> = lock
+        .packages
         .iter()
-        .map(|(name, value)| format!("{}: {value}", python_string(name)))
+        .map(|entry| (&entry.name).into())
         .collect();
-    format!("{{{}}}", pairs.join(", "))
-}
-
-fn python_string(text: &str) -> String {
-    let plain = serde_json::Value::from(text).to_string();
-    let mut out = String::with_capacity(plain.len());
-    for character in plain.chars() {
-        if character.is_ascii() {
-            out.push(character);
-        } else {
-            for unit in character.encode_utf16(&mut [0; 2]) {
-                let _ = write!(out, "\\u{unit:04x}");
-            }
-        }
-    }
-    out
-}
-
-/// Whether one entry of the lock is what lies in the install directory. `None`: it cannot be told.
-fn is_installed(entry: &Node, project_dir: &Path, directory: &Path) -> Option<bool> {
-    let text = |key: &str| entry.get(key).and_then(Node::as_str);
-    let place = directory.join(text("name")?);
-    if let Some(local) = text("local") {
-        // dbt links a local package; where it had to copy it, the copy may be old.
-        return Some(place.is_symlink() && real(&place)? == real(&project_dir.join(local))?);
-    }
-    if text("git").is_some() {
-        return Some(
-            entry.get("subdirectory").is_none() && head(&place.join(".git"))? == text("revision")?,
-        );
-    }
-    // Neither a tarball nor a part of a repository says on disk which version it is.
-    text("package")?;
-    Some(ProjectFile::read(&place).ok()?.text("version")? == text("version")?)
+    let is_complete = |name: &OsString| {
+        let project = ProjectFile::read(&directory.join(name));
+        project.is_ok_and(|project| project.text("name").map(Into::into).as_ref() == Some(name))
+    };
+    let Ok(folders) = std::fs::read_dir(directory) else {
+        return false;
+    };
+    let folders: BTreeSet<OsString> = folders
+        .filter_map(Result::ok)
+        .map(|entry| entry.file_name())
+        .collect();
+    installed >= locked && folders == names && names.iter().all(is_complete)
 }
 
 fn real(path: &Path) -> Option<PathBuf> {
@@ -202,101 +209,4 @@ fn head(git_dir: &Path) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::yaml;
-
-    fn hash(packages: &str) -> String {
-        let packages = yaml::parse(packages).unwrap().root;
-        sha1_hash(packages.items().unwrap()).unwrap()
-    }
-
-    /// Written by dbt-core 1.11.
-    #[test]
-    fn the_hash_is_the_one_that_dbt_writes() {
-        assert_eq!(
-            hash("[{local: local_packages/tiny_utils}]"),
-            "76a62db8b018ada6a4bea6d724fe06f5708505aa"
-        );
-        assert_eq!(
-            hash(r#"[{package: dbt-labs/dbt_utils, version: "1.3.0"}]"#),
-            "226ae69cdfbc9367e2aa2c472b01f99dbce11de0"
-        );
-        assert_eq!(
-            hash(r#"[{package: dbt-labs/dbt_utils, version: [">=1.0.0", "<2.0.0"]}]"#),
-            "dd1e1feb2d2bbce79e7a255cd309a60e6548df0b"
-        );
-        assert_eq!(
-            hash("[{package: dbt-labs/dbt_utils, version: 1.3}]"),
-            "dc8d269148195ba8e9cce5f3f816cd1ff21b8fc3"
-        );
-        assert_eq!(
-            hash(r#"[{git: "https://x/y.git", revision: "1.0"}]"#),
-            "d7ebf41a9457ed1e5d9806fb49eeac9c0762d38e"
-        );
-        assert_eq!(
-            hash(r#"[{git: "https://x/y.git", warn-unpinned: false, subdirectory: sub}]"#),
-            "d5223cdd7dedf471bf67e6b896ddf923ba34c5d5"
-        );
-        assert_eq!(
-            hash(r#"[{tarball: "https://x/y.tgz", name: y}]"#),
-            "bcf9ababa827e84db409b03b560deb88e635fc25"
-        );
-    }
-
-    #[test]
-    fn an_entry_with_jinja_is_not_decided() {
-        let packages = yaml::parse(r#"[{git: "https://{{ env_var('T') }}@x/y.git"}]"#).unwrap();
-        assert_eq!(sha1_hash(packages.root.items().unwrap()), None);
-    }
-
-    fn project() -> tempfile::TempDir {
-        let project = tempfile::tempdir().unwrap();
-        let write = |name: &str, text: &str| {
-            std::fs::create_dir_all(project.path().join(name).parent().unwrap()).unwrap();
-            std::fs::write(project.path().join(name), text).unwrap();
-        };
-        write("dbt_project.yml", "name: shop");
-        write(
-            "packages.yml",
-            "packages:\n  - package: dbt-labs/dbt_utils\n    version: \"1.3.0\"\n",
-        );
-        write(
-            "package-lock.yml",
-            "packages:\n  - {name: dbt_utils, package: dbt-labs/dbt_utils, version: 1.3.0}\nsha1_hash: 226ae69cdfbc9367e2aa2c472b01f99dbce11de0\n",
-        );
-        write(
-            "dbt_packages/dbt_utils/dbt_project.yml",
-            "name: dbt_utils\nversion: 1.3.0",
-        );
-        project
-    }
-
-    #[test]
-    fn installed_packages_are_recognised() {
-        assert_eq!(
-            installed(project().path()).unwrap(),
-            "the packages of package-lock.yml (1) are installed"
-        );
-    }
-
-    #[test]
-    fn another_version_a_missing_package_or_a_changed_declaration_is_not_installed() {
-        for (name, text) in [
-            (
-                "dbt_packages/dbt_utils/dbt_project.yml",
-                "name: dbt_utils\nversion: 1.2.0",
-            ),
-            ("dbt_packages/dbt_utils/dbt_project.yml", "name: dbt_utils"),
-            (
-                "packages.yml",
-                "packages:\n  - package: dbt-labs/dbt_utils\n    version: \"1.4.0\"\n",
-            ),
-            ("dependencies.yml", "packages: []"),
-        ] {
-            let project = project();
-            std::fs::write(project.path().join(name), text).unwrap();
-            assert_eq!(installed(project.path()), None, "{name}: {text}");
-        }
-    }
-}
+mod tests;

@@ -237,15 +237,18 @@ async fn get_ready(
             checked = &mut check => (login.await?, checked),
         }
     };
+    let variables = environment::compose(config, &connection, false)?.variables;
+    let secrets = environment::look_like_secrets(&variables);
+    let harmless = pipeline::without_secrets(&variables, &secrets);
+    packages::restore_leftover(&config.project_dir, &harmless);
     // Before the project is copied: the copy turns links of local packages into directories.
-    let mut packages_installed = packages::installed(&config.project_dir);
+    let mut packages_installed = packages::installed(&config.project_dir, &harmless);
     let runs = |names: &[&str]| {
         let mut steps = plan.steps.iter();
         steps.any(|step| names.contains(&step.subcommand()))
     };
     let changes_project = runs(&["clean", "init"]);
     let runs_deps = packages_installed.is_none() && runs(&["deps"]);
-    let variables = environment::compose(config, &connection, false)?.variables;
     let workspace = match Workspace::prepare(config, &variables, changes_project || runs_deps).await
     {
         // An empty directory for no packages is worth no copy.

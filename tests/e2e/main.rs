@@ -37,6 +37,7 @@ mod ledger;
 mod native;
 mod network;
 mod output;
+mod packages;
 mod pid_1;
 mod pipeline_order;
 mod publish_faults;
