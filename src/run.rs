@@ -12,7 +12,7 @@ use std::time::Duration;
 use clap::{CommandFactory, Parser};
 
 use crate::cli::{Cli, Command, CommonArgs, RunArgs};
-use crate::config::{self, Config, Files, LogFormat, Variables, variable};
+use crate::config::{self, Config, Files, Variables, variable};
 use crate::exit_code::ExitCode;
 use crate::pipeline::Shutdown;
 use crate::report::{self, Console};
@@ -23,7 +23,10 @@ mod full;
 mod preflight;
 mod prepare;
 mod publishing;
+mod usage;
 
+/// The orchestrator that the deployments run in.
+const ECS: &str = "ECS";
 /// Longer than any run.
 const FOR_GOOD: Duration = Duration::from_hours(366 * 24);
 
@@ -43,7 +46,7 @@ struct Surroundings {
 pub(crate) fn main() -> u8 {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return report_usage_error(&error),
+        Err(error) => return usage::report(&error),
     };
     let command = cli.command.unwrap_or(Command::Run(Box::new(cli.run)));
     let code = match &command {
@@ -137,16 +140,19 @@ fn on_runtime(
             Err(error) => failed("cannot install signal handlers", &error),
         }
     };
-    // A panic is a fault of ours or of a library. The run still ends as promised: with its exit
-    // code, its closing line and no backtrace.
-    let code =
-        panic::catch_unwind(AssertUnwindSafe(|| runtime.block_on(story))).unwrap_or_else(|_| {
-            reject("a fault in the runner itself");
-            ExitCode::Internal
-        });
+    let code = catch_panic(|| runtime.block_on(story), reject);
     // Nothing unfinished (a name look-up, a file of an aborted upload) may delay the exit.
     runtime.shutdown_background();
     code
+}
+
+/// A panic is a fault of ours or of a library. The run still ends as promised: with its exit code,
+/// its closing line and no backtrace.
+fn catch_panic(story: impl FnOnce() -> ExitCode, reject: impl FnOnce(&str)) -> ExitCode {
+    panic::catch_unwind(AssertUnwindSafe(story)).unwrap_or_else(|_| {
+        reject("a fault in the runner itself");
+        ExitCode::Internal
+    })
 }
 
 /// Before the runtime, since no thread may run meanwhile.
@@ -154,82 +160,6 @@ fn on_runtime(
 fn show_variables_to_the_sdk(variables: &Variables) {
     // SAFETY: the worker that `init` leaves has one thread until the runtime starts.
     unsafe { crate::aws::adopt(variables) };
-}
-
-/// A malformed command line; also `--help` and `--version`, which clap reports in the same way.
-fn report_usage_error(error: &clap::Error) -> u8 {
-    if !error.use_stderr() {
-        report::print(&error.render().to_string());
-        return ExitCode::Success.number();
-    }
-    let text = error.render().to_string();
-    let said = text
-        .lines()
-        .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"))
-        .map(str::trim);
-    let what = said
-        .filter(|line| !line.is_empty())
-        .collect::<Vec<_>>()
-        .join(" ")
-        .trim_start_matches("error: ")
-        .to_owned();
-    if wants_json_log() {
-        Console::new(LogFormat::Json).error(&io::Error::other(what.clone()), Some("see --help"));
-    } else {
-        // Not `Error::exit`: it exits with 2, which is dbt's code for an error of its own.
-        let _ = error.print();
-    }
-    let other = std::env::args_os().nth(1).is_some_and(|first| {
-        Cli::command()
-            .find_subcommand(first)
-            .is_some_and(|found| found.get_name() != "run")
-    });
-    if !other {
-        let file = raw_setting(
-            "--summary-file",
-            |value| Some(value.into()),
-            config::summary_file,
-        );
-        closing::print_rejection(ExitCode::Usage, &what, file.as_deref());
-    }
-    ExitCode::Usage.number()
-}
-
-/// A setting, as far as a malformed command line allows: from its flag, else by `otherwise` from
-/// the other places.
-fn raw_setting<T>(
-    flag: &str,
-    parse: impl Fn(&str) -> T,
-    otherwise: impl FnOnce(&RunArgs, &Files, &Variables) -> T,
-) -> T {
-    let arguments: Vec<String> = std::env::args_os()
-        .map(|argument| argument.to_string_lossy().into_owned())
-        .take_while(|argument| argument != "--")
-        .collect();
-    let with_value = arguments
-        .iter()
-        .find_map(|argument| argument.strip_prefix(flag)?.strip_prefix('='));
-    let before_value = arguments.windows(2).find(|pair| pair[0] == flag);
-    let given = with_value.or(before_value.map(|pair| pair[1].as_str()));
-    let from_elsewhere = || {
-        let args = RunArgs::default();
-        otherwise(
-            &args,
-            &Files::read(&args.common),
-            &std::env::vars_os().collect(),
-        )
-    };
-    given.map_or_else(from_elsewhere, parse)
-}
-
-fn wants_json_log() -> bool {
-    raw_setting(
-        "--log-format",
-        |value| value == "json",
-        |args, files, variables| {
-            config::log_settings(&args.common, files, variables).0 == LogFormat::Json
-        },
-    )
 }
 
 /// One line for a fault in the runner, in the format of the log. The panic's own message would name
@@ -271,33 +201,35 @@ fn print_manual() -> ExitCode {
     }
 }
 
-/// Makes sure that nobody writes to a deployment, or misses it, without noticing.
+/// What has started this run, if it is no person.
+fn orchestrator(variables: &Variables) -> Option<&'static str> {
+    let is_set = |name| variable(variables, name).is_some();
+    if is_set("ECS_CONTAINER_METADATA_URI_V4")
+        || is_set("ECS_CONTAINER_METADATA_URI")
+        || variable(variables, "AWS_EXECUTION_ENV")
+            .is_some_and(|name| name.to_string_lossy().starts_with("AWS_ECS"))
+    {
+        return Some(ECS);
+    }
+    is_set("KUBERNETES_SERVICE_HOST").then_some("Kubernetes")
+}
+
+/// Makes sure that nobody writes to a deployment, or misses it, without noticing. The cluster of
+/// Kubernetes may be one on a laptop, so a deployment is told there, too.
 fn log_where_it_writes(config: &Config) {
-    let names = [
-        "ECS_CONTAINER_METADATA_URI_V4",
-        "ECS_CONTAINER_METADATA_URI",
-    ];
-    let in_ecs = names
-        .iter()
-        .any(|name| variable(&config.variables, name).is_some())
-        || variable(&config.variables, "AWS_EXECUTION_ENV")
-            .is_some_and(|value| value.to_string_lossy().starts_with("AWS_ECS"));
     let deployments = config.deployments.join(", ");
-    match (config.is_deployment(), in_ecs) {
-        (true, false) => {
-            tracing::warn!(
-                "THIS RUN WRITES TO THE DEPLOYMENT {:?}, from outside ECS; set ENV to any other \
-                 name for a sandbox",
-                config.env
-            );
-        }
-        (false, true) => tracing::warn!(
-            "THIS RUN GOES TO THE SANDBOX, though it runs in ECS: ENV is {:?}, which is not a \
-             deployment ({deployments}); set ENV",
-            config.env
+    let env = &config.env;
+    match (config.is_deployment(), orchestrator(&config.variables)) {
+        (true, Some(ECS)) => tracing::info!("writing to the deployment {env:?}"),
+        (true, _) => tracing::warn!(
+            "THIS RUN WRITES TO THE DEPLOYMENT {env:?}, from outside ECS; set ENV to any other \
+             name for a sandbox"
         ),
-        (true, true) => tracing::info!("writing to the deployment {:?}", config.env),
-        (false, false) => tracing::info!("local run ({:?}): writing to the sandbox", config.env),
+        (false, Some(place)) => tracing::warn!(
+            "THIS RUN GOES TO THE SANDBOX, though it runs in {place}: ENV is {env:?}, which is not \
+             a deployment ({deployments}); set ENV"
+        ),
+        (false, None) => tracing::info!("local run ({env:?}): writing to the sandbox"),
     }
 }
 
@@ -307,10 +239,13 @@ mod tests {
 
     #[test]
     fn a_panic_ends_with_the_code_of_a_fault_in_the_runner() {
-        let code = on_runtime(&CommonArgs::default(), None, async |_, _| {
-            panic!("as a library may")
-        });
+        let mut said = String::new();
+        let code = catch_panic(
+            || panic!("as a library may"),
+            |what| what.clone_into(&mut said),
+        );
         assert_eq!(code, ExitCode::Internal);
+        assert_eq!(said, "a fault in the runner itself");
     }
 
     #[test]

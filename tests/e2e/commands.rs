@@ -318,3 +318,72 @@ fn man_is_a_manual_page() {
         "{run}"
     );
 }
+
+/// What dbt's own image is told to do, or that of a shell.
+#[test]
+fn a_word_that_is_no_command_is_told_with_what_to_write_instead() {
+    for (arguments, ways) in [
+        (
+            &["build"][..],
+            [
+                "dbt-entrypoint dbt build",
+                "dbt-entrypoint exec -- dbt build",
+                "dbt-entrypoint --steps build",
+            ],
+        ),
+        (
+            &["run-operation", "grant"],
+            [
+                "dbt run-operation",
+                "exec -- dbt run-operation",
+                "command: [",
+            ],
+        ),
+        (
+            &["sh", "-c", "dbt run"],
+            ["exec -- sh -c", "dbt-entrypoint dbt", "--steps"],
+        ),
+    ] {
+        for format in ["text", "json"] {
+            let scene = Scene::healthy();
+            let run = scene
+                .runner()
+                .env("DBT_ENTRYPOINT_LOG_FORMAT", format)
+                .args(arguments)
+                .run();
+            run.assert_code(64).assert_err_has(&ways);
+            let told = format!("unexpected argument '{}' found", arguments[0]);
+            assert_eq!(run.closing()["error"], json!(told));
+            assert!(scene.fake.steps().is_empty());
+        }
+    }
+}
+
+#[test]
+fn where_a_run_writes_is_told_loudly_where_it_may_surprise() {
+    let kubernetes = ("KUBERNETES_SERVICE_HOST", "10.96.0.1");
+    let ecs = ("ECS_CONTAINER_METADATA_URI_V4", "http://127.0.0.1:1/v4/x");
+    let nowhere = ("NOBODY_READS", "1");
+    for (env, place, told) in [
+        ("dev", nowhere, "WARN THIS RUN WRITES TO THE DEPLOYMENT"),
+        ("dev", kubernetes, "WARN THIS RUN WRITES TO THE DEPLOYMENT"),
+        ("dev", ecs, "INFO writing to the deployment"),
+        ("local", nowhere, "INFO local run"),
+        ("local", kubernetes, "though it runs in Kubernetes"),
+        ("Dev", kubernetes, "WARN THIS RUN GOES TO THE SANDBOX"),
+        (
+            "local",
+            ecs,
+            "WARN THIS RUN GOES TO THE SANDBOX, though it runs in ECS",
+        ),
+    ] {
+        let scene = Scene::healthy();
+        let run = scene
+            .runner()
+            .env("ENV", env)
+            .env(place.0, place.1)
+            .args(["--steps", "run", "--publish", "never"])
+            .run();
+        run.assert_code(0).assert_err_has(&[told]);
+    }
+}
