@@ -13,6 +13,7 @@ use crate::cli::{CommonArgs, NodeArgs, RunArgs};
 use crate::secret::Secret;
 use crate::setting::{self, Typed};
 
+mod access_point;
 mod credential_source;
 mod destination;
 mod dotenv;

@@ -115,8 +115,8 @@ impl S3 {
         encryption: Option<Encryption>,
     ) -> Self {
         // Not AWS itself: the bucket is part of the path there, since no name server knows it as a
-        // host.
-        let path_style = has_own_endpoint(aws, "S3");
+        // host. The ARN of an access point becomes a host in any case.
+        let path_style = has_own_endpoint(aws, "S3") && !bucket.starts_with("arn:");
         let config: Config = aws_sdk_s3::config::Builder::from(aws)
             .force_path_style(path_style)
             .build();
@@ -375,10 +375,13 @@ impl S3 {
                 } else {
                     format!("{}/", self.prefix)
                 };
-                let permission = format!(
-                    "allow s3:PutObject on arn:{partition}:s3:::{}/{below}* (the object was {key})",
-                    self.bucket
-                );
+                let resource = if self.bucket.starts_with("arn:") {
+                    format!("{}/object", self.bucket)
+                } else {
+                    format!("arn:{partition}:s3:::{}", self.bucket)
+                };
+                let permission =
+                    format!("allow s3:PutObject on {resource}/{below}* (the object was {key})");
                 match self.owner.known() {
                     Some(owner) => format!(
                         "{permission}; if the bucket does not belong to account {owner}, set \

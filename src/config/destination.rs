@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use url::Url;
 
+use super::access_point;
 use super::layers::Layers;
 use super::origin::Origin;
 use super::{Config, Publish};
@@ -90,7 +91,7 @@ pub(super) fn resolve(layers: &Layers, config: &Config, faults: &mut Vec<String>
     };
     let location = match destination {
         Some(location) => location,
-        None if even_after_failure.is_some() => derived(layers, config, faults),
+        None if even_after_failure.is_some() => derived(layers, config),
         None => return Publish::Never,
     };
     match (location, even_after_failure) {
@@ -144,19 +145,17 @@ fn wish(layers: &Layers, faults: &mut Vec<String>) -> Wish {
 }
 
 /// `s3://dbt-documentation-$ENV/$PROJECT_NAME`. A fault names the setting that makes it impossible.
-fn derived(layers: &Layers, config: &Config, faults: &mut Vec<String>) -> Result<Location, String> {
+fn derived(layers: &Layers, config: &Config) -> Result<Location, String> {
     let bucket = format!("dbt-documentation-{}", config.env);
     // A missing name is reported elsewhere.
     let prefix = config.project_name.clone().unwrap_or_default();
-    let env = layers.text(&setting::ENV, faults);
-    let origin = env.map_or_else(|| Origin::Variable("ENV".to_owned()), |given| given.origin);
+    let origin = match layers.origin(&setting::ENV, "") {
+        Origin::Default(_) => Origin::Variable("ENV".to_owned()),
+        origin => origin,
+    };
     let remedy = "; change it or set --destination";
-    check_bucket(&bucket).map_err(|what| format!("{origin}: {what}{remedy}"))?;
-    let name = layers.text(&setting::PROJECT_NAME, faults);
-    let origin = name.map_or_else(
-        || "name in dbt_project.yml".to_owned(),
-        |given| given.origin.to_string(),
-    );
+    check_new(&bucket).map_err(|what| format!("{origin}: {what}{remedy}"))?;
+    let origin = layers.origin(&setting::PROJECT_NAME, "name in dbt_project.yml");
     check_prefix(&prefix).map_err(|what| format!("{origin}: {what}{remedy}"))?;
     Ok(Location::S3 {
         bucket,
@@ -179,8 +178,13 @@ fn parse(text: &str) -> Result<Location, String> {
     if let Some(rest) = text.strip_prefix("s3://") {
         // Not through the URL parser: a key may hold what a URL would escape, and a bucket is not a
         // host name.
-        let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
-        check_bucket(bucket)?;
+        let (bucket, prefix) = if let Some(split) = access_point::split(rest) {
+            split?
+        } else {
+            let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+            check_existing(bucket)?;
+            (bucket, prefix)
+        };
         let prefix = prefix.trim_end_matches('/');
         check_prefix(prefix)?;
         return Ok(Location::S3 {
@@ -218,8 +222,26 @@ fn may_hold_a_login(text: &str) -> bool {
     !authority.starts_with("arn:") && authority.contains(['@', ':']) && rest.contains('@')
 }
 
-/// The rules of S3 for general purpose buckets.
-fn check_bucket(name: &str) -> Result<(), String> {
+/// The rules that S3 has ever had: in us-east-1 there are old buckets with upper case, underscores
+/// and long names. An alias of an access point and a directory bucket have names of their own.
+fn check_existing(name: &str) -> Result<(), String> {
+    let impossible = |why: &str| Err(format!("{name:?} is not a valid bucket name: {why}"));
+    let is_plain = |character: char| character.is_ascii_alphanumeric();
+    if !(3..=255).contains(&name.len()) {
+        return impossible("it must have 3 to 63 characters, or 255 in us-east-1");
+    }
+    let is_allowed = |character| is_plain(character) || matches!(character, '-' | '.' | '_');
+    if !name.chars().all(is_allowed) {
+        return impossible("only letters, digits, hyphens, dots and underscores are allowed");
+    }
+    if !name.starts_with(is_plain) || name.parse::<std::net::Ipv4Addr>().is_ok() {
+        return impossible("it must begin with a letter or digit and not be an IP address");
+    }
+    Ok(())
+}
+
+/// The rules of S3 for general purpose buckets that are yet to be made.
+fn check_new(name: &str) -> Result<(), String> {
     let impossible = |why: &str| Err(format!("{name:?} is not a valid bucket name: {why}"));
     let is_plain = |character: char| character.is_ascii_lowercase() || character.is_ascii_digit();
     if !(3..=63).contains(&name.len()) {

@@ -246,9 +246,9 @@ fn an_impossible_bucket_name_is_named_with_where_it_came_from() {
     let scene = Scene::healthy();
     let run = scene
         .runner()
-        .env("DBT_ENTRYPOINT_DESTINATION", "s3://Bad_Bucket/docs")
+        .env("DBT_ENTRYPOINT_DESTINATION", "s3://-bucket/docs")
         .run();
-    refused(&run, &scene, &["Bad_Bucket", "DBT_ENTRYPOINT_DESTINATION"]);
+    refused(&run, &scene, &["-bucket", "DBT_ENTRYPOINT_DESTINATION"]);
     // Made of the environment's name.
     let run = scene
         .runner()

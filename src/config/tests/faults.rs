@@ -473,3 +473,37 @@ fn the_settings_file_may_have_merge_keys() {
     assert_eq!(plan.steps[1].timeout, plan.steps[0].timeout);
     assert_eq!(plan.steps[1].command, ["run"]);
 }
+
+/// More than one place reads some of them.
+#[test]
+fn no_fault_is_told_twice() {
+    let flags = [
+        "--publish=",
+        "--destination=",
+        "--env=",
+        "--project-name=",
+        "--schema=",
+        "--credentials=",
+        "--steps=",
+        "--engine=",
+        "--parse-cache=",
+        "--log-format=",
+        "--deadline=",
+        "--stop-timeout=",
+        "--bucket-owner=",
+        "--sse=",
+        "--project-dir=",
+        "--profiles-dir=",
+        "--dbt=",
+    ];
+    let mut sets: Vec<Vec<&str>> = flags.iter().map(|flag| vec![*flag]).collect();
+    sets.push(flags.to_vec());
+    sets.push(vec!["--publish=", "--env="]);
+    sets.push(vec!["--publish=always", "--env=", "--project-name="]);
+    sets.push(vec!["--publish=always", "--env=a b"]);
+    for flags in sets {
+        let faults = Scene::new().flags(&flags).faults();
+        let different: BTreeSet<&String> = faults.iter().collect();
+        assert_eq!(different.len(), faults.len(), "{flags:?}: {faults:?}");
+    }
+}
