@@ -1,6 +1,8 @@
 //! Signals and the deadline while credentials are fetched: the run ends at once, with nothing
 //! started.
 
+use std::io::Read;
+use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
@@ -83,4 +85,42 @@ fn a_signal_during_exec_ends_it_too() {
     let run = running.wait();
     run.assert_code(143);
     assert_eq!(run.out(), "");
+}
+
+/// As on a host whose firewall drops what goes to the metadata service: the region and the
+/// credentials are looked for there before anything is asked.
+#[test]
+fn a_signal_ends_a_command_whose_metadata_service_is_silent() {
+    for command in [
+        &["run", "--credentials", "glue:x", "--schema", "s"][..],
+        &["env", "--credentials", "glue:x", "--schema", "s"],
+        &[
+            "exec",
+            "--credentials",
+            "glue:x",
+            "--schema",
+            "s",
+            "--",
+            "/bin/true",
+        ],
+    ] {
+        let scene = Scene::healthy();
+        let metadata = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}", metadata.local_addr().unwrap());
+        let running = scene
+            .bare_runner()
+            .env_remove("AWS_EC2_METADATA_DISABLED")
+            .env("AWS_EC2_METADATA_SERVICE_ENDPOINT", address)
+            .args(command)
+            .spawn();
+        let (mut asked, _) = metadata.accept().unwrap();
+        assert!(asked.read(&mut [0; 64]).unwrap() > 0, "the request");
+        let sent = Instant::now();
+        running.signal(Signal::SIGTERM);
+        let run = running.wait();
+        let took = sent.elapsed();
+        assert!(took < Duration::from_secs(1), "{command:?}: {took:?}");
+        run.assert_code(143).assert_nothing_left();
+        assert!(scene.fake.steps().is_empty());
+    }
 }
