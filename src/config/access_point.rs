@@ -18,7 +18,7 @@ pub(super) fn split(text: &str) -> Option<Result<(&str, &str), String>> {
         })?;
         let (arn, rest) = text.split_at(end);
         // The SDK signs for all regions at once only with a library that is not built in.
-        if arn.ends_with(".mrap") {
+        if arn.strip_suffix(".mrap").is_some() {
             return Err(format!(
                 "{arn:?} is a multi-region access point, which this program cannot sign for; name \
                  an access point or a bucket of one region"
