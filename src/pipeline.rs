@@ -52,6 +52,8 @@ pub(crate) struct Stage {
     pub(crate) stop_timeout: Duration,
     /// Why `deps` has nothing to do, if so.
     pub(crate) packages_installed: Option<String>,
+    /// The code of a docs step that succeeds and leaves no docs.
+    pub(crate) code_without_docs: u8,
 }
 
 /// Runs the steps, and calls back as each one ends, before the next one starts. Returns the

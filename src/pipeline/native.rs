@@ -28,8 +28,6 @@ const OUTPUT_DIR: &str = "DBT_DOCS_OUTPUT_DIR";
 const PAGE: &str = "index.html";
 const CATALOG: &str = "catalog.json";
 const MANIFEST: &str = "manifest.json";
-/// The code of a run that has no docs to publish.
-const NO_DOCS: u8 = 74;
 /// Options that only `docs generate` has, and whether a value follows.
 const ONLY_DOCS: [(&str, bool); 6] = [
     ("--output-dir", true),
@@ -74,7 +72,7 @@ pub(super) async fn run(
         .filter(|_| is_complete)
         .and_then(|docs| docs.missing(version))
     {
-        outcome = outcome.lacking(step.on_failure, NO_DOCS, missing);
+        outcome = outcome.lacking(step.on_failure, stage.code_without_docs, missing);
     }
     if let Some(stopped) = moment_of_stop(outcome.stopped, until, shutdown) {
         outcome.ended_nodes = Some(spans.map_or_else(BTreeMap::new, |spans| spans.read(stopped)));

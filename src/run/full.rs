@@ -282,6 +282,7 @@ async fn get_ready(
         log_format: config.log_format,
         stop_timeout: config.stop_timeout,
         packages_installed,
+        code_without_docs: ExitCode::Publish.number(),
     };
     engine.settle().await;
     Ok(Ready {
