@@ -351,6 +351,95 @@ fn a_project_with_another_target_path_is_published_too() {
     );
 }
 
+/// dbt's own option, in a step of one's own.
+#[test]
+fn a_step_that_writes_elsewhere_is_published_from_there() {
+    for (steps, files) in [
+        (
+            "steps:\n  - {name: run, command: [run, --target-path, out2]}\n",
+            &["manifest.json", "run_results.json"][..],
+        ),
+        (
+            "steps:\n  - {name: run, command: [run, --target-path=out2]}\n  - {name: docs, command: [docs, generate, --target-path, out2]}\n",
+            &[
+                "catalog.json",
+                "index.html",
+                "manifest.json",
+                "run_results.json",
+            ],
+        ),
+    ] {
+        let (scene, folder) = (Scene::healthy(), tempfile::TempDir::new().unwrap());
+        scene.project.write("dbt-entrypoint.yml", steps);
+        let run = scene.publishing_runner(folder.path()).run();
+        run.assert_code(0);
+        assert!(
+            run.closing()["published"].as_u64() >= Some(files.len() as u64),
+            "{run}"
+        );
+        for name in files {
+            let there = fs::read(folder.path().join(name)).unwrap();
+            let made = fs::read(scene.project.path().join("out2").join(name)).unwrap();
+            assert!(
+                there == made || *name == "run_results.json",
+                "{name}: {run}"
+            );
+        }
+        let id = crate::support::deployment::run_id(&run);
+        let kept = folder
+            .path()
+            .join(format!("runs/{id}/01-run/run_results.json"));
+        assert!(kept.exists(), "{run}");
+        assert!(!scene.project.path().join("target").exists(), "{run}");
+    }
+}
+
+#[test]
+fn docs_that_are_not_there_end_the_run_unless_nothing_is_to_be_published() {
+    for (gone, told) in [
+        (&["index.html"][..], "no index.html"),
+        (&["catalog.json"], "no catalog.json"),
+        (
+            &["index.html", "catalog.json"],
+            "no index.html and no catalog.json",
+        ),
+    ] {
+        let mut fake = Fake::one().on("docs", "healthy", "");
+        for name in gone {
+            fake = fake.on("docs", "remove", *name);
+        }
+        let (scene, folder) = (Scene::new(fake), tempfile::TempDir::new().unwrap());
+        let runner = || {
+            scene
+                .publishing_runner(folder.path())
+                .env("DBT_ENTRYPOINT_ENGINE", "process")
+                .args(["--steps", "run,docs"])
+        };
+        let run = runner().run();
+        run.assert_code(74);
+        let closing = run.closing();
+        assert_eq!(
+            (&closing["status"], &closing["published"]),
+            (&json!("error"), &json!(0))
+        );
+        let target = scene.project.path().join("target");
+        run.assert_err_has(&[told, target.to_str().unwrap(), "hint: "]);
+        assert!(closing["error"].as_str().unwrap().contains(told), "{run}");
+        for name in SITE {
+            let name = name.trim_start_matches("shop/");
+            assert!(!folder.path().join(name).exists(), "{name}: {run}");
+        }
+        let id = crate::support::deployment::run_id(&run);
+        for kept in ["01-run/run_results.json", "summary.json"] {
+            let kept = folder.path().join(format!("runs/{id}/{kept}"));
+            assert!(kept.exists(), "{run}");
+        }
+        let run = runner().args(["--publish", "never"]).run();
+        run.assert_code(0);
+        assert_eq!(run.closing()["error"], json!(null), "{run}");
+    }
+}
+
 #[test]
 fn a_folder_can_be_the_destination() {
     let (scene, folder) = (Scene::healthy(), tempfile::TempDir::new().unwrap());
