@@ -32,6 +32,30 @@ pub(crate) use channel::Versions;
 use channel::{Answer, Channel};
 pub(crate) use saved_parse::{FILE as SAVED_PARSE, ParsedBy, Parsing, SavedParse};
 
+/// The newest dbt-core whose inside is known. Of a later one the session uses the command alone.
+pub(crate) const NEWEST_KNOWN: (u8, u8) = (1, 13);
+
+/// Why there is no session, in words that follow "since".
+#[derive(Debug)]
+pub(crate) enum Unusable {
+    /// With this dbt there can be none.
+    Impossible(String),
+    /// There should be one.
+    Broken(String),
+}
+
+impl From<&str> for Unusable {
+    fn from(why: &str) -> Self {
+        Self::Impossible(why.to_owned())
+    }
+}
+
+impl From<String> for Unusable {
+    fn from(why: String) -> Self {
+        Self::Impossible(why)
+    }
+}
+
 /// The program of the host: one, in the order in which its parts build on each other.
 const HOST: &str = concat!(
     include_str!("session/host/wire.py"),
@@ -69,6 +93,8 @@ const LEAVE_TAKING: Duration = Duration::from_millis(300);
 struct Import<'a> {
     script: &'a str,
     adapter: Option<&'a str>,
+    /// The newest version whose inside is known.
+    newest: (u8, u8),
 }
 
 #[derive(Serialize)]
@@ -148,6 +174,7 @@ impl Session {
         (&ours).write_all(&channel::frame(&serde_json::to_vec(&Import {
             script: name,
             adapter,
+            newest: NEWEST_KNOWN,
         })?))?;
         let channel = Channel::new(ours)?;
         Ok(Self {
@@ -160,11 +187,12 @@ impl Session {
         })
     }
 
-    /// Waits until dbt is imported. The error is the reason why it cannot be.
-    pub(crate) async fn imported(&mut self) -> Result<Versions, String> {
+    /// Waits until dbt is imported.
+    pub(crate) async fn imported(&mut self) -> Result<Versions, Unusable> {
         match self.channel.next().await {
             Ok(Answer::Ready(versions)) => Ok(versions),
-            other => Err(self.failure_reason(other).await),
+            Ok(Answer::Unable(why)) => Err(Unusable::Impossible(why)),
+            other => Err(Unusable::Broken(self.failure_reason(other).await)),
         }
     }
 
@@ -282,7 +310,7 @@ impl Session {
     /// Why the host did not answer as it should.
     async fn failure_reason(&mut self, answer: io::Result<Answer>) -> String {
         match answer {
-            Ok(Answer::Unable(why)) => why,
+            Ok(Answer::Unable(why) | Answer::Broken(why)) => why,
             Ok(other) => format!("its host gave an unexpected answer ({other:?})"),
             Err(error)
                 if matches!(

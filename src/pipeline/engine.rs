@@ -20,7 +20,7 @@ use crate::environment;
 use crate::process::{Ending, strays};
 use crate::redact::Redactor;
 use crate::secret::Secret;
-use crate::session::{ParsedBy, Parsing, Session};
+use crate::session::{NEWEST_KNOWN, ParsedBy, Parsing, Session, Unusable, Versions};
 
 const PLACEHOLDER: &str = "placeholder-for-a-secret";
 
@@ -87,7 +87,7 @@ impl Engine {
             }
             // A script is asked only where the answer matters, since it may have to import dbt 1.
             Kind::Other(why) if choice == config::Engine::Process => {
-                engine.leave(&why);
+                engine.leave(why);
                 return engine;
             }
             kind => {
@@ -122,7 +122,7 @@ impl Engine {
         });
         match session {
             Ok(session) => engine.session = Some(session),
-            Err(why) => engine.leave(&why),
+            Err(why) => engine.leave(why),
         }
         engine
     }
@@ -171,7 +171,7 @@ impl Engine {
                 |version| format!("is dbt {version}"),
             );
             let dbt = dbt.display();
-            self.leave(&format!(
+            self.leave(format!(
                 "{dbt} is not the script that comes with dbt-core, and {version}"
             ));
         }
@@ -223,6 +223,7 @@ impl Engine {
                 if !self.announced {
                     let versions = session.imported().await?;
                     self.announced = true;
+                    tell_what_is_left_out(&versions);
                     self.identity
                         .told_by(&versions.dbt, versions.adapter.as_deref());
                     tracing::info!(
@@ -251,6 +252,7 @@ impl Engine {
                         &stage.environment.variables,
                     )
                     .await
+                    .map_err(Unusable::Broken)
             };
             tokio::pin!(forked);
             loop {
@@ -272,7 +274,7 @@ impl Engine {
                 Attempt::Started(running, output)
             }
             Ok(Err(why)) => {
-                self.leave(&why);
+                self.leave(why);
                 Attempt::Left
             }
             // Nothing has reached the database yet, so the session may end at once.
@@ -302,8 +304,12 @@ impl Engine {
     }
 
     /// Goes on without a session.
-    fn leave(&mut self, why: &str) {
+    fn leave(&mut self, why: impl Into<Unusable>) {
         self.session = None;
+        let (why, is_broken) = match why.into() {
+            Unusable::Impossible(why) => (why, false),
+            Unusable::Broken(why) => (why, true),
+        };
         match (self.announced, self.choice) {
             (true, _) => {
                 tracing::warn!("engine: process from here on, since the session is lost: {why}");
@@ -315,10 +321,28 @@ impl Engine {
             (false, config::Engine::Native) => {
                 tracing::warn!("engine: process instead of native, since {why}");
             }
+            (false, _) if is_broken => tracing::warn!("engine: process, since {why}"),
             (false, _) => tracing::info!("engine: process, since {why}"),
         }
         self.announced = true;
         self.identity.engine.get_or_insert("process");
+    }
+}
+
+/// A session without its shortcuts is slower, and somebody should learn why.
+fn tell_what_is_left_out(versions: &Versions) {
+    let Versions { dbt, left_out, .. } = versions;
+    if !versions.is_known {
+        let (major, minor) = NEWEST_KNOWN;
+        tracing::warn!(
+            "engine: session without shortcuts, since dbt-core {dbt} is newer than {major}.{minor}, \
+             the last that was tested"
+        );
+    } else if !left_out.is_empty() {
+        tracing::info!(
+            "the session goes without {}, since dbt-core {dbt} is not as expected there",
+            left_out.join(", ")
+        );
     }
 }
 

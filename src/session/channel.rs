@@ -21,8 +21,10 @@ const LONGEST: usize = 64 * 1024;
 pub(super) enum Answer {
     /// dbt is imported.
     Ready(Versions),
-    /// Why it can do nothing more.
+    /// Why it can do nothing more, and never could with this dbt.
     Unable(String),
+    /// What went wrong with a dbt of which it should have been possible.
+    Broken(String),
     /// The number of a step's process.
     Started(i32),
     /// The step ended by itself.
@@ -38,6 +40,12 @@ pub(crate) struct Versions {
     pub(crate) dbt: String,
     /// Of the adapter, if it is there and says it.
     pub(crate) adapter: Option<String>,
+    /// Whether this version's inside is known; of another only the command is used.
+    #[serde(default)]
+    pub(crate) is_known: bool,
+    /// What is left out, since dbt is not as expected there.
+    #[serde(default)]
+    pub(crate) left_out: Vec<String>,
 }
 
 #[derive(Debug)]

@@ -166,6 +166,8 @@ mod tests {
         Versions {
             dbt: dbt.to_owned(),
             adapter: adapter.map(str::to_owned),
+            is_known: true,
+            left_out: Vec::new(),
         }
     }
 

@@ -5,7 +5,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::support::fake::Fake;
-use crate::support::faulty::{assert_process, faulty, with_modules};
+use crate::support::faulty::{ALL, assert_process, engine_lines, faulty, with_modules};
 use crate::support::installation::becomes;
 use crate::support::processes;
 use crate::support::repo;
@@ -77,6 +77,28 @@ fn a_dbt_that_is_too_old_is_run_as_it_is() {
         let run = scene.runner().args(["--engine", "auto"]).run();
         assert_process(&scene, &run, why);
     }
+}
+
+#[test]
+fn of_a_dbt_newer_than_tested_the_session_uses_the_command_alone() {
+    let main = becomes(&repo::fake_dbt());
+    let scene = with_modules(
+        Fake::new(),
+        &[
+            ("cli/main.py", &main),
+            ("version.py", "__version__ = '1.99.0'\n"),
+        ],
+    );
+    let run = scene.runner().args(["--engine", "auto"]).run();
+    run.assert_code(0).assert_nothing_left();
+    assert_eq!(scene.fake.steps(), ALL, "{run}");
+    let lines = engine_lines(&run);
+    assert!(
+        lines[0].contains("WARN")
+            && lines[0].contains("session without shortcuts, since dbt-core 1.99.0 is newer"),
+        "{run}"
+    );
+    assert_eq!(run.closing()["dbt"]["engine"], "session");
 }
 
 #[test]

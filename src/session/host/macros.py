@@ -9,9 +9,11 @@ def add_macros_at_once():
     builder, generator, namespace = (getattr(place, name, None) for name in ("MacroNamespaceBuilder", "MacroGenerator", "MacroNamespace"))
     if builder is None or generator is None or namespace is None or "keys" in vars(namespace):
         return
-    usual, before = builder.add_macros, rehearsal(builder)
-    builder.add_macros = added(place, builder, generator)
-    namespace.keys, namespace.__getitem__, search = every_name, found_by(namespace.__getitem__), namespace.__getitem__
+    # All that can be missing is looked up before anything is replaced.
+    usual, before, search = builder.add_macros, rehearsal(builder), namespace.__getitem__
+    faster = added(place, builder, generator)
+    builder.add_macros = faster
+    namespace.keys, namespace.__getitem__ = every_name, found_by(search)
     if before is None or rehearsal(builder) != before:
         builder.add_macros, namespace.__getitem__ = usual, search
         del namespace.keys

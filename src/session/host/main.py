@@ -20,6 +20,10 @@ IMPORTED_LATE = ("dbt.graph.thread_pool", "dbt.task.debug", "dbt.task.deps", "db
                  "dbt.task.test", "dbt_common.clients.agate_helper")
 
 
+class TooOld(Exception):
+    """A dbt-core whose command cannot be called as a function."""
+
+
 class Capture:
     """What this process writes to stdout and stderr, to be repeated by the children: each dbt of its own would have written it."""
 
@@ -53,22 +57,26 @@ def main():
         send(control, unable=f"{script} is not the script that comes with dbt-core ({more})")
         return
     try:
-        versions = import_dbt(installation["adapter"])
+        versions = import_dbt(installation["adapter"], installation["newest"])
+    except TooOld as error:
+        send(control, unable=str(error))
+        return
     except BaseException as error:  # whatever an installation does when it is imported
-        send(control, unable=f"dbt cannot be imported ({words(error)})")
+        send(control, broken=f"dbt cannot be imported ({words(error)})")
         return
     imported = capture.end()
     send(control, ready=versions)
     # For parsing, without secrets.
     environment = unpack(receive(control)[0] or b"")
-    is_warm = False
+    is_known = versions["is_known"]
+    is_warm = not is_known
     while True:
         request, descriptors = receive(control)
         if request is None:
             return
         step = json.loads(request)
         arguments = step["arguments"]
-        shares = takes_manifest(arguments)
+        shares = is_known and takes_manifest(arguments)
         # What is there now is never garbage, and looking through it would cost time here, and copy its pages in a child.
         gc.freeze()
         # An adapter that only dbt can tell would be imported on the way, where nobody hears what it says.
@@ -110,23 +118,29 @@ def main():
             send(control, code=os.WEXITSTATUS(status))
 
 
-def import_dbt(adapter):
-    """Imports dbt and the adapter of the project; gives back their versions, the adapter's if there is one."""
+def import_dbt(adapter, newest):
+    """Imports dbt and the adapter of the project; gives back their versions, the adapter's if there is one.
+
+    `newest`: the last version whose inside is known. Of a later one nothing but its command is used.
+    """
     version = importlib.import_module("dbt.version").__version__
-    if tuple(int(part) for part in version.split(".")[:2]) < OLDEST:
-        raise RuntimeError(f"dbt-core {version} is older than {OLDEST[0]}.{OLDEST[1]}")
-    nameless_locks()
+    minor = tuple(int(part) for part in version.split(".")[:2])
+    if minor < OLDEST:
+        raise TooOld(f"dbt-core {version} is older than {OLDEST[0]}.{OLDEST[1]}")
+    is_known = minor <= tuple(newest)
+    if is_known:
+        nameless_locks()
     importlib.import_module("dbt.cli.main")
     for name in IMPORTED_LATE:
         try_import(name)
-    take_shortcuts()
+    left_out = take_shortcuts() if is_known else []
     for name in NO_FILES:
         # Each time somebody asks for the stack, Python would look through all modules for the one that these are from, and find none.
         getattr(try_import("inspect"), "modulesbyfile", {})[name] = ""
     # One that is not installed, a step says in dbt's own words.
-    if adapter and try_import(f"dbt.adapters.{adapter}"):
-        return {"dbt": version, "adapter": getattr(try_import(f"dbt.adapters.{adapter}.__version__"), "version", None)}
-    return {"dbt": version, "adapter": None}
+    found = adapter and try_import(f"dbt.adapters.{adapter}")
+    own = getattr(try_import(f"dbt.adapters.{adapter}.__version__"), "version", None) if found else None
+    return {"dbt": version, "adapter": own, "is_known": is_known, "left_out": left_out}
 
 
 def words(error):

@@ -110,13 +110,17 @@ def hand_over(memory):
     def from_memory(self):
         if not get_flags().PARTIAL_PARSE:
             return read(self)
-        if not memory.is_said:
-            repeat(memory.output, said)
-        valid = self.is_partial_parsable(manifest)
-        if valid[0]:
-            # Whose invocation it is, and who is told of it, only the step knows.
-            manifest.metadata = self.manifest.metadata
-            return manifest
+        try:
+            if not memory.is_said:
+                repeat(memory.output, said)
+            valid = self.is_partial_parsable(manifest)
+            if valid[0]:
+                # Whose invocation it is, and who is told of it, only the step knows.
+                manifest.metadata = self.manifest.metadata
+                return manifest
+        except Exception:
+            # Something is not as it was when this was written: dbt's own way is always there.
+            return read(self)
         return None
 
     loader.read_manifest_for_partial_parse = from_memory

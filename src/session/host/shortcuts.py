@@ -18,15 +18,29 @@ MACRO = re.compile(r"\s*\{%-?\s*(macro|materialization|test|data_test)\b")
 
 
 def take_shortcuts():
-    """After dbt is imported, and before anybody asks it for anything."""
-    system, logger = try_import("dbt_common.clients.system"), try_import("dbt_common.events.logger")
+    """After dbt is imported, and before anybody asks it for anything.
+
+    One that does not fit takes only itself out; gives back the names of those.
+    """
+    left_out = []
+    for shortcut in (encode_json_in_c, write_log_lines_at_once, compile_templates_once, add_macros_at_once, fill_messages_directly):
+        try:
+            shortcut()
+        except Exception:
+            left_out.append(shortcut.__name__)
+    return left_out
+
+
+def encode_json_in_c():
+    system = try_import("dbt_common.clients.system")
     if getattr(system, "json", None) is json:
         system.json = Json()
+
+
+def write_log_lines_at_once():
+    logger = try_import("dbt_common.events.logger")
     if getattr(logger, "RotatingFileHandler", None) is logging.handlers.RotatingFileHandler and LogFile.write is not None:
         logger.RotatingFileHandler = LogFile
-    compile_templates_once()
-    add_macros_at_once()
-    fill_messages_directly()
 
 
 def nameless_locks():

@@ -24,7 +24,7 @@ if __name__ == '__main__':
 ";
 
 /// A version that no released dbt has, so that a log which names it can only mean this one.
-pub const VERSION: &str = "1.97.53";
+pub const VERSION: &str = "1.11.53";
 
 /// The module that holds dbt's command: it becomes another program, as `exec` does it.
 pub fn becomes(program: &Path) -> String {

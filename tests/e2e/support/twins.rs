@@ -18,12 +18,13 @@ use super::runner::Runner;
 pub const ENGINES: [&str; 2] = ["process", "session"];
 
 /// Fields that say when something happened, or to which invocation it belongs.
-const VOLATILE: [&str; 18] = [
+const VOLATILE: [&str; 19] = [
     "_invocation_id",
     "compiled_at",
     "completed_at",
     "created_at",
     "elapsed_time",
+    "engine",
     "execution_time",
     "generated_at",
     "invocation_id",
