@@ -192,6 +192,22 @@ class Logs(unittest.TestCase):
         self.assertEqual((len(lines), set(lines)), (1600, expected))
 
 
+class Choice(unittest.TestCase):
+    def test_one_that_does_not_fit_takes_only_itself_out(self) -> None:
+        # dbt-core 1.12 has no `add_macros`.
+        kinds = {
+            "MacroNamespaceBuilder": type("Builder", (), {}),
+            "MacroGenerator": type("Generator", (), {}),
+            "MacroNamespace": type("Namespace", (), {"__getitem__": lambda self, name: name}),
+        }
+        system = {"json": json}
+        with Modules(dbt__context__macros=kinds, dbt_common__clients__system=system):
+            left_out = shortcuts().take_shortcuts()
+            json_is_faster = sys.modules["dbt_common.clients.system"].json is not json
+        self.assertEqual(left_out, ["add_macros_at_once"])
+        self.assertTrue(json_is_faster)
+
+
 class Texts(unittest.TestCase):
     def test_json_is_the_same_text(self) -> None:
         class Encoder(json.JSONEncoder):
