@@ -259,7 +259,7 @@ class Deploy(unittest.TestCase):
         )
         for name, message in [
             ("none", "holds no dbt project"),
-            ("../dbt", "no name of a folder"),
+            ("../dbt", "is not the name of a folder"),
             ("src", "folder of dbt-entrypoint itself"),
         ]:
             self.refused(checkout.deploy("--plan-only", "--project", name), message, code=2)

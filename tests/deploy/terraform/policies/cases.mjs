@@ -327,8 +327,12 @@ const buckets = [
     bucket('dbt-documentation-live', 'cloudfront.amazonaws.com', false, 's3:GetObject', `${object.split('/')[0]}/${key}`,
       distribution('EABSENT'))
   )),
-  bucket('dbt-documentation-live', 'cloudfront.amazonaws.com', true, 's3:GetObject', `${object.split('/')[0]}/shop/states.json`,
-    distribution('EABSENT')),
+  ...['states.json', 'shop/states.json', 'runs.html', 'shop/runs.html'].map((key) => (
+    bucket('dbt-documentation-live', 'cloudfront.amazonaws.com', true, 's3:GetObject', `${object.split('/')[0]}/${key}`,
+      distribution('EABSENT'))
+  )),
+  bucket('dbt-documentation-live', role('DBTServiceRole-shop-live'), true, 's3:GetObject', `${object.split('/')[0]}/shop/state/x`,
+    tls(true)),
   bucket('dbt-documentation-live', role('DBTServiceRole-shop-live'), true, 's3:PutObject', `${object.split('/')[0]}/shop/state/x`,
     tls(true)),
   bucket('dbt-documentation-live', 'lambda.amazonaws.com', false, 's3:GetObject', object, distribution('EABSENT')),

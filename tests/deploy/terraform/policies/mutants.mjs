@@ -2,7 +2,8 @@
 
 // Changes that no request could notice, with the reason.
 const EQUIVALENT = [
-  [/^bucket .* (any resource$|in the place of)/, 'a bucket\'s policy can only speak of that bucket'],
+  [/^bucket (?!.* NotOnTheDocsSite: ).* (any resource$|in the place of)/, 'a bucket\'s policy can only speak of that bucket'],
+  [/^bucket .* NotOnTheDocsSite: any action of its service$/, 'CloudFront may do nothing but read objects'],
   [/^bucket .* TlsOnly: any action/, 'it denies every action already'],
   [/ReadTheConnection: .*catalog\* in the place/, 'an account has one catalog'],
   [/HandTheRolesToEcs: any action/, 'iam:PassedToService is there for iam:PassRole only'],
