@@ -20,7 +20,6 @@ mod child;
 mod engine;
 mod native;
 mod output;
-mod own_pages;
 mod shutdown;
 mod step;
 
@@ -65,7 +64,6 @@ pub(crate) async fn run(
         if let Some(stop) = already_stopped(shutdown).await {
             return (outcomes, Some(stop));
         }
-        own_pages::give_back();
         let outcome = match &stage.packages_installed {
             Some(reason) if is_plain_deps(step) => {
                 tracing::info!("step {}: nothing to do, {reason}", step.name);

@@ -20,7 +20,7 @@ use crate::environment;
 use crate::process::{Ending, strays};
 use crate::redact::Redactor;
 use crate::secret::Secret;
-use crate::session::{ParsedBy, Parsing, Session};
+use crate::session::{NoSession, ParsedBy, Parsing, Session, Versions};
 
 const PLACEHOLDER: &str = "placeholder-for-a-secret";
 
@@ -76,7 +76,7 @@ impl Engine {
             parsed_by: None,
         };
         let Some(dbt) = dbt else {
-            engine.leave("dbt was not found");
+            engine.leave(&not_possible("dbt was not found"));
             return engine;
         };
         let harmless = without_secrets(variables, &environment::secrets(variables));
@@ -84,7 +84,7 @@ impl Engine {
             Kind::Script(installation) => installation,
             // A script is asked only where the answer matters, since it may have to import dbt 1.
             Kind::Other(why) if choice == config::Engine::Process => {
-                engine.leave(&why);
+                engine.leave(&not_possible(why));
                 return engine;
             }
             kind => {
@@ -109,12 +109,11 @@ impl Engine {
             }
             _ => Ok(()),
         };
+        let is_possible = is_possible.map_err(NoSession::NotPossible);
         let session = is_possible.and_then(|()| {
             Session::begin(&installation, adapter, &harmless, working_directory).map_err(|error| {
-                format!(
-                    "{} cannot be started ({error})",
-                    installation.python.display()
-                )
+                let python = installation.python.display();
+                NoSession::Broken(format!("{python} cannot be started ({error})"))
             })
         });
         match session {
@@ -161,16 +160,16 @@ impl Engine {
             self.announced = true;
             self.identity.engine = Some("native");
         } else if self.choice == config::Engine::Process {
-            self.leave("it is set");
+            self.leave(&not_possible("it is set"));
         } else {
             let version = version.as_deref().map_or_else(
                 || "tells no version".to_owned(),
                 |version| format!("is dbt {version}"),
             );
             let dbt = dbt.display();
-            self.leave(&format!(
+            self.leave(&not_possible(format!(
                 "{dbt} is not the script that comes with dbt-core, and {version}"
-            ));
+            )));
         }
         self.identity.version = version;
     }
@@ -222,24 +221,15 @@ impl Engine {
                     self.announced = true;
                     self.identity
                         .told_by(&versions.dbt, versions.adapter.as_deref());
-                    tracing::info!(
-                        "engine: session, since dbt-core {} can be imported once for all steps",
-                        versions.dbt
-                    );
-                    self.parsed_by = self
-                        .parsing
-                        .as_ref()
-                        .and_then(|parsing| parsing.by(&versions));
+                    announce(&versions);
+                    self.parsed_by = self.parsing.as_ref().and_then(|it| it.by(&versions));
                     let restored = match &mut self.parsing {
-                        Some(parsing) => parsing.restore(self.parsed_by.as_ref()).await,
+                        Some(parsing) => parsing.restore(&versions).await,
                         None => None,
                     };
                     let environment = &stage.environment;
-                    session.set_parse_environment(
-                        &stage.directory,
-                        &without_secrets(&environment.variables, &environment.secrets),
-                        restored,
-                    );
+                    let variables = without_secrets(&environment.variables, &environment.secrets);
+                    session.prepare(&stage.directory, &variables, restored);
                 }
                 session
                     .start(
@@ -248,6 +238,7 @@ impl Engine {
                         &stage.environment.variables,
                     )
                     .await
+                    .map_err(NoSession::Broken)
             };
             tokio::pin!(forked);
             loop {
@@ -276,7 +267,9 @@ impl Engine {
             Err(cause) => {
                 session.end().await;
                 if cause == StopCause::StepTimeout {
-                    self.leave("a step ran out of time before it began");
+                    self.leave(&NoSession::Broken(
+                        "a step ran out of time before it began".to_owned(),
+                    ));
                 }
                 Attempt::Stopped(Ended {
                     ending: Ending::Signal(Signal::SIGINT as i32),
@@ -298,25 +291,43 @@ impl Engine {
         }
     }
 
-    /// Goes on without a session.
-    fn leave(&mut self, why: &str) {
+    /// Goes on without a session. What is broken is a warning, also where nobody asked for one.
+    fn leave(&mut self, why: &NoSession) {
         self.session = None;
+        let (NoSession::NotPossible(words) | NoSession::Broken(words)) = why;
         match (self.announced, self.choice) {
             (true, _) => {
-                tracing::warn!("engine: process from here on, since the session is lost: {why}");
+                tracing::warn!("engine: process from here on, since the session is lost: {words}");
             }
             // Somebody asked for another one, and should learn that it is none.
             (false, config::Engine::Session) => {
-                tracing::warn!("engine: process instead of session, since {why}");
+                tracing::warn!("engine: process instead of session, since {words}");
             }
             (false, config::Engine::Native) => {
-                tracing::warn!("engine: process instead of native, since {why}");
+                tracing::warn!("engine: process instead of native, since {words}");
             }
-            (false, _) => tracing::info!("engine: process, since {why}"),
+            (false, _) if matches!(why, NoSession::Broken(_)) => {
+                tracing::warn!("engine: process, since {words}");
+            }
+            (false, _) => tracing::info!("engine: process, since {words}"),
         }
         self.announced = true;
         self.identity.engine.get_or_insert("process");
     }
+}
+
+fn announce(versions: &Versions) {
+    tracing::info!(
+        "engine: session, since dbt-core {} can be imported once for all steps",
+        versions.dbt
+    );
+    for layer in &versions.left_out {
+        tracing::warn!("engine: session {layer}");
+    }
+}
+
+fn not_possible(why: impl Into<String>) -> NoSession {
+    NoSession::NotPossible(why.into())
 }
 
 /// Puts a placeholder in place of each secret, even if it is only a part of the value, as in a URL.

@@ -21,8 +21,10 @@ const LONGEST: usize = 64 * 1024;
 pub(super) enum Answer {
     /// dbt is imported.
     Ready(Versions),
-    /// Why it can do nothing more.
+    /// Why there can be no session here.
     Unable(String),
+    /// What went wrong, so that it can do nothing more.
+    Broken(String),
     /// The number of a step's process.
     Started(i32),
     /// The step ended by itself.
@@ -38,6 +40,10 @@ pub(crate) struct Versions {
     pub(crate) dbt: String,
     /// Of the adapter, if it is there and says it.
     pub(crate) adapter: Option<String>,
+    /// What should be there and is not, in words that follow "engine: session".
+    pub(crate) left_out: Vec<String>,
+    /// A parse that was made elsewhere can be taken.
+    pub(crate) restores: bool,
 }
 
 #[derive(Debug)]
@@ -148,7 +154,9 @@ mod tests {
     #[tokio::test]
     async fn answers_come_one_by_one_however_they_are_cut() {
         let (mut channel, mut host) = pair();
-        let mut bytes = frame(br#"{"ready": {"dbt": "1.11.16", "adapter": null}}"#);
+        let mut bytes = frame(
+            br#"{"ready": {"dbt": "1.11.16", "adapter": null, "left_out": [], "restores": true}}"#,
+        );
         bytes.extend(frame(br#"{"started": 7}"#));
         let (first, second) = bytes.split_at(60);
         host.write_all(first).unwrap();

@@ -38,7 +38,7 @@ fn a_dbt_that_cannot_be_imported_is_run_as_it_is() {
     ] {
         let scene = faulty(Fake::new(), fault);
         let run = scene.runner().args(["--engine", "auto"]).run();
-        assert_process(&scene, &run, why);
+        assert_process(&scene, &run, "WARN", why);
     }
 }
 
@@ -61,10 +61,10 @@ fn a_dbt_that_nobody_can_import_fails_as_it_does_by_itself() {
 
 #[test]
 fn a_dbt_that_is_too_old_is_run_as_it_is() {
-    for (version, why) in [
-        ("'1.4.9'", "dbt-core 1.4.9 is older than 1.5"),
-        ("'unknown'", "dbt cannot be imported"),
-        ("None", "dbt cannot be imported"),
+    for (version, level, why) in [
+        ("'1.4.9'", "INFO", "dbt-core 1.4.9 is older than 1.5"),
+        ("'unknown'", "WARN", "dbt cannot be imported"),
+        ("None", "WARN", "dbt cannot be imported"),
     ] {
         let main = becomes(&repo::fake_dbt());
         let scene = with_modules(
@@ -75,7 +75,7 @@ fn a_dbt_that_is_too_old_is_run_as_it_is() {
             ],
         );
         let run = scene.runner().args(["--engine", "auto"]).run();
-        assert_process(&scene, &run, why);
+        assert_process(&scene, &run, level, why);
     }
 }
 
@@ -89,7 +89,7 @@ fn a_host_that_is_killed_while_it_imports_is_not_missed() {
         Signal::SIGKILL,
     )
     .unwrap();
-    assert_process(&scene, &running.wait(), "its host ended (signal: 9");
+    assert_process(&scene, &running.wait(), "WARN", "its host ended (signal: 9");
 }
 
 #[test]
