@@ -250,7 +250,7 @@ mod tests {
 
     #[test]
     fn the_place_of_a_panic_tells_nothing_of_the_machine_that_built_the_program() {
-        let registry = "/root/.cargo/registry/src/index-1949cf8c6b5b557f";
+        let registry = "/home/ann/.cargo/registry/src/index-1949cf8c6b5b557f";
         for (file, expected) in [
             ("src/run.rs".to_owned(), "src/run.rs"),
             ("src/run/full.rs".to_owned(), "src/run/full.rs"),
