@@ -67,7 +67,8 @@ def assumed(lab, project, began):
     assert actions == {
         SERVICE_ROLE: {"ecs:ListTasks", "ecs:RunTask", "ecs:DescribeTasks", "logs:GetLogEvents"},
         # Nor does this count what S3 is asked for: moto answers it by other means.
-        TASK_ROLE: {"glue:GetConnection"},
+        # STS says whose account it is, since the bucket has to belong to it; that needs no right.
+        TASK_ROLE: {"glue:GetConnection", "sts:GetCallerIdentity"},
         "worker": {"sts:AssumeRole"},
     }
     assert project.published()
