@@ -56,7 +56,7 @@ pub(crate) fn adopt() {
         if let Ok(mut ended) = signal(SignalKind::child()) {
             tokio::spawn(async move {
                 while ended.recv().await.is_some() {
-                    reap();
+                    reap(strays());
                 }
             });
         }
@@ -70,10 +70,13 @@ pub(crate) async fn end() {
     let mut killed: BTreeSet<Pid> = BTreeSet::new();
     let mut seen_last = Vec::new();
     loop {
-        let left = reap();
-        if left.is_empty() {
+        let found = strays();
+        // Only a look that finds nobody is the end: whoever has ended since the last one may have
+        // left a child, which is a child of this process by now.
+        if found.is_empty() {
             break;
         }
+        let left = reap(found);
         if start.elapsed() > GRACE {
             for stray in &left {
                 // One that has ended meanwhile needs no signal.
@@ -103,17 +106,22 @@ pub(crate) async fn end() {
     }
 }
 
-/// Takes the end of each stray that has ended, and gives back those that live.
-fn reap() -> Vec<Pid> {
+/// The children that nobody waits for, those that have ended among them.
+fn strays() -> Vec<Pid> {
     let ours = getsid(None).ok();
-    let mut living = processes::children();
+    let mut children = processes::children();
     // Steps and the host have sessions of their own, and nobody can enter another session.
-    living.retain(|child| !awaited().contains(child) && getsid(Some(*child)).ok() != ours);
-    living.retain(|stray| {
+    children.retain(|child| !awaited().contains(child) && getsid(Some(*child)).ok() != ours);
+    children
+}
+
+/// Takes the end of each stray that has ended, and gives back those that live.
+fn reap(mut strays: Vec<Pid>) -> Vec<Pid> {
+    strays.retain(|stray| {
         matches!(
             waitpid(*stray, Some(WaitPidFlag::WNOHANG)),
             Ok(WaitStatus::StillAlive)
         )
     });
-    living
+    strays
 }
