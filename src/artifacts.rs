@@ -64,7 +64,8 @@ pub(crate) enum Error {
     Leak { path: PathBuf },
     #[error("{} has a name that is not valid UTF-8, so it cannot be published", .path.display())]
     Name { path: PathBuf },
-    #[error("the docs step left no {} in {}, so nothing is published", .missing.join(" and no "), .directory.display())]
+    #[error("the docs step left no {} in {}, so nothing is published", .missing.join(" and no "),
+        .directory.display())]
     NoDocs {
         directory: PathBuf,
         missing: Vec<&'static str>,
@@ -77,9 +78,11 @@ impl Error {
     pub(crate) fn hint(&self) -> Option<String> {
         match self {
             Self::Destination(error) => error.hint(),
-            Self::Leak { .. } => {
-                Some("find what writes it (a model, a hook, a macro that prints env_var), and change the secret".to_owned())
-            }
+            Self::Leak { .. } => Some(
+                "find what writes it (a model, a hook, a macro that prints env_var), and \
+                    change the secret"
+                    .to_owned(),
+            ),
             Self::NoDocs { .. } => Some(
                 "see what the step printed; let docs generate write both there, or set publish to \
                  never, or leave the step out"

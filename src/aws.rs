@@ -60,7 +60,8 @@ pub(crate) enum Error {
         #[source]
         source: io::Error,
     },
-    #[error("the CA bundle {} ({origin}) holds no usable certificate in PEM format", path.display())]
+    #[error("the CA bundle {} ({origin}) holds no usable certificate in PEM format",
+        path.display())]
     NoCertificate { path: PathBuf, origin: &'static str },
     #[error("cannot set up TLS")]
     Tls(#[source] HttpClientError),
@@ -99,7 +100,7 @@ impl Aws {
     }
 }
 
-/// Region, profile, credentials and endpoints come from the SDK's own chain; nothing is asked of AWS
+/// Region, profile, credentials and endpoints come from the SDK's own chain; no call to AWS is made
 /// yet. `variables` are those of the run, which the environment of this process has to show the SDK
 /// by `adopt`.
 pub(crate) async fn load(variables: &Variables) -> Result<Aws, Error> {

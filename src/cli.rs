@@ -13,7 +13,8 @@ use crate::setting::{self, Flags};
 
 /// Fetch the Redshift login, run dbt, publish its artifacts.
 #[derive(Debug, Parser)]
-#[command(name = "dbt-entrypoint", version, about, long_about = None, args_conflicts_with_subcommands = true)]
+#[command(name = "dbt-entrypoint", version, about, long_about = None,
+    args_conflicts_with_subcommands = true)]
 #[command(max_term_width = 120, after_long_help = EXIT_CODES)]
 pub(crate) struct Cli {
     #[command(subcommand)]
@@ -53,7 +54,8 @@ pub(crate) struct CommonArgs {
     /// Settings file [default: dbt-entrypoint.yml, if it exists]
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    #[arg(short, long, action = ArgAction::Count, conflicts_with = "quiet", help = setting::LOG.help())]
+    #[arg(short, long, action = ArgAction::Count, conflicts_with = "quiet",
+        help = setting::LOG.help())]
     pub(crate) verbose: u8,
     /// Log only warnings, with -qq only errors
     #[arg(short, long, action = ArgAction::Count)]

@@ -56,7 +56,8 @@ pub(crate) enum Error {
     #[error("{origin} is empty")]
     Empty { origin: String },
     #[error(
-        "no parameter directly below {path} is named host, port, username, password, dbname or schema; {}",
+        "no parameter directly below {path} is named host, port, username, password, dbname or \
+            schema; {}",
         list(.found)
     )]
     NoParameters { path: String, found: Vec<String> },
@@ -97,8 +98,10 @@ impl Error {
                 .map(|hint| remedy(&fault.message, hint))
                 .or_else(|| fault.hint.clone()),
             Self::Fields { .. } => Some(
-                "a secret is a JSON object with host, port, username (or user, login), password, dbname (or database, \
-                 db) and schema, or a connection URI; what it lacks, DBT_REDSHIFT_* variables may supply"
+                "a secret is a JSON object with host, port, username (or user, login), password, \
+                    dbname (or database, \
+                 db) and schema, or a connection URI; what it lacks, DBT_REDSHIFT_* variables may \
+                 supply"
                     .to_owned(),
             ),
             Self::NoParameters { .. } => Some("check the path and AWS_REGION".to_owned()),
@@ -109,7 +112,9 @@ impl Error {
             } => Some(format!(
                 "give the endpoint of the cluster in the URL, or, to log in by IAM, {IAM}"
             )),
-            Self::Url { .. } | Self::Ciphertext { .. } | Self::Empty { .. } | Self::Nul { .. } => None,
+            Self::Url { .. } | Self::Ciphertext { .. } | Self::Empty { .. } | Self::Nul { .. } => {
+                None
+            }
         }
     }
 }

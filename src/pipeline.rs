@@ -148,7 +148,8 @@ async fn pump_until_end(
     };
     tokio::select! {
         () = drained => {}
-        () = stop_budget_elapsed(shutdown, stop_timeout) => tracing::warn!("the end of the output could not be written in time"),
+        () = stop_budget_elapsed(shutdown, stop_timeout) => tracing::warn!("the end of the output \
+            could not be written in time"),
     }
     pumped.map_err(|source| Error::CannotRun {
         program: path,

@@ -22,14 +22,16 @@ const LOGS: &str = "logs";
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    #[error("the project {} cannot be written to, and it could not be copied to a temporary directory", .project.display())]
+    #[error("the project {} cannot be written to, and it could not be copied to a temporary \
+        directory", .project.display())]
     Copy { project: PathBuf, source: io::Error },
 }
 
 impl Error {
     pub(crate) fn hint(&self) -> String {
         let Self::Copy { .. } = self;
-        "make the project writable; or make all of it readable, and give the container a writable temporary directory (a tmpfs or volume \
+        "make the project writable; or make all of it readable, and give the container a writable \
+            temporary directory (a tmpfs or volume \
          at /tmp, or TMPDIR)"
             .to_owned()
     }

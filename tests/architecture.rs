@@ -25,15 +25,14 @@ fn modules() -> Vec<String> {
         .collect()
 }
 
-/// Every source file with its path below `src/`.
-fn sources(directory: &Path) -> Vec<(PathBuf, String)> {
+/// Every Rust file below a directory of the project, with its path there and its text.
+fn sources(base: &str) -> Vec<(PathBuf, String)> {
+    let base = root().join(base);
     let mut found = Vec::new();
-    for entry in fs::read_dir(directory).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            found.extend(sources(&path));
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            let name = path.strip_prefix(root().join("src")).unwrap().to_owned();
+    for entry in walkdir::WalkDir::new(&base) {
+        let path = entry.unwrap().into_path();
+        if path.extension().is_some_and(|extension| extension == "rs") {
+            let name = path.strip_prefix(&base).unwrap().to_owned();
             found.push((name, fs::read_to_string(&path).unwrap()));
         }
     }
@@ -105,7 +104,7 @@ fn against_the_direction(order: &[String], path: &Path, text: &str) -> Vec<Strin
 fn a_module_imports_only_modules_above_it() {
     let order = modules();
     assert!(order.len() > 10, "{order:?}");
-    for (path, text) in sources(&root().join("src")) {
+    for (path, text) in sources("src") {
         let wrong = against_the_direction(&order, &path, &text);
         assert!(
             wrong.is_empty(),
@@ -189,7 +188,7 @@ fn circle(imports: &BTreeMap<String, BTreeSet<String>>) -> Option<Vec<String>> {
 
 #[test]
 fn there_is_no_circle_inside_a_room() {
-    let files = sources(&root().join("src"));
+    let files = sources("src");
     let rooms: BTreeSet<&Path> = files.iter().filter_map(|(path, _)| path.parent()).collect();
     for room in rooms
         .into_iter()
@@ -233,9 +232,26 @@ fn a_circle_inside_a_room_is_noticed() {
     assert_eq!(circle(&found).unwrap(), ["closing", "full"]);
 }
 
+/// rustfmt leaves a line alone whose string or comment is too long, and everything around it.
+#[test]
+fn no_line_is_longer_than_100_characters() {
+    let mut long = Vec::new();
+    for directory in ["src", "tests"] {
+        for (path, text) in sources(directory) {
+            let lines = text.lines().enumerate();
+            long.extend(
+                lines
+                    .filter(|(_, line)| line.chars().count() > 100)
+                    .map(|(index, _)| format!("{directory}/{}:{}", path.display(), index + 1)),
+            );
+        }
+    }
+    assert!(long.is_empty(), "{long:#?}");
+}
+
 #[test]
 fn every_file_says_what_it_owns() {
-    for (path, text) in sources(&root().join("src")) {
+    for (path, text) in sources("src") {
         let header: Vec<&str> = text
             .lines()
             .take_while(|line| line.starts_with("//!"))

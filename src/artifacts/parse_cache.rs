@@ -82,7 +82,8 @@ enum Unusable {
     #[error("it and what is said of it do not belong together")]
     NotTogether,
     #[error(
-        "it was not sealed with this login's password or this DBT_ENTRYPOINT_CACHE_KEY: either that \
+        "it was not sealed with this login's password or this DBT_ENTRYPOINT_CACHE_KEY: either \
+            that \
          has changed, or somebody else has written it"
     )]
     NotSealed,

@@ -286,7 +286,8 @@ mod tests {
 
     #[test]
     fn a_backtrace_is_no_message() {
-        let message = "Remote database error\n   0: <unknown>\n  12: start_thread\n             at ./nptl/pthread_create.c:442:8\n";
+        let message = "Remote database error\n   0: <unknown>\n  12: start_thread\n             at \
+            ./nptl/pthread_create.c:442:8\n";
         let node = serde_json::json!({"status": "error", "unique_id": "b", "message": message});
         let content = serde_json::json!({ "results": [node] }).to_string();
         let failed = read("run", content.as_bytes(), None).unwrap().failed;
@@ -296,8 +297,10 @@ mod tests {
     #[test]
     fn says_why_a_source_failed() {
         let sources = serde_json::json!({"results": [
-            {"status": "error", "unique_id": "source.x.a", "max_loaded_at_time_ago_in_s": 172_815.2},
-            {"status": "runtime error", "unique_id": "source.x.b", "error": "relation does not exist"},
+            {"status": "error", "unique_id": "source.x.a",
+                "max_loaded_at_time_ago_in_s": 172_815.2},
+            {"status": "runtime error", "unique_id": "source.x.b", "error": "relation does not \
+                exist"},
         ]});
         let failed = read("freshness", sources.to_string().as_bytes(), None)
             .unwrap()
@@ -308,7 +311,8 @@ mod tests {
 
     #[test]
     fn an_odd_node_hides_no_other() {
-        let results = serde_json::json!({"results": [{"status": null, "message": 5}, {"status": "error", "unique_id": "b", "message": "boom"}]});
+        let results = serde_json::json!({"results": [{"status": null, "message": 5},
+            {"status": "error", "unique_id": "b", "message": "boom"}]});
         let results = read("run", results.to_string().as_bytes(), None).unwrap();
         assert_eq!(
             (results.nodes.error, results.failed[0].message.as_str()),

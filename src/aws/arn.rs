@@ -68,8 +68,10 @@ mod tests {
 
     use super::*;
 
-    const DENIED: &str = "User: arn:aws:sts::123456789012:assumed-role/dbt/task is not authorized to perform: kms:Decrypt on resource: \
-                          arn:aws:kms:eu-west-1:123456789012:key/abc because no identity-based policy allows it";
+    const DENIED: &str = "User: arn:aws:sts::123456789012:assumed-role/dbt/task is not authorized \
+        to perform: kms:Decrypt on resource: \
+                          arn:aws:kms:eu-west-1:123456789012:key/abc because no identity-based \
+                          policy allows it";
 
     fn config(region: Option<&'static str>) -> SdkConfig {
         let mut builder = SdkConfig::builder().behavior_version(BehaviorVersion::v2026_01_12());

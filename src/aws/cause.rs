@@ -17,9 +17,12 @@ use super::fault::{Fault, FaultKind};
 use super::login::Obstacle;
 use super::words::{contains_text, find, find_last, innermost, limit, untrusted};
 
-const NO_WAY: &str = "check the way to AWS: subnet, security group, VPC endpoint or NAT, HTTPS_PROXY, NO_PROXY, AWS_ENDPOINT_URL";
-const UNTRUSTED: &str = "set AWS_CA_BUNDLE to a file with that authority's certificate, or install the system's CA certificates";
-const NO_CREDENTIALS: &str = "give the task a task role; elsewhere set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
+const NO_WAY: &str = "check the way to AWS: subnet, security group, VPC endpoint or NAT, \
+    HTTPS_PROXY, NO_PROXY, AWS_ENDPOINT_URL";
+const UNTRUSTED: &str = "set AWS_CA_BUNDLE to a file with that authority's certificate, or install \
+    the system's CA certificates";
+const NO_CREDENTIALS: &str = "give the task a task role; elsewhere set AWS_PROFILE, or \
+    AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
 
 impl Fault {
     /// Without a response, or with one that the SDK could not read, the chain of causes is all
@@ -314,7 +317,8 @@ mod tests {
         check(
             &dispatch(CredentialsError::unhandled(nested)),
             FaultKind::Unreachable,
-            "AWS credentials could not be fetched: could not connect to http://127.0.0.1:1: connection refused",
+            "AWS credentials could not be fetched: could not connect to http://127.0.0.1:1: \
+                connection refused",
         );
         let status = |status| {
             dispatch(CredentialsError::provider_error(format!(
@@ -356,7 +360,8 @@ mod tests {
     fn a_role_that_may_not_be_assumed_is_named() {
         let role = "arn:aws:iam::123456789012:role/dbt";
         let message = format!(
-            "User: arn:aws:iam::123456789012:user/a is not authorized to perform: sts:AssumeRole on resource: {role}"
+            "User: arn:aws:iam::123456789012:user/a is not authorized to perform: sts:AssumeRole \
+                on resource: {role}"
         );
         let metadata = ErrorMetadata::builder()
             .code("AccessDenied")

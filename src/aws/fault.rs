@@ -187,7 +187,8 @@ fn renewal(code: &str) -> &'static str {
     } else if code.starts_with("RequestTime") || code == "RequestExpired" {
         "set the clock of this machine"
     } else {
-        "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, or the profile that AWS_PROFILE names"
+        "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, or the profile that \
+            AWS_PROFILE names"
     }
 }
 
@@ -290,7 +291,8 @@ mod tests {
 
     #[test]
     fn the_headers_in_the_message_about_a_bad_signature_are_not_shown() {
-        let message = "The request signature we calculated does not match.\n\nThe Canonical String was\n'x-amz-security-token:SENTINEL'";
+        let message = "The request signature we calculated does not match.\n\nThe Canonical String \
+            was\n'x-amz-security-token:SENTINEL'";
         let fault = Fault::answered(Some("InvalidSignatureException"), Some(message), Some(403));
         assert_eq!(
             fault.to_string(),

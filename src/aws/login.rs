@@ -79,8 +79,10 @@ impl Obstacle {
                 "check AWS_PROFILE, AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE".to_owned()
             }
             Self::CliLogin { profile } => format!(
-                "let the AWS CLI hand its credentials over: add a profile with `credential_process = \
-                 aws configure export-credentials --profile {profile} --format process` and name it \
+                "let the AWS CLI hand its credentials over: add a profile with `credential_process \
+                    = \
+                 aws configure export-credentials --profile {profile} --format process` and name \
+                 it \
                  in AWS_PROFILE, or run eval \"$(aws configure export-credentials --profile \
                  {profile} --format env)\" first"
             ),

@@ -52,7 +52,8 @@ fn of_resource(message: &str) -> &'static str {
         .map_or("", |(_, rest)| rest);
     match action.split(':').next().unwrap_or_default() {
         "s3" => {
-            "the bucket policy (it may demand encryption: --sse; an ACL or another header is not sent)"
+            "the bucket policy (it may demand encryption: --sse; an ACL or another header is not \
+                sent)"
         }
         "kms" => "the key policy",
         "secretsmanager" => "the resource policy of the secret",

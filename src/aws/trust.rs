@@ -30,7 +30,8 @@ pub(super) fn read(path: &Path, origin: &'static str) -> Result<TrustStore, Erro
         match usable.add(certificate) {
             Ok(()) => drop(store.add_pem_certificate(text)),
             Err(error) => {
-                tracing::debug!(bundle = %path.display(), %error, "a certificate of the CA bundle is not usable");
+                tracing::debug!(bundle = %path.display(), %error, "a certificate of the CA bundle \
+                    is not usable");
             }
         }
     }

@@ -103,8 +103,10 @@ pub(super) fn resolve(
     }
     if !missing.is_empty() {
         faults.push(format!(
-            "no source of credentials: set --credentials, DBT_ENTRYPOINT_CREDENTIALS or `credentials` in dbt-entrypoint.yml \
-             (glue:NAME, secretsmanager:ID-or-ARN, ssm:/path/, or none for a project on another database), \
+            "no source of credentials: set --credentials, DBT_ENTRYPOINT_CREDENTIALS or \
+                `credentials` in dbt-entrypoint.yml \
+             (glue:NAME, secretsmanager:ID-or-ARN, ssm:/path/, or none for a project on another \
+             database), \
              or set the missing {}",
             missing.join(", ")
         ));

@@ -1,5 +1,5 @@
-//! Owns the `--env-file`: lines of `NAME=value`, as `docker run --env-file` takes them. A bare `NAME`
-//! is the inherited value.
+//! Owns the `--env-file`: lines of `NAME=value`, as `docker run --env-file` takes them. A bare
+//! `NAME` is the inherited value.
 //!
 //! No shell: quotes, `$` and backslashes are part of the value. Never sets anything in the
 //! environment.

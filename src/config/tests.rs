@@ -15,6 +15,7 @@ mod fuzz;
 mod precedence;
 mod publishing;
 mod steps;
+mod table;
 
 /// Where a setting may come from, complete but for what a test is about.
 struct Scene {

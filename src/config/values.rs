@@ -216,7 +216,8 @@ pub(super) fn project_name(
     let path = path.display();
     if !project_dir.join("dbt_project.yml").exists() {
         return Err(format!(
-            "no dbt project in {}: dbt_project.yml is not there; set --project-dir or DBT_PROJECT_DIR",
+            "no dbt project in {}: dbt_project.yml is not there; set --project-dir or \
+                DBT_PROJECT_DIR",
             project_dir.display()
         ));
     }

@@ -20,7 +20,8 @@ pub(crate) enum Error {
     #[error("it does not begin with \"jdbc:\", expected jdbc:redshift://host:port/database")]
     NotJdbc,
     #[error(
-        "its database is of another kind, expected jdbc:redshift://, jdbc:redshift:iam:// or jdbc:postgresql://"
+        "its database is of another kind, expected jdbc:redshift://, jdbc:redshift:iam:// or \
+            jdbc:postgresql://"
     )]
     Protocol,
     #[error("it has no host, expected jdbc:redshift://host:port/database")]
@@ -34,7 +35,8 @@ pub(crate) enum Error {
     #[error("its port is not a number from 1 to 65535")]
     Port,
     #[error(
-        "it names a cluster and a region, expected the cluster's endpoint: jdbc:redshift:iam://host:port/database"
+        "it names a cluster and a region, expected the cluster's endpoint: \
+            jdbc:redshift:iam://host:port/database"
     )]
     Cluster,
     #[error("its {part} is not UTF-8 once its percent-escapes are decoded")]

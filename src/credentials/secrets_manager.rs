@@ -196,10 +196,12 @@ mod tests {
 
     #[test]
     fn a_denied_call_hints_at_the_permission() {
-        let user = "User: arn:aws:sts::123456789012:assumed-role/dbt/task is not authorized to perform: secretsmanager:GetSecretValue";
+        let user = "User: arn:aws:sts::123456789012:assumed-role/dbt/task is not authorized to \
+            perform: secretsmanager:GetSecretValue";
         assert_eq!(
             hint("prod/redshift", "AccessDeniedException", user).unwrap(),
-            "allow secretsmanager:GetSecretValue on arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/redshift-??????"
+            "allow secretsmanager:GetSecretValue on \
+                arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/redshift-??????"
         );
         assert_eq!(
             hint(ARN, "AccessDeniedException", user).unwrap(),

@@ -109,7 +109,10 @@ mod tests {
             .region(Region::new("us-gov-west-1"))
             .behavior_version(BehaviorVersion::v2026_01_12())
             .build();
-        let message = "User: arn:aws-us-gov:iam::123456789012:user/a is not authorized to perform: ssm:GetParametersByPath".to_owned();
+        let message =
+            "User: arn:aws-us-gov:iam::123456789012:user/a is not authorized to perform: \
+            ssm:GetParametersByPath"
+                .to_owned();
         let fault = Fault {
             kind: FaultKind::Denied,
             code: Some("AccessDeniedException".into()),
@@ -124,7 +127,8 @@ mod tests {
         );
         assert_eq!(
             error.hint().unwrap(),
-            "allow ssm:GetParametersByPath on arn:aws-us-gov:ssm:us-gov-west-1:123456789012:parameter/shop/dev/*"
+            "allow ssm:GetParametersByPath on \
+                arn:aws-us-gov:ssm:us-gov-west-1:123456789012:parameter/shop/dev/*"
         );
     }
 }

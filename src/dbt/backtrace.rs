@@ -51,7 +51,9 @@ mod tests {
     fn only_backtraces_are_left_out() {
         for (text, expected) in [
             (
-                "no such host\n   0: <unknown>\n  10: <unknown>\n  12: start_thread\n             at ./nptl/pthread_create.c:442:8\n  13: clone3\n             at ./misc/clone3.S:81:0\n\n",
+                "no such host\n   0: <unknown>\n  10: <unknown>\n  12: start_thread\n             \
+                    at ./nptl/pthread_create.c:442:8\n  13: clone3\n             at \
+                    ./misc/clone3.S:81:0\n\n",
                 "no such host",
             ),
             ("a\n   0: <unknown>\nb\n", "a\nb"),

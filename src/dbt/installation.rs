@@ -206,7 +206,8 @@ mod tests {
                 &[],
             ),
             (
-                "#!/bin/sh\n'''exec' \"$(dirname -- \"$(realpath -- \"$0\")\")\"/'python3' \"$0\" \"$@\"\n' '''\n",
+                "#!/bin/sh\n'''exec' \"$(dirname -- \"$(realpath -- \"$0\")\")\"/'python3' \"$0\" \
+                    \"$@\"\n' '''\n",
                 "python3",
                 &[],
             ),

@@ -339,7 +339,8 @@ fn every_missing_field_is_named_in_one_error_and_no_value() {
     let (error, hint) = refused(&[], &Connection::default());
     assert_eq!(
         error,
-        "the login from glue:redshift is incomplete: no host, no user, no password, no database, no schema"
+        "the login from glue:redshift is incomplete: no host, no user, no password, no database, \
+            no schema"
     );
     assert_eq!(
         hint,

@@ -196,7 +196,8 @@ impl<'a> Running<'a> {
         let (cause, since) = loop {
             tokio::select! {
                 ending = self.process.wait() => {
-                    let ending = ending.map_err(|source| Error::Wait { program: self.path.clone(), source })?;
+                    let ending = ending.map_err(|source| Error::Wait { program: self.path.clone(),
+                        source })?;
                     self.ended = true;
                     return Ok(Ended { ending, stopped: None, killed: false });
                 }
@@ -238,7 +239,8 @@ impl<'a> Running<'a> {
         loop {
             tokio::select! {
                 ending = &mut gone => {
-                    let ending = ending.map_err(|source| Error::Wait { program: self.path.clone(), source })?;
+                    let ending = ending.map_err(|source| Error::Wait { program: self.path.clone(),
+                        source })?;
                     return Ok((ending, killed));
                 }
                 () = sleep_until(again), if !interrupted_again => {
@@ -258,7 +260,8 @@ impl<'a> Running<'a> {
                     group.signal(Signal::SIGKILL);
                 }
                 () = sleep_until(given_up), if killed => {
-                    tracing::error!("{} does not end even after SIGKILL; it is left behind", self.path.display());
+                    tracing::error!("{} does not end even after SIGKILL; it is left behind",
+                        self.path.display());
                     return Ok((Ending::Signal(Signal::SIGKILL as i32), true));
                 }
             }

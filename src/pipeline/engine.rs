@@ -335,7 +335,8 @@ fn tell_what_is_left_out(versions: &Versions) {
     if !versions.is_known {
         let (major, minor) = NEWEST_KNOWN;
         tracing::warn!(
-            "engine: session without shortcuts, since dbt-core {dbt} is newer than {major}.{minor}, \
+            "engine: session without shortcuts, since dbt-core {dbt} is newer than \
+                {major}.{minor}, \
              the last that was tested"
         );
     } else if !left_out.is_empty() {

@@ -177,7 +177,8 @@ fn selected(
             let missing = rendered.missing.first();
             if let Some(variable) = missing {
                 return Err(Unselected::Certainly(format!(
-                    "{}:{}: the target of profile {name:?} needs the variable {variable}, which is not set; \
+                    "{}:{}: the target of profile {name:?} needs the variable {variable}, which is \
+                        not set; \
                      set it, or set --target or DBT_TARGET",
                     path.display(),
                     node.line

@@ -28,7 +28,8 @@ fn streamed(redactor: &Redactor, input: &[u8], size: usize) -> Vec<u8> {
 #[test]
 fn replaces_a_secret_wherever_the_chunk_ends() {
     let redactor = redactor(&["correct-horse", "battery/staple+1"]);
-    let input = b"a correct-horse b battery/staple+1 correct-hors c battery%2Fstaple%2B1 correct-horsecorrect-horse";
+    let input = b"a correct-horse b battery/staple+1 correct-hors c battery%2Fstaple%2B1 \
+        correct-horsecorrect-horse";
     let expected = "a ***** b ***** correct-hors c ***** **********";
     for size in 1..=input.len() {
         assert_eq!(
@@ -237,7 +238,8 @@ fn finds_a_secret_in_a_reader() {
 
 proptest! {
     #[test]
-    fn chunks_make_no_difference(secret in "[ab]{8,12}", other in "[ab]{8,16}", input in "[abc]{0,200}", size in 1_usize..50) {
+    fn chunks_make_no_difference(secret in "[ab]{8,12}", other in "[ab]{8,16}",
+        input in "[abc]{0,200}", size in 1_usize..50) {
         let redactor = redactor(&[&secret, &other]);
         let whole = streamed(&redactor, input.as_bytes(), usize::MAX);
         prop_assert_eq!(streamed(&redactor, input.as_bytes(), size), whole.clone());
@@ -246,7 +248,8 @@ proptest! {
 
     #[test]
     fn any_secret_is_gone_in_any_surroundings(
-        secret in proptest::collection::vec(1_u8.., 8..64), before: Vec<u8>, after: Vec<u8>, size in 1_usize..80,
+        secret in proptest::collection::vec(1_u8.., 8..64), before: Vec<u8>, after: Vec<u8>,
+            size in 1_usize..80,
     ) {
         let redactor = Redactor::new(&[Secret::new(secret.clone())]);
         let input = [&before[..], &secret[..], &after[..]].concat();

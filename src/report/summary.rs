@@ -197,8 +197,10 @@ mod tests {
     #[test]
     fn the_line_has_the_promised_form() {
         let expected = concat!(
-            r#"{"status":"failed","exit_code":1,"run_id":"20261122T061442Z-01234567","env":"dev","project":"shop","#,
-            r#""steps":[{"name":"run","status":"failed","exit_code":1,"seconds":12.3,"nodes":{"success":29,"error":1,"warn":0,"skipped":0}}],"#,
+            r#"{"status":"failed","exit_code":1,"run_id":"20261122T061442Z-01234567","#,
+            r#""env":"dev","project":"shop","#,
+            r#""steps":[{"name":"run","status":"failed","exit_code":1,"seconds":12.3,"#,
+            r#""nodes":{"success":29,"error":1,"warn":0,"skipped":0}}],"#,
             r#""failed":[{"step":"run","node":"model.shop.orders","message":"no"}],"#,
             r#""destination":"s3://bucket/shop","published":8,"error":null,"#,
             r#""dbt":null,"page":null,"resumed":null}"#

@@ -74,7 +74,11 @@ fn printable(text: &str) -> String {
         !character.is_control()
             && !matches!(
                 character,
-                '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+                '\u{61c}'
+                    | '\u{200e}'
+                    | '\u{200f}'
+                    | '\u{2028}'..='\u{202e}'
+                    | '\u{2066}'..='\u{2069}'
             )
     };
     text.chars()

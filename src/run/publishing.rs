@@ -65,7 +65,8 @@ impl Run<'_> {
             tokio::select! {
                 biased;
                 _ = self.shutdown.stopped() => {
-                    tracing::info!("the parse of this project is not saved, since the run should stop");
+                    tracing::info!("the parse of this project is not saved, since the run should \
+                        stop");
                 }
                 () = publisher.keep_parse(by, &keeping) => {}
             }

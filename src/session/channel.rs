@@ -160,9 +160,8 @@ mod tests {
         bytes.extend(frame(br#"{"started": 7}"#));
         let (first, second) = bytes.split_at(60);
         host.write_all(first).unwrap();
-        assert!(
-            matches!(channel.next().await.unwrap(), Answer::Ready(versions) if versions.dbt == "1.11.16")
-        );
+        assert!(matches!(channel.next().await.unwrap(),
+                Answer::Ready(versions) if versions.dbt == "1.11.16"));
         host.write_all(second).unwrap();
         assert!(matches!(channel.next().await.unwrap(), Answer::Started(7)));
         drop(host);

@@ -107,7 +107,8 @@ impl Parsing {
         let saved = saved.await.ok().flatten()?;
         if by != Some(&saved.by) {
             tracing::info!(
-                "the saved parse is of other versions, another profile or target, so it is left alone"
+                "the saved parse is of other versions, another profile or target, so it is left \
+                    alone"
             );
             return None;
         }

@@ -55,7 +55,8 @@ const PIECES: [&str; 40] = [
 proptest! {
     #[test]
     fn any_text_is_read_or_refused_with_words_that_hold_nothing_of_it(
-        pieces in vec(prop_oneof![9 => select(&PIECES[..]).prop_map(str::to_owned), 1 => "\\PC{0,4}"], 0..40),
+        pieces in vec(prop_oneof![9 => select(&PIECES[..]).prop_map(str::to_owned),
+            1 => "\\PC{0,4}"], 0..40),
     ) {
         let text = pieces.concat();
         match parse(&text) {

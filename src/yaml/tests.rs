@@ -1,4 +1,5 @@
-//! Owns the comparison with PyYAML: `pyyaml.json` has texts, and what its safe loader makes of each.
+//! Owns the comparison with PyYAML: `pyyaml.json` has texts, and what its safe loader makes of
+//! each.
 //!
 //! Never says what would be better.
 

@@ -51,7 +51,8 @@ fn runner(scene: &Scene, endpoint: &str) -> Runner {
 
 #[test]
 fn the_role_of_an_ecs_task_is_used_and_its_keys_are_redacted() {
-    let answer = json!({"AccessKeyId": ACCESS_KEY, "SecretAccessKey": SECRET_KEY, "Token": TOKEN, "Expiration": "2099-01-01T00:00:00Z",
+    let answer = json!({"AccessKeyId": ACCESS_KEY, "SecretAccessKey": SECRET_KEY, "Token": TOKEN,
+        "Expiration": "2099-01-01T00:00:00Z",
                         "RoleArn": "arn:aws:iam::123456789012:role/dbt"});
     let answer = Message::new("HTTP/1.1 200 OK")
         .header("Content-Type", "application/json")
@@ -105,7 +106,8 @@ fn a_profile_of_the_aws_files_is_used_and_its_keys_are_redacted() {
     );
     std::fs::write(home.path().join(".aws/config"), config).unwrap();
     let keys = format!(
-        "[work]\naws_access_key_id = {ACCESS_KEY}\naws_secret_access_key = {SECRET_KEY}\naws_session_token = {TOKEN}\n"
+        "[work]\naws_access_key_id = {ACCESS_KEY}\naws_secret_access_key = \
+            {SECRET_KEY}\naws_session_token = {TOKEN}\n"
     );
     std::fs::write(home.path().join(".aws/credentials"), keys).unwrap();
     let runner = runner(&scene, "unused")
@@ -125,7 +127,8 @@ fn a_program_that_hands_out_keys_is_used() {
     let scene = talkative();
     let home = tempfile::TempDir::new().unwrap();
     std::fs::create_dir(home.path().join(".aws")).unwrap();
-    let keys = json!({"Version": 1, "AccessKeyId": ACCESS_KEY, "SecretAccessKey": SECRET_KEY, "SessionToken": TOKEN});
+    let keys = json!({"Version": 1, "AccessKeyId": ACCESS_KEY, "SecretAccessKey": SECRET_KEY,
+        "SessionToken": TOKEN});
     std::fs::write(home.path().join("keys.json"), keys.to_string()).unwrap();
     let config = format!(
         "[profile work]\ncredential_process = /bin/cat {}/keys.json\n",

@@ -40,7 +40,8 @@ fn an_answer_without_a_code_of_aws_is_not_that_of_iam() {
 
 #[test]
 fn a_credentials_endpoint_on_this_machine_is_asked_directly() {
-    let answer = json!({"AccessKeyId": ACCESS_KEY, "SecretAccessKey": SECRET_KEY, "Token": "t-12345678",
+    let answer = json!({"AccessKeyId": ACCESS_KEY, "SecretAccessKey": SECRET_KEY,
+        "Token": "t-12345678",
                         "Expiration": "2099-01-01T00:00:00Z"});
     let answer = Message::new("HTTP/1.1 200 OK")
         .header("Content-Type", "application/json")

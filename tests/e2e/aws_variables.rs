@@ -23,8 +23,9 @@ const KEYS: Given = &[
 
 pub fn connection() -> String {
     let name = unique("connection");
-    let properties = json!({"JDBC_CONNECTION_URL": "jdbc:redshift://h.example.com/d?currentSchema=s",
-                            "USERNAME": "u", "PASSWORD": PASSWORD});
+    let properties = json!({
+        "JDBC_CONNECTION_URL": "jdbc:redshift://h.example.com/d?currentSchema=s",
+        "USERNAME": "u", "PASSWORD": PASSWORD});
     Aws::shared().connection(&name, &properties, &json!({}));
     format!("glue:{name}")
 }

@@ -58,9 +58,11 @@ fn a_folder_without_a_project_is_64() {
 #[test]
 fn variables_that_the_selected_target_needs_are_all_named() {
     let profile = REDSHIFT_PROFILE.to_owned()
-        + "      keepalives_idle: \"{{ env_var('TEAM_KEEPALIVE') }}\"\n      query_group: \"{{ env_var(\\\"TEAM_QUERY_GROUP\\\") }}\"\n"
+        + "      keepalives_idle: \"{{ env_var('TEAM_KEEPALIVE') }}\"\n      query_group: \"{{ \
+            env_var(\\\"TEAM_QUERY_GROUP\\\") }}\"\n"
         + "    live:\n      type: redshift\n      host: \"{{ env_var('ONLY_FOR_LIVE') }}\"\n"
-        + "other:\n  target: x\n  outputs:\n    x:\n      type: redshift\n      host: \"{{ env_var('OF_ANOTHER_PROFILE') }}\"\n";
+        + "other:\n  target: x\n  outputs:\n    x:\n      type: redshift\n      host: \"{{ \
+            env_var('OF_ANOTHER_PROFILE') }}\"\n";
     let scene = Scene::healthy();
     scene.project.write("profiles.yml", &profile);
     let run = scene.runner().run();
@@ -166,7 +168,8 @@ fn installed_packages_that_match_the_lock_need_no_deps() {
         "packages.yml",
         "packages:\n  - local: local_packages/tiny_utils\n",
     );
-    let lock = "packages:\n  - local: local_packages/tiny_utils\n    name: tiny_utils\nsha1_hash: 76a62db8b018ada6a4bea6d724fe06f5708505aa\n";
+    let lock = "packages:\n  - local: local_packages/tiny_utils\n    name: tiny_utils\nsha1_hash: \
+        76a62db8b018ada6a4bea6d724fe06f5708505aa\n";
     scene.project.write("package-lock.yml", lock);
     let package = "name: tiny_utils\nversion: '1.0.0'\n";
     scene

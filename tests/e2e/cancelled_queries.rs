@@ -11,7 +11,11 @@ fn project() -> Project {
     let project = Project::new(REDSHIFT_PROFILE);
     project.write("models/quick.sql", "select 1 as id\n");
     // Runs far longer than any test waits: whatever is gone in time was cancelled.
-    project.write("models/slow.sql", "{{ config(materialized='table') }}\nselect pg_sleep(600)::text as slept from {{ ref('quick') }}\n");
+    project.write(
+        "models/slow.sql",
+        "{{ config(materialized='table') }}\nselect \
+        pg_sleep(600)::text as slept from {{ ref('quick') }}\n",
+    );
     project
 }
 

@@ -36,7 +36,10 @@ fn nodes_are_counted_by_what_their_status_means() {
 
 /// A status of two words cannot come through `results`, which splits at blanks.
 fn nodes_of_every_status() -> serde_json::Value {
-    let node = |name: &str, status: &str| json!({"unique_id": format!("model.shop.{name}"), "status": status, "message": "m", "failures": null});
+    let node = |name: &str, status: &str| {
+        json!({"unique_id": format!("model.shop.{name}"), "status": status,
+        "message": "m", "failures": null})
+    };
     json!([
         node("a", "success"),
         node("b", "success"),
@@ -52,8 +55,10 @@ fn nodes_of_every_status() -> serde_json::Value {
 
 #[test]
 fn freshness_counts_its_sources() {
-    let body = json!({"results": [{"unique_id": "source.shop.raw.orders", "status": "error"}, {"unique_id": "source.shop.raw.b", "status": "warn"},
-        {"unique_id": "source.shop.raw.c", "status": "pass"}, {"unique_id": "source.shop.raw.d", "status": "runtime error", "error": "no column"}]});
+    let body = json!({"results": [{"unique_id": "source.shop.raw.orders", "status": "error"},
+        {"unique_id": "source.shop.raw.b", "status": "warn"},
+        {"unique_id": "source.shop.raw.c", "status": "pass"},
+            {"unique_id": "source.shop.raw.d", "status": "runtime error", "error": "no column"}]});
     let fake = Fake::new()
         .on("source", "write", format!("sources.json {body}"))
         .on("source", "exit", "1");
@@ -152,7 +157,10 @@ fn a_secret_in_a_message_is_replaced_in_the_closing_line() {
 
 #[test]
 fn the_name_of_a_node_forges_no_line_of_the_table() {
-    let result = r#"{"results": [{"unique_id": "model.shop.a\nrun  success\u001b[2J", "status": "error", "message": "x\u001b[1A"}]}"#;
+    let result = concat!(
+        r#"{"results": [{"unique_id": "model.shop.a\nrun  success\u001b[2J","#,
+        r#" "status": "error", "message": "x\u001b[1A"}]}"#
+    );
     let fake = Fake::new()
         .on("run", "write", format!("run_results.json {result}"))
         .on("run", "exit", "1");
@@ -344,7 +352,8 @@ fn a_file_that_cannot_be_written_is_a_warning() {
 
 #[test]
 fn where_dbt_gave_up_its_last_words_are_the_error() {
-    let said = "10:00:00  Running with dbt=1.11.16\n10:00:01  Encountered an error:\nParsing Error\n  Env var required but not provided: 'X'\n";
+    let said = "10:00:00  Running with dbt=1.11.16\n10:00:01  Encountered an error:\nParsing \
+        Error\n  Env var required but not provided: 'X'\n";
     let fake = Fake::new().on("run", "stdout", said).on("run", "exit", "2");
     let scene = Scene::new(fake);
     for arguments in [&[][..], &["--log-format", "json"]] {

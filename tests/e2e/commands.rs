@@ -29,7 +29,8 @@ fn connection() -> String {
 fn exec_injects_and_hands_over_stdin_stdout_and_code() {
     let scene = Scene::healthy();
     scene.project.write("input", "line of stdin\n");
-    let script = "read line; echo \"got $line for $DBT_REDSHIFT_USER at $DBT_REDSHIFT_HOST\"; echo note >&2; exit 5";
+    let script = "read line; echo \"got $line for $DBT_REDSHIFT_USER at $DBT_REDSHIFT_HOST\"; echo \
+        note >&2; exit 5";
     let runner = Aws::shared().attach(scene.bare_runner()).args([
         "exec",
         "--credentials",

@@ -80,7 +80,8 @@ fn a_connection_that_names_a_missing_secret_is_65_and_names_the_secret() {
 #[test]
 fn every_missing_field_is_named_at_once_and_no_value() {
     let run = glue(
-        &json!({"JDBC_CONNECTION_URL": "jdbc:redshift://only-the-host.example.com", "PASSWORD": PASSWORD}),
+        &json!({"JDBC_CONNECTION_URL": "jdbc:redshift://only-the-host.example.com",
+            "PASSWORD": PASSWORD}),
         65,
     );
     let err = run.err().to_lowercase();
@@ -93,7 +94,8 @@ fn every_missing_field_is_named_at_once_and_no_value() {
 #[test]
 fn an_empty_field_counts_as_missing() {
     let name = unique("secret");
-    let secret = json!({"host": "", "username": "dbt_user", "password": "", "dbname": "dev", "schema": "analytics"});
+    let secret = json!({"host": "", "username": "dbt_user", "password": "", "dbname": "dev",
+        "schema": "analytics"});
     Aws::shared().secret(&name, &secret.to_string());
     let run = refused(&format!("secretsmanager:{name}"), None, 65);
     let err = run.err().to_lowercase();

@@ -53,7 +53,7 @@ const PASSWORD_IN_JSON: &str = "Sentinel-7f3a9c'\\\"$&";
 
 type Given = &'static [(&'static str, &'static str)];
 
-/// A secret in which `%PW%` stands for the password, what follows its ARN, variables, and the login.
+/// A secret in which `%PW%` stands for the password, what follows its ARN, variables, the login.
 const TAKEN: [(&str, &str, Given, &str); 11] = [
     (
         r#"{"HOST":"h","PORT":"5440","USERNAME":"u","PASSWORD":"%PW%","DBNAME":"d","SCHEMA":"s"}"#,
@@ -154,14 +154,16 @@ const REFUSED: [(&str, &str, Given, i32, &[&str]); 9] = [
         &["\"passwort\"", "user, password"],
     ),
     (
-        r#"{"host":"h","user":"u","password":"arn:aws:secretsmanager:eu-west-1:123456789012:secret:SENTINEL","db":"d","schema":"s"}"#,
+        r#"{"host":"h","user":"u","db":"d","schema":"s",
+            "password":"arn:aws:secretsmanager:eu-west-1:123456789012:secret:SENTINEL"}"#,
         "",
         &[],
         65,
         &["the password from secretsmanager:", "reference", "hint: "],
     ),
     (
-        r#"{"host":"h","user":"u","password":"{{resolve:secretsmanager:SENTINEL}}","db":"d","schema":"s"}"#,
+        r#"{"host":"h","user":"u","db":"d","schema":"s",
+            "password":"{{resolve:secretsmanager:SENTINEL}}"}"#,
         "",
         &[],
         65,
@@ -249,16 +251,19 @@ fn glue(connection: &Value) -> FaultProxy {
 #[test]
 fn newer_glue_connections() {
     let arn = secret(r#"{"username":"u","password":"%PW%"}"#);
-    let python = json!({"host": "h", "port": "5440", "database": "d", "username": "u", "password": PASSWORD});
+    let python = json!({"host": "h", "port": "5440", "database": "d", "username": "u",
+        "password": PASSWORD});
     for (connection, expected) in [
         (
             json!({"ConnectionType": "REDSHIFT", "ConnectionProperties":
-                {"HOST": "h", "PORT": "5440", "DATABASE": "d", "WORKGROUP_NAME": "w", "SECRET_ID": arn}}),
+                {"HOST": "h", "PORT": "5440", "DATABASE": "d", "WORKGROUP_NAME": "w",
+                    "SECRET_ID": arn}}),
             "h:5440 u d s",
         ),
         (
             json!({"ConnectionProperties": {"HOST": "h:5440/d", "CLUSTER_IDENTIFIER": "c"},
-                   "AuthenticationConfiguration": {"AuthenticationType": "BASIC", "SecretArn": arn}}),
+                "AuthenticationConfiguration":
+                    {"AuthenticationType": "BASIC", "SecretArn": arn}}),
             "h:5440 u d s",
         ),
         (
@@ -300,11 +305,13 @@ fn glue_connections_that_lack_something_say_what_to_do() {
             ],
         ),
         (
-            json!({"ConnectionProperties": {"JDBC_CONNECTION_URL": "jdbc:redshift:iam://c:eu-west-1/d"}}),
+            json!({"ConnectionProperties":
+                {"JDBC_CONNECTION_URL": "jdbc:redshift:iam://c:eu-west-1/d"}}),
             &["--credentials none", "method: iam"],
         ),
         (
-            json!({"ConnectionProperties": {"CLUSTER_IDENTIFIER": "c", "DATABASE": "d", "USERNAME": "u", "PASSWORD": PASSWORD}}),
+            json!({"ConnectionProperties": {"CLUSTER_IDENTIFIER": "c", "DATABASE": "d",
+                "USERNAME": "u", "PASSWORD": PASSWORD}}),
             &["no host", "CLUSTER_IDENTIFIER", "describe-clusters"],
         ),
         (

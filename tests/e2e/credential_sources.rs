@@ -79,7 +79,8 @@ fn glue_that_names_a_secret() {
 #[test]
 fn glue_with_an_encrypted_password() {
     let ciphertext = Aws::shared().encrypted(PASSWORD);
-    let properties = json!({"JDBC_CONNECTION_URL": URL, "USERNAME": "dbt_user", "ENCRYPTED_PASSWORD": ciphertext});
+    let properties = json!({"JDBC_CONNECTION_URL": URL, "USERNAME": "dbt_user",
+        "ENCRYPTED_PASSWORD": ciphertext});
     assert_eq!(glue(&properties, &json!({})), expected());
 }
 
@@ -97,7 +98,8 @@ fn glue_with_an_authentication_configuration() {
 
 #[test]
 fn glue_with_host_port_and_database_as_properties() {
-    let properties = json!({"HOST": "warehouse.example.com", "PORT": "5444", "DATABASE": "analytics_db",
+    let properties = json!({"HOST": "warehouse.example.com", "PORT": "5444",
+        "DATABASE": "analytics_db",
                             "USERNAME": "dbt_user", "PASSWORD": PASSWORD});
     let (scene, name) = (Scene::healthy(), unique("connection"));
     Aws::shared().connection(&name, &properties, &json!({}));
@@ -166,7 +168,8 @@ fn urls_of_every_shape_are_understood() {
 #[test]
 fn secrets_manager_by_name_and_by_arn() {
     let name = unique("secret");
-    let secret = json!({"host": "warehouse.example.com", "port": 5444, "username": "dbt_user", "password": PASSWORD,
+    let secret = json!({"host": "warehouse.example.com", "port": 5444, "username": "dbt_user",
+        "password": PASSWORD,
                         "dbname": "analytics_db", "schema": "marts", "engine": "redshift"});
     let arn = Aws::shared().secret(&name, &secret.to_string());
     assert_eq!(
@@ -182,7 +185,8 @@ fn secrets_manager_by_name_and_by_arn() {
 #[test]
 fn a_secret_with_the_other_names() {
     let name = unique("secret");
-    let secret = json!({"host": "warehouse.example.com", "port": "5444", "user": "dbt_user", "password": PASSWORD,
+    let secret = json!({"host": "warehouse.example.com", "port": "5444", "user": "dbt_user",
+        "password": PASSWORD,
                         "database": "analytics_db", "schema": "marts"});
     Aws::shared().secret(&name, &secret.to_string());
     assert_eq!(
@@ -281,7 +285,8 @@ fn without_a_source_the_error_says_how_to_set_one() {
 #[test]
 fn what_a_source_lacks_the_environment_supplies() {
     let (scene, name) = (Scene::healthy(), unique("connection"));
-    let properties = json!({"JDBC_CONNECTION_URL": "jdbc:redshift://warehouse.example.com/dev", "PASSWORD": PASSWORD});
+    let properties = json!({"JDBC_CONNECTION_URL": "jdbc:redshift://warehouse.example.com/dev",
+        "PASSWORD": PASSWORD});
     Aws::shared().connection(&name, &properties, &json!({}));
     let runner = Aws::shared().attach(scene.bare_runner()).args([
         "--credentials",
@@ -303,7 +308,8 @@ fn what_a_source_lacks_the_environment_supplies() {
 #[test]
 fn what_is_set_in_the_environment_wins_and_the_log_names_it_without_its_value() {
     let (scene, name) = (Scene::healthy(), unique("connection"));
-    let properties = json!({"JDBC_CONNECTION_URL": URL, "USERNAME": "fetched_user", "PASSWORD": "fetched-password"});
+    let properties = json!({"JDBC_CONNECTION_URL": URL, "USERNAME": "fetched_user",
+        "PASSWORD": "fetched-password"});
     Aws::shared().connection(&name, &properties, &json!({}));
     let runner = Aws::shared().attach(scene.bare_runner()).args([
         "--credentials",

@@ -17,7 +17,8 @@ use crate::support::runner::Runner;
 fn published() -> String {
     let aws = Aws::shared();
     let bucket = aws.bucket();
-    let policy = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject",
+    let policy = json!({"Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject",
         "Resource": format!("arn:aws:s3:::{}/*", bucket.name)}]});
     let answer = aws.s3(
         "PUT",

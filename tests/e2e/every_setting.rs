@@ -23,9 +23,12 @@ fn all_keys_of_the_settings_file_have_their_effect() {
     }
     let dbt = repo::fake_dbt();
     let yaml = format!(
-        "env: qa\ndeployments: [qa, prod]\nproject_name: webshop\nproject_dir: analytics\nprofiles_dir: elsewhere\ndbt: {}\n\
-         credentials: env\nschema: from_yaml\nsteps: [run, docs]\npublish: always\ndestination: s3://{}/from/yaml\n\
-         bucket_owner: '123456789012'\nsse: AES256\nengine: process\nlog_format: json\nlog: debug\ndeadline: 50s\nstop_timeout: 20s\n",
+        "env: qa\ndeployments: [qa, prod]\nproject_name: webshop\nproject_dir: \
+            analytics\nprofiles_dir: elsewhere\ndbt: {}\n\
+         credentials: env\nschema: from_yaml\nsteps: [run, docs]\npublish: always\ndestination: \
+         s3://{}/from/yaml\n\
+         bucket_owner: '123456789012'\nsse: AES256\nengine: process\nlog_format: json\nlog: \
+         debug\ndeadline: 50s\nstop_timeout: 20s\n",
         dbt.display(),
         lab.bucket.name
     );
@@ -195,10 +198,9 @@ fn v_says_more_and_q_says_less() {
 fn no_log_level_shows_a_secret() {
     let lab = Deployment::healthy();
     let name = repo::unique("secret");
-    let secret = format!(
-        "{{\"host\":\"h.example.com\",\"username\":\"u\",\"password\":{},\"dbname\":\"d\",\"schema\":\"s\"}}",
-        serde_json::to_string(PASSWORD).unwrap()
-    );
+    let secret = serde_json::json!({"host": "h.example.com", "username": "u",
+        "password": PASSWORD, "dbname": "d", "schema": "s"})
+    .to_string();
     Aws::shared().secret(&name, &secret);
     let runner =
         Aws::attach_at(lab.scene.bare_runner(), &lab.proxy.endpoint()).env("ENV", &lab.env);

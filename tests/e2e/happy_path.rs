@@ -161,7 +161,10 @@ fn the_sample_project_on_redshift_does_all_six_steps() {
     );
     // A local run builds in a sandbox, never in the deployed schema; only the raw tables lie beside
     // it.
-    let schemas = standin.sql("select string_agg(distinct schemaname, ' ') from pg_tables where schemaname like 'analytics%'");
+    let schemas = standin.sql(
+        "select string_agg(distinct schemaname, ' ') from pg_tables where \
+        schemaname like 'analytics%'",
+    );
     let built: Vec<_> = schemas
         .split(' ')
         .filter(|schema| *schema != "analytics_raw")

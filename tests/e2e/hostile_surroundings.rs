@@ -98,7 +98,8 @@ fn settings_may_come_through_a_pipe_that_can_be_read_once() {
 #[test]
 fn an_ignored_sigchld_does_not_lose_the_exit_code() {
     let scene = Scene::healthy();
-    let python = "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); os.execv(sys.argv[1], sys.argv[1:])";
+    let python = "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); \
+        os.execv(sys.argv[1], sys.argv[1:])";
     let run = shell(&scene, "exit 5")
         .under(["/usr/bin/env", "python3", "-c", python])
         .run();

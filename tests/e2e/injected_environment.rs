@@ -29,7 +29,8 @@ fn passwords() -> Vec<String> {
 fn a_fetched_password_arrives_byte_for_byte() {
     for password in passwords() {
         let (scene, name) = (Scene::healthy(), unique("secret"));
-        let secret = json!({"host": "h.example.com", "username": "u", "password": password, "dbname": "d", "schema": "s"});
+        let secret = json!({"host": "h.example.com", "username": "u", "password": password,
+            "dbname": "d", "schema": "s"});
         Aws::shared().secret(&name, &secret.to_string());
         let runner = Aws::shared()
             .attach(scene.bare_runner())

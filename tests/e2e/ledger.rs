@@ -153,7 +153,8 @@ fn a_killed_step_keeps_what_it_had_written() {
 #[test]
 fn two_steps_of_one_kind_have_places_of_their_own() {
     let lab = Deployment::healthy();
-    let yaml = "steps:\n  - run\n  - {name: checks, command: [test]}\n  - {name: nightly, command: [test]}\n";
+    let yaml = "steps:\n  - run\n  - {name: checks, command: [test]}\n  - {name: nightly, command: \
+        [test]}\n";
     lab.scene.project.write("dbt-entrypoint.yml", yaml);
     let run = lab.run();
     run.assert_code(0);

@@ -115,7 +115,8 @@ fn docs_without_a_page_or_a_catalogue_fail_or_warn() {
         lab.scene.project.write(
             "dbt-entrypoint.yml",
             format!(
-                "steps: [run, {{name: docs, command: [docs, generate], on_failure: {on_failure}}}]\n"
+                "steps: [run, {{name: docs, command: [docs, generate], on_failure: \
+                    {on_failure}}}]\n"
             ),
         );
         let run = lab.runner().args(["--engine", "native"]).run();

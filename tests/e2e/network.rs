@@ -35,7 +35,8 @@ impl Tls {
             assert!(status.unwrap().success(), "openssl {arguments}");
         };
         make(
-            "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=authority -keyout ca.key -out ca.pem -addext keyUsage=critical,keyCertSign",
+            "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=authority -keyout ca.key -out \
+                ca.pem -addext keyUsage=critical,keyCertSign",
         );
         make("req -newkey rsa:2048 -nodes -subj /CN=aws.test -keyout key.pem -out request.pem");
         std::fs::write(
@@ -44,7 +45,8 @@ impl Tls {
         )
         .unwrap();
         make(
-            "x509 -req -in request.pem -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile names -out server.pem",
+            "x509 -req -in request.pem -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile \
+                names -out server.pem",
         );
         let port = TcpListener::bind("127.0.0.1:0")
             .unwrap()
@@ -190,7 +192,8 @@ fn an_endpoint_for_s3_alone_in_the_profile_means_path_style() {
     let aws = Aws::shared();
     let bucket = aws.bucket();
     let config = format!(
-        "[default]\nservices = local\n[services local]\ns3 =\n  endpoint_url = http://localhost:{}\n",
+        "[default]\nservices = local\n[services local]\ns3 =\n  endpoint_url = \
+            http://localhost:{}\n",
         aws.address.port()
     );
     scene.project.write("aws-config", config);

@@ -86,7 +86,8 @@ fn a_step_killed_by_a_signal_gives_128_and_its_number() {
 #[test]
 fn continue_lets_later_steps_run_and_the_run_still_fails_with_the_first_code() {
     let scene = Scene::new(Fake::new().on("test", "exit", "1").on("docs", "exit", "2"));
-    let yaml = "steps:\n  - run\n  - {name: checks, command: [test], on_failure: continue}\n  - freshness\n  - docs\n";
+    let yaml = "steps:\n  - run\n  - {name: checks, command: [test], on_failure: continue}\n  - \
+        freshness\n  - docs\n";
     scene.project.write("dbt-entrypoint.yml", yaml);
     let run = scene.runner().run();
     run.assert_code(1);
@@ -102,7 +103,8 @@ fn continue_lets_later_steps_run_and_the_run_still_fails_with_the_first_code() {
 #[test]
 fn warn_makes_a_failed_step_a_warning_and_the_run_succeeds() {
     let scene = Scene::new(Fake::new().on("source", "exit", "1"));
-    let yaml = "steps:\n  - run\n  - {name: freshness, command: [source, freshness], on_failure: warn}\n  - docs\n";
+    let yaml = "steps:\n  - run\n  - {name: freshness, command: [source, freshness], on_failure: \
+        warn}\n  - docs\n";
     scene.project.write("dbt-entrypoint.yml", yaml);
     let run = scene.runner().run();
     run.assert_code(0);
@@ -113,7 +115,8 @@ fn warn_makes_a_failed_step_a_warning_and_the_run_succeeds() {
 #[test]
 fn on_failure_stop_can_be_spelled_out() {
     let scene = Scene::new(Fake::new().on("test", "exit", "1"));
-    let yaml = "steps:\n  - {name: checks, command: [test, --select, 'tag:nightly'], on_failure: stop}\n  - docs\n";
+    let yaml = "steps:\n  - {name: checks, command: [test, --select, 'tag:nightly'], on_failure: \
+        stop}\n  - docs\n";
     scene.project.write("dbt-entrypoint.yml", yaml);
     let run = scene.runner().run();
     run.assert_code(1);

@@ -86,7 +86,8 @@ fn a_denied_upload_is_74_at_once_with_a_hint() {
     let denied = Fault::s3(
         403,
         "AccessDenied",
-        "User: arn:aws:sts::123456789012:assumed-role/dbt/1 is not authorized to perform: s3:PutObject on resource: \"arn:aws:s3:::bucket/shop/index.html\"",
+        "User: arn:aws:sts::123456789012:assumed-role/dbt/1 is not authorized to perform: \
+            s3:PutObject on resource: \"arn:aws:s3:::bucket/shop/index.html\"",
     );
     let lab = failing(usize::MAX, &denied);
     let run = lab.run();

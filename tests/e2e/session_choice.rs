@@ -110,7 +110,8 @@ fn a_dbt_that_is_more_than_dbt_cores_own_script_is_run_as_it_is() {
         None,
         Some(format!("#!/bin/sh\nexec '{}' \"$@\"\n", real.display())),
         Some(format!(
-            "#!{python}\nimport os, sys\nos.environ['TEAM'] = 'x'\nos.execv({:?}, ['dbt', *sys.argv[1:]])\n",
+            "#!{python}\nimport os, sys\nos.environ['TEAM'] = 'x'\nos.execv({:?}, ['dbt', \
+                *sys.argv[1:]])\n",
             native.display()
         )),
         Some(format!(

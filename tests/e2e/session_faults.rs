@@ -11,7 +11,8 @@ use crate::support::processes;
 use crate::support::repo;
 
 /// It never comes to an end.
-const HANGS: &str = "import os, time\nopen(os.environ['FAKE_DBT_DIR'] + '/ready-import', 'w').close()\ntime.sleep(60)";
+const HANGS: &str = "import os, time\nopen(os.environ['FAKE_DBT_DIR'] + '/ready-import', \
+    'w').close()\ntime.sleep(60)";
 
 #[test]
 fn a_dbt_that_cannot_be_imported_is_run_as_it_is() {
@@ -160,9 +161,14 @@ fn a_host_that_hangs_is_ended_by_a_signal() {
 #[test]
 fn a_host_that_hangs_costs_the_step_its_timeout_and_no_more() {
     let ended = [("process", ""), ("auto", HANGS)].map(|(engine, fault)| {
-        let fake = if engine == "process" { Fake::new().on("deps", "until-sigint", "2") } else { Fake::new() };
+        let fake = if engine == "process" {
+            Fake::new().on("deps", "until-sigint", "2")
+        } else {
+            Fake::new()
+        };
         let scene = faulty(fake, if fault.is_empty() { "pass" } else { fault });
-        let yaml = "steps:\n  - {name: deps, command: [deps], on_failure: continue, timeout: 2s}\n  - debug\n  - run\n";
+        let yaml = "steps:\n  - {name: deps, command: [deps], on_failure: continue, timeout: \
+            2s}\n  - debug\n  - run\n";
         scene.project.write("dbt-entrypoint.yml", yaml);
         let run = scene.runner().args(["--engine", engine]).run();
         run.assert_nothing_left();

@@ -150,7 +150,8 @@ fn a_parse_that_is_lost_is_made_by_each_step() {
                 let patch = "import os, pickle, sys\n\
                              usual = pickle.dump\n\
                              def dump(content, file, *rest, **options):\n    \
-                                 if sys._getframe(1).f_code.co_filename == 'dbt-entrypoint':\n        \
+                                 if sys._getframe(1).f_code.co_filename == \
+                                 'dbt-entrypoint':\n        \
                                      open('python/lost', 'w').close()\n        \
                                      FAULT\n    \
                                  return usual(content, file, *rest, **options)\n\
@@ -190,7 +191,8 @@ fn a_host_that_cannot_fork_is_left() {
             let fault = format!(
                 "import os\n\
                  usual, forks = os.fork, []\n\
-                 def fork():\n    forks.append(1)\n    if len(forks) >= {from}: raise {error}\n    return usual()\n\
+                 def fork():\n    forks.append(1)\n    if len(forks) >= {from}: raise {error}\n    \
+                 return usual()\n\
                  os.fork = fork"
             );
             let scene = faulty(Fake::new(), &fault);

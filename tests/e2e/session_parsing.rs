@@ -15,7 +15,11 @@ const PROFILE: &str = "shop:
 
 fn project(steps: &str) -> Project {
     let project = Project::new(PROFILE);
-    project.write("models/it.sql", "{{ config(alias='it_' ~ target.name ~ '_' ~ var('x', 1)) }}\nselect {{ var('x', 1) }} as x\n");
+    project.write(
+        "models/it.sql",
+        "{{ config(alias='it_' ~ target.name ~ '_' ~ var('x', 1)) \
+        }}\nselect {{ var('x', 1) }} as x\n",
+    );
     project.write(
         "dbt-entrypoint.yml",
         format!("credentials: none\nsteps:\n{steps}"),
@@ -159,7 +163,8 @@ fn without_artifacts_there_are_none() {
 
 #[test]
 fn options_before_the_command_are_dbts_too() {
-    let steps = "  - {name: quiet, command: [--quiet, run]}\n  - {name: fresh, command: [--no-partial-parse, run]}\n  - {name: run, command: [run]}\n";
+    let steps = "  - {name: quiet, command: [--quiet, run]}\n  - {name: fresh, command: \
+        [--no-partial-parse, run]}\n  - {name: run, command: [run]}\n";
     let twins = both(|| project(steps), |runner| runner);
     twins[0].run.assert_code(0);
     assert_same(&twins);
@@ -178,7 +183,8 @@ fn a_warning_that_is_an_error_is_one_in_a_later_step_too() {
             );
             project.write(
                 "dbt-entrypoint.yml",
-                "steps:\n  - {name: first, command: [run]}\n  - {name: second, command: [run, --warn-error, --vars, '{a: 1}']}\n",
+                "steps:\n  - {name: first, command: [run]}\n  - {name: second, command: [run, \
+                    --warn-error, --vars, '{a: 1}']}\n",
             );
             project
         },
@@ -201,7 +207,8 @@ fn a_step_that_parses_for_itself_after_the_host_has_parsed_comes_to_its_end() {
             project.write("models/two.sql", "select * from {{ ref('one') }}\n");
             project.write(
                 "dbt-entrypoint.yml",
-                "steps:\n  - {name: first, command: [run]}\n  - {name: second, command: [--log-level, info, run, --vars, '{a: 1}']}\n",
+                "steps:\n  - {name: first, command: [run]}\n  - {name: second, command: \
+                    [--log-level, info, run, --vars, '{a: 1}']}\n",
             );
             project
         },
@@ -267,8 +274,11 @@ fn a_log_is_where_the_step_wants_it_and_nowhere_else() {
 fn a_plugin_says_in_each_step_what_it_says_when_it_is_imported() {
     let make = || {
         let project = project("  - debug\n  - run\n  - test\n");
-        project
-            .write("python/dbt_noisy.py", "import warnings\nprint('a word of a plugin')\nwarnings.warn('an old plugin', FutureWarning)\n");
+        project.write(
+            "python/dbt_noisy.py",
+            "import warnings\nprint('a word of a \
+                plugin')\nwarnings.warn('an old plugin', FutureWarning)\n",
+        );
         project
     };
     let twins = both(make, |runner| runner.env("PYTHONPATH", "python"));

@@ -8,7 +8,8 @@ use crate::support::standin::Standin;
 use crate::support::twins::{Twin, assert_same, both, both_with, log_differences};
 
 /// With one thread the order of the lines is dbt's own.
-const DUCKDB: &str = "shop:\n  target: dev\n  outputs:\n    dev:\n      type: duckdb\n      path: shop.duckdb\n      threads: 1\n";
+const DUCKDB: &str = "shop:\n  target: dev\n  outputs:\n    dev:\n      type: duckdb\n      path: \
+    shop.duckdb\n      threads: 1\n";
 
 const SOURCES: &str = "sources:
   - name: raw
@@ -33,7 +34,8 @@ const SCHEMA: &str = "models:
 /// All that dbt has to complain about while it parses and while it runs, and still all is well.
 fn grumbling(profile: &str) -> Project {
     let project = Project::new(profile);
-    let more = "models:\n  shop:\n    nowhere:\n      +materialized: table\nseeds:\n  +quote_columns: false\n";
+    let more = "models:\n  shop:\n    nowhere:\n      +materialized: table\nseeds:\n  \
+        +quote_columns: false\n";
     project.write("dbt_project.yml", PROJECT.to_owned() + more);
     project.write(
         "packages.yml",
@@ -53,7 +55,8 @@ fn grumbling(profile: &str) -> Project {
         "models/orders.sql",
         "select {{ tiny.tiny('id') }} as id from {{ source('raw', 'orders') }}\n",
     );
-    let noisy = "{% do exceptions.warn('a word of warning') %}{% do log('a word to the log', info=true) %}{{ print('a printed word') }}\n\
+    let noisy = "{% do exceptions.warn('a word of warning') %}{% do log('a word to the log', \
+        info=true) %}{{ print('a printed word') }}\n\
                  select id from {{ ref('orders') }}\n";
     project.write("models/noisy.sql", noisy);
     project
@@ -62,7 +65,8 @@ fn grumbling(profile: &str) -> Project {
 /// DuckDB is a file in the project: a hook makes what would have been loaded.
 fn on_duckdb() -> Project {
     let project = grumbling(DUCKDB);
-    let hooks = "on-run-start:\n  - create schema if not exists raw\n  - create or replace table raw.orders as select 1 as id, now() as _loaded_at\n";
+    let hooks = "on-run-start:\n  - create schema if not exists raw\n  - create or replace table \
+        raw.orders as select 1 as id, now() as _loaded_at\n";
     project.write("dbt_project.yml", project.read("dbt_project.yml") + hooks);
     project
 }
@@ -136,7 +140,8 @@ fn six_steps_on_redshift() {
     let make = || {
         let standin = Standin::database();
         standin.sql(
-            "create schema raw authorization dbt_user; create table raw.orders as select n as id, now() at time zone 'utc' as _loaded_at \
+            "create schema raw authorization dbt_user; create table raw.orders as select n as id, \
+                now() at time zone 'utc' as _loaded_at \
              from generate_series(1, 3) n; grant select on raw.orders to dbt_user",
         );
         (
@@ -168,11 +173,14 @@ fn macros_that_somebody_replaces() {
         );
         project.write(
             "models/known.sql",
-            "{{ print(context | list | sort | join(' ')) }}{{ print(dbt | list | sort | join(' ')) }}select 1 as i\n",
+            "{{ print(context | list | sort | join(' ')) }}{{ print(dbt | list | sort | join(' ')) \
+                }}select 1 as i\n",
         );
-        let put = "{% do context['dbt'].update({'default__never_heard_of': ours}) %}select '{{ adapter.dispatch('never_heard_of')() }}' as t\n";
+        let put = "{% do context['dbt'].update({'default__never_heard_of': ours}) %}select '{{ \
+            adapter.dispatch('never_heard_of')() }}' as t\n";
         project.write("models/put.sql", put);
-        let test = "unit_tests:\n  - name: replaced\n    model: typed\n    given: []\n    overrides: {macros: {default__type_string: another}}\n    \
+        let test = "unit_tests:\n  - name: replaced\n    model: typed\n    given: []\n    \
+            overrides: {macros: {default__type_string: another}}\n    \
                     expect: {rows: [{t: another}]}\n";
         project.write("models/unit.yml", test);
         project
@@ -221,7 +229,11 @@ fn fails(steps: &str, code: i32, words: &str, change: impl Fn(&Project) + Sync) 
 fn a_failing_test() {
     fails("run,test", 1, "not_null_orders_id", |project| {
         project.write("models/orders.sql", "select cast(null as int) as id\n");
-        project.write("models/schema.yml", "models:\n  - name: orders\n    columns:\n      - name: id\n        data_tests: [not_null]\n");
+        project.write(
+            "models/schema.yml",
+            "models:\n  - name: orders\n    columns:\n      - name: \
+            id\n        data_tests: [not_null]\n",
+        );
     });
 }
 

@@ -54,14 +54,21 @@ fn remembers(pid: i32, secret: &[u8]) -> bool {
 fn project() -> Project {
     let project = Project::new(REDSHIFT_PROFILE);
     project.write("models/quick.sql", "select '{{ target.user }}' as id\n");
-    project.write("models/slow.sql", "{{ config(materialized='table') }}\nselect pg_sleep(600)::text as slept from {{ ref('quick') }}\n");
+    project.write(
+        "models/slow.sql",
+        "{{ config(materialized='table') }}\nselect \
+        pg_sleep(600)::text as slept from {{ ref('quick') }}\n",
+    );
     project
 }
 
 /// A login of one's own, since the stand-in's is for all tests of the run.
 fn role(standin: &Standin, password: &str) -> String {
     let role = standin.database.clone();
-    standin.sql(&format!("create role {role} login password $pw${password}$pw$; grant create on database {role} to {role}"));
+    standin.sql(&format!(
+        "create role {role} login password $pw${password}$pw$; grant create on \
+        database {role} to {role}"
+    ));
     role
 }
 

@@ -74,7 +74,8 @@ fn a_signal_while_the_project_is_parsed_ends_the_run_at_once() {
 #[test]
 fn a_step_that_is_parsed_for_too_long_is_timed_out_and_the_next_one_runs() {
     let project = endless();
-    let yaml = "steps:\n  - debug\n  - {name: run, command: [run], timeout: 3s, on_failure: continue}\n  - {name: after, command: [debug]}\n";
+    let yaml = "steps:\n  - debug\n  - {name: run, command: [run], timeout: 3s, on_failure: \
+        continue}\n  - {name: after, command: [debug]}\n";
     project.write("dbt-entrypoint.yml", yaml);
     let run = runner(&project).run();
     run.assert_code(124).assert_nothing_left();
@@ -98,7 +99,8 @@ fn a_step_of_the_session_gets_one_sigint_and_the_host_none() {
     // The host would write this file if it ever saw the signal.
     let fault = "import os, signal, sys\n\
                  seen = os.environ.get('FAKE_DBT_DIR', '') + '/host-signal'\n\
-                 if sys.argv[0] == '-c':\n    signal.signal(signal.SIGINT, lambda *_: open(seen, 'w').close())\n";
+                 if sys.argv[0] == '-c':\n    signal.signal(signal.SIGINT, lambda *_: open(seen, \
+                 'w').close())\n";
     let main = format!("{fault}\n{}", becomes(&repo::fake_dbt()));
     let dbt = install(&fake.path().join("importable"), &[("cli/main.py", &main)]);
     let scene = Scene::new(fake.by(dbt));

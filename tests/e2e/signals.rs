@@ -220,9 +220,11 @@ fn a_step_has_default_dispositions_and_an_empty_mask_whatever_the_runner_inherit
     // As a shell starts a program in the background, and worse: SIGINT, SIGTERM and SIGHUP ignored,
     // others blocked.
     let python = "import signal, sys, os\n\
-                  for s in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE, signal.SIGQUIT, signal.SIGUSR1):\n    \
+                  for s in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE, \
+                  signal.SIGQUIT, signal.SIGUSR1):\n    \
                   signal.signal(s, signal.SIG_IGN)\n\
-                  signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, signal.SIGTERM, signal.SIGCHLD, signal.SIGUSR2, signal.SIGALRM])\n\
+                  signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, signal.SIGTERM, \
+                  signal.SIGCHLD, signal.SIGUSR2, signal.SIGALRM])\n\
                   os.execv(sys.argv[1], sys.argv[1:])";
     let scene = Scene::healthy();
     // The fake's own runtime ignores SIGPIPE: `cat` shows what it was really given.

@@ -228,7 +228,8 @@ fn an_argument_with_blanks_quotes_and_dollars_stays_one_argument() {
 #[test]
 fn the_spelled_out_command_is_taken_word_by_word() {
     let scene = Scene::new(Fake::new());
-    let yaml = "steps:\n  - name: nightly\n    command: [run-operation, grant_all, --args, '{a: \"b c\"}']\n";
+    let yaml = "steps:\n  - name: nightly\n    command: [run-operation, grant_all, --args, '{a: \
+        \"b c\"}']\n";
     scene.project.write("dbt-entrypoint.yml", yaml);
     scene.runner().run().assert_code(0);
     assert!(has(

@@ -67,7 +67,8 @@ fn the_sentinel_is_found_in_a_bucket() {
 fn the_local_aws_returns_connections_as_they_were_made() {
     let aws = Aws::shared();
     let name = unique("connection");
-    let authentication = json!({"AuthenticationConfiguration": {"AuthenticationType": "BASIC", "SecretArn": "arn:x"}});
+    let authentication = json!({"AuthenticationConfiguration": {"AuthenticationType": "BASIC",
+        "SecretArn": "arn:x"}});
     aws.connection(
         &name,
         &json!({"USERNAME": "u", "PASSWORD": PASSWORD}),

@@ -11,8 +11,10 @@ use crate::support::standin::Standin;
 /// A small project: one source, two models, one test on each.
 fn project() -> Project {
     let project = Project::new(REDSHIFT_PROFILE);
-    let sources = "sources:\n  - name: raw\n    schema: raw\n    config:\n      loaded_at_field: _loaded_at\n      \
-                   freshness: {error_after: {count: 24, period: hour}}\n    tables:\n      - name: orders\n";
+    let sources = "sources:\n  - name: raw\n    schema: raw\n    config:\n      loaded_at_field: \
+        _loaded_at\n      \
+                   freshness: {error_after: {count: 24, period: hour}}\n    tables:\n      - name: \
+                   orders\n";
     project.write("models/sources.yml", sources);
     project.write(
         "models/orders.sql",
@@ -22,7 +24,8 @@ fn project() -> Project {
         "models/big_orders.sql",
         "select id from {{ ref('orders') }} where id > 1\n",
     );
-    let tests = "models:\n  - name: orders\n    columns:\n      - name: id\n        data_tests: [unique, not_null]\n";
+    let tests = "models:\n  - name: orders\n    columns:\n      - name: id\n        data_tests: \
+        [unique, not_null]\n";
     project.write("models/schema.yml", tests);
     project
 }
@@ -30,7 +33,9 @@ fn project() -> Project {
 fn database(age: &str) -> Standin {
     let standin = Standin::database();
     let sql = format!(
-        "create schema raw authorization dbt_user; create table raw.orders as select n as id, (now() at time zone 'utc') - interval '{age}' as _loaded_at from generate_series(1, 3) n; grant select on raw.orders to dbt_user"
+        "create schema raw authorization dbt_user; create table raw.orders as select n as id, \
+            (now() at time zone 'utc') - interval '{age}' as _loaded_at from generate_series(1, 3) \
+            n; grant select on raw.orders to dbt_user"
     );
     standin.sql(&sql);
     standin
@@ -109,7 +114,8 @@ fn a_failing_model_fails_run_with_1_and_is_named_with_its_message() {
 fn a_failing_test_fails_test_with_1_and_a_stale_source_fails_freshness_with_1() {
     let (standin, project) = (database("3 days"), project());
     standin.sql("insert into raw.orders select * from raw.orders");
-    let yaml = "steps:\n  - run\n  - {name: test, command: [test], on_failure: continue}\n  - freshness\n  - docs\n";
+    let yaml = "steps:\n  - run\n  - {name: test, command: [test], on_failure: continue}\n  - \
+        freshness\n  - docs\n";
     project.write("dbt-entrypoint.yml", yaml);
     let run = standin
         .attach(with_real_dbt(Runner::new(project.path())))
@@ -156,7 +162,8 @@ fn a_password_full_of_odd_characters_logs_in() {
     let odd = r#"p'w"$HOME`id`\\ {% raw %}{{ x }} #: & é日本"#;
     let role = standin.database.clone();
     standin.sql(&format!(
-        "create role {role} login password $pw${odd}$pw$; grant all on schema raw to {role}; grant create on database {role} to {role}"
+        "create role {role} login password $pw${odd}$pw$; grant all on schema raw to {role}; grant \
+            create on database {role} to {role}"
     ));
     let run = runner(&standin, &project, "debug")
         .env("DBT_REDSHIFT_USER", role)

@@ -137,7 +137,8 @@ fn a_step_that_takes_all_process_slots_ends_with_its_own_code() {
 fn results_of_200_mb_are_counted_and_kept_in_little_memory() {
     let script = "exec python3 - \"$1\" <<'E'\n\
         import json, sys\n\
-        node = {'unique_id': 'model.shop.a', 'status': 'success', 'message': 'm' * 20_000, 'compiled_code': 'x' * 80_000}\n\
+        node = {'unique_id': 'model.shop.a', 'status': 'success', 'message': 'm' * 20_000, \
+        'compiled_code': 'x' * 80_000}\n\
         with open(sys.argv[1] + '/run_results.json', 'w') as file:\n\
         \x20   file.write('{\"results\": [' + json.dumps(node))\n\
         \x20   for _ in range(1999): file.write(',' + json.dumps(node))\n\

@@ -54,7 +54,8 @@ fn every_request_to_a_derived_bucket_names_the_account_of_the_caller() {
 
 #[test]
 fn on_ecs_the_task_says_which_account_it_is_and_nobody_else_is_asked() {
-    let task = json!({"Cluster": "dbt", "TaskARN": format!("arn:aws:ecs:eu-north-1:{TASK_ACCOUNT}:task/dbt/0a1b")});
+    let task = json!({"Cluster": "dbt",
+        "TaskARN": format!("arn:aws:ecs:eu-north-1:{TASK_ACCOUNT}:task/dbt/0a1b")});
     let metadata = FaultProxy::before(Aws::shared()).on(
         "GET /v4/0a1b/task",
         Fault::Answer(Message::new("HTTP/1.1 200 OK").body(task.to_string())),

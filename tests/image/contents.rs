@@ -198,7 +198,8 @@ fn nothing_is_there_that_only_a_build_needs() {
         + "command -v git; command -v dbt";
     // The last two show that the question can be answered.
     assert_eq!(shell(&script), "/usr/bin/git\n/opt/dbt/bin/dbt\n");
-    let modules = "import importlib.util as u; print([name for name in ('pip', 'awscli', 'ensurepip', 'moto', 'dbt') if u.find_spec(name)])";
+    let modules = "import importlib.util as u; print([name for name in ('pip', 'awscli', \
+        'ensurepip', 'moto', 'dbt') if u.find_spec(name)])";
     for python in ["/usr/bin/python3", "/opt/dbt/bin/python"] {
         let found = shell(&format!("{python} -I -c \"{modules}\""));
         assert_eq!(
@@ -213,7 +214,8 @@ fn nothing_is_there_that_only_a_build_needs() {
     }
     assert_eq!(
         shell(
-            "find / -xdev -name '*.whl' -o -xdev -path '/var/lib/apt/lists/*' -type f -o -xdev -path '/root/.cache/*' | head"
+            "find / -xdev -name '*.whl' -o -xdev -path '/var/lib/apt/lists/*' -type f -o -xdev \
+                -path '/root/.cache/*' | head"
         ),
         ""
     );
@@ -259,8 +261,10 @@ fn python_compiles_nothing_at_a_start() {
     needs_engine!();
     let script = "import dbt.cli.main, dbt.adapters.redshift, sys
 from pathlib import Path
-modules = [Path(module.__file__) for module in list(sys.modules.values()) if str(getattr(module, '__file__', '')).startswith('/opt/dbt') and module.__file__.endswith('.py')]
-print([str(path) for path in modules if not Path(module_cache(path)).exists()][:5], len(modules) > 500)";
+modules = [Path(module.__file__) for module in list(sys.modules.values()) if str(getattr(module,
+    '__file__', '')).startswith('/opt/dbt') and module.__file__.endswith('.py')]
+uncompiled = [str(path) for path in modules if not Path(module_cache(path)).exists()]
+print(uncompiled[:5], len(modules) > 500)";
     let script = script.replace(
         "module_cache(path)",
         "__import__('importlib.util').util.cache_from_source(str(path))",

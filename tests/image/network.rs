@@ -26,12 +26,14 @@ fn make_certificates(folder: &Path, names: &str) {
         assert!(status.unwrap().success(), "openssl {arguments}");
     };
     make(
-        "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=authority -keyout ca.key -out ca.pem -addext keyUsage=critical,keyCertSign",
+        "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=authority -keyout ca.key -out ca.pem \
+            -addext keyUsage=critical,keyCertSign",
     );
     make("req -newkey rsa:2048 -nodes -subj /CN=server -keyout key.pem -out request.pem");
     fs::write(folder.join("names"), format!("subjectAltName={names}\n")).unwrap();
     make(
-        "x509 -req -in request.pem -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile names -out server.pem",
+        "x509 -req -in request.pem -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile names \
+            -out server.pem",
     );
     // The container's user has to read it; it opens nothing but this test.
     fs::set_permissions(folder.join("key.pem"), fs::Permissions::from_mode(0o644)).unwrap();
@@ -48,7 +50,8 @@ fn scratch(certificates: &Path) -> Made {
         binary.to_str().unwrap(),
     ]);
     fs::copy(certificates.join("ca.pem"), context.path().join("ca.pem")).unwrap();
-    let lines = "FROM scratch\nCOPY dbt-entrypoint ca.pem /\nUSER 65532\nENTRYPOINT [\"/dbt-entrypoint\"]\n";
+    let lines = "FROM scratch\nCOPY dbt-entrypoint ca.pem /\nUSER 65532\nENTRYPOINT \
+        [\"/dbt-entrypoint\"]\n";
     fs::write(context.path().join("Dockerfile"), lines).unwrap();
     Made::image(context.path())
 }
@@ -59,7 +62,8 @@ fn the_binary_alone_resolves_names_and_speaks_tls() {
     let folder = tempfile::TempDir::new().unwrap();
     make_certificates(folder.path(), "DNS:aws.test");
     let url = "jdbc:redshift://warehouse.example.com/dev?currentSchema=analytics";
-    let answer = json!({"Connection": {"Name": "x", "ConnectionType": "JDBC", "ConnectionProperties":
+    let answer = json!({"Connection": {"Name": "x", "ConnectionType": "JDBC",
+        "ConnectionProperties":
         {"JDBC_CONNECTION_URL": url, "USERNAME": "dbt", "PASSWORD": PASSWORD}}});
     fs::write(folder.path().join("answer.json"), answer.to_string()).unwrap();
     fs::copy(

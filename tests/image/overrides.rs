@@ -13,7 +13,8 @@ use crate::support::repo::unique;
 use crate::support::result::Finished;
 
 /// In hexadecimal, which no redaction touches.
-const PRINT: &str = "import os, json; print(json.dumps({name: os.environb[name.encode()].hex() for name in os.environ}))";
+const PRINT: &str = "import os, json; print(json.dumps({name: os.environb[name.encode()].hex() for \
+    name in os.environ}))";
 
 const FETCHED: [(&str, &str); 12] = [
     ("DBT_REDSHIFT_HOST", "warehouse.example.com"),

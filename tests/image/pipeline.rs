@@ -29,7 +29,8 @@ impl Lab {
             standin.port(),
             standin.database
         );
-        let properties = json!({"JDBC_CONNECTION_URL": url, "USERNAME": "dbt_user", "PASSWORD": standin.password()});
+        let properties = json!({"JDBC_CONNECTION_URL": url, "USERNAME": "dbt_user",
+            "PASSWORD": standin.password()});
         Aws::shared().connection(&name, &properties, &json!({}));
         Self {
             deployment: Deployment::new(Fake::new()),

@@ -28,7 +28,8 @@ fn docker_stop_cancels_the_query_and_leaves_a_ledger() {
     let lab = Lab::new();
     let project = slow(
         "models/slow.sql",
-        "{{ config(materialized='table') }}\nselect pg_sleep(600)::text as slept from {{ ref('quick') }}\n",
+        "{{ config(materialized='table') }}\nselect pg_sleep(600)::text as slept from {{ \
+            ref('quick') }}\n",
     );
     let mut started = lab
         .task(Container::new())

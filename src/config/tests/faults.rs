@@ -334,7 +334,8 @@ fn a_run_needs_a_project_and_exec_does_not() {
 
 #[test]
 fn all_faults_are_told_at_once() {
-    let settings = "publsh: never\nlog_format: xml\nsteps:\n  - rnu\n  - {name: a b, command: dbt, on_failure: shrug, timeout: x}\n";
+    let settings = "publsh: never\nlog_format: xml\nsteps:\n  - rnu\n  - {name: a b, command: dbt, \
+        on_failure: shrug, timeout: x}\n";
     let scene = Scene::new()
         .settings(settings)
         .env_file("oops!\nDBT_ENTRYPOINT_SSE=rot13\n");
@@ -351,8 +352,10 @@ fn all_faults_are_told_at_once() {
     places.sort_unstable();
     let expected = [
         "--engine: \"warp\" is not process, session, native or auto",
-        "--stop-timeout: \"never\" is not a duration; expected a number with a unit, such as 25s, 55m or 1h30m",
-        "variable DBT_ENTRYPOINT_DEADLINE: \"soon\" is not a duration; expected a number with a unit, such as 25s, 55m or 1h30m",
+        "--stop-timeout: \"never\" is not a duration; expected a number with a unit, such as 25s, \
+            55m or 1h30m",
+        "variable DBT_ENTRYPOINT_DEADLINE: \"soon\" is not a duration; expected a number with a \
+            unit, such as 25s, 55m or 1h30m",
         "variable DBT_ENTRYPOINT_DESTINATION: \"B\" is not a valid bucket name",
         "~/sandbox.env:1: is not NAME=value",
         "~/sandbox.env:2: DBT_ENTRYPOINT_SSE",
@@ -406,7 +409,8 @@ fn the_character_that_a_name_may_not_hold_is_named() {
                 assert_eq!(
                     faults,
                     [format!(
-                        "variable {variable}: {:?} holds {character}; it may have letters, digits, '_', '-', '.'{more}",
+                        "variable {variable}: {:?} holds {character}; it may have letters, digits, \
+                            '_', '-', '.'{more}",
                         value.trim_matches(|c| variable.ends_with("MENTS") && c == '\u{a0}')
                     )]
                 );
@@ -430,13 +434,15 @@ fn a_name_that_cannot_be_told_is_demanded() {
         (
             "a: 1\nname: \"{{ env_var('PROJ') }}\"\n",
             Err(
-                "~/dbt_project.yml:2: name needs the variable PROJ, which is not set; set --project-name or PROJECT_NAME",
+                "~/dbt_project.yml:2: name needs the variable PROJ, which is not set; set \
+                    --project-name or PROJECT_NAME",
             ),
         ),
         (
             "name: \"{{ target.name }}\"\n",
             Err(
-                "~/dbt_project.yml:1: name cannot be determined without dbt ({{ target.name }}); set --project-name or PROJECT_NAME",
+                "~/dbt_project.yml:1: name cannot be determined without dbt ({{ target.name }}); \
+                    set --project-name or PROJECT_NAME",
             ),
         ),
         (
@@ -446,7 +452,8 @@ fn a_name_that_cannot_be_told_is_demanded() {
         (
             "name: a b\n",
             Err(
-                "~/dbt_project.yml: name \"a b\" holds a blank (' '); it may have letters, digits, '_', '-', '.', '/'; change it or set --project-name or PROJECT_NAME",
+                "~/dbt_project.yml: name \"a b\" holds a blank (' '); it may have letters, digits, \
+                    '_', '-', '.', '/'; change it or set --project-name or PROJECT_NAME",
             ),
         ),
         ("- name\n", Err("~/dbt_project.yml: is not a mapping")),
@@ -466,7 +473,10 @@ fn a_name_that_cannot_be_told_is_demanded() {
 #[test]
 fn the_settings_file_may_have_merge_keys() {
     let (_, plan) = Scene::new()
-        .settings("steps:\n  - &a {name: first, command: [run], timeout: 20m}\n  - {<<: *a, name: second}\n")
+        .settings(
+            "steps:\n  - &a {name: first, command: [run], timeout: 20m}\n  - {<<: *a, name: \
+            second}\n",
+        )
         .run();
     let names: Vec<&str> = plan.steps.iter().map(|step| step.name.as_str()).collect();
     assert_eq!(names, ["first", "second"]);

@@ -5,170 +5,34 @@
 
 use std::os::unix::ffi::OsStringExt;
 
+use super::table::{resolved, rows, scene};
 use super::*;
-
-/// One setting: its names, a value for each of the four places, the default, and how to read what
-/// came of it. Neighbours differ, so that each place can be told from the next.
-struct Setting {
-    flag: Option<&'static str>,
-    variable: &'static str,
-    key: &'static str,
-    given: [&'static str; 4],
-    default: &'static str,
-    read: fn(&Scene, &Config, &Pipeline) -> String,
-}
-
-fn place(location: &Pipeline) -> (String, Option<String>, Option<Encryption>) {
-    match &location.publish {
-        Publish::To {
-            location: location @ Location::S3 {
-                owner, encryption, ..
-            },
-            ..
-        } => (location.to_string(), owner.clone(), encryption.clone()),
-        Publish::To { location, .. } => (location.to_string(), None, None),
-        Publish::Never => ("nowhere".to_owned(), None, None),
-    }
-}
-
-fn inside(scene: &Scene, path: Option<&Path>) -> String {
-    path.map_or_else(
-        || "nowhere".to_owned(),
-        |path| {
-            path.strip_prefix(scene.home.path())
-                .unwrap()
-                .display()
-                .to_string()
-        },
-    )
-}
-
-/// Everything but what [`REST`] names.
-#[rustfmt::skip]
-fn settings() -> Vec<Setting> {
-    fn row(
-        (flag, variable, key): (&'static str, &'static str, &'static str),
-        given: [&'static str; 4],
-        default: &'static str,
-        read: fn(&Scene, &Config, &Pipeline) -> String,
-    ) -> Setting {
-        Setting { flag: (!flag.is_empty()).then_some(flag), variable, key, given, default, read }
-    }
-    vec![
-        row(("--env", "ENV", "env"), ["f", "v", "e", "y"], "local", |_, config, _| config.env.clone()),
-        row(("", "DBT_ENTRYPOINT_DEPLOYMENTS", "deployments"), ["", "v,w", "e , f", "[y, z]"], "dev,live", |_, config, _| config.deployments.join(",")),
-        row(("--project-name", "PROJECT_NAME", "project_name"), ["f", "v", "e", "y"], "shop", |_, config, _| config.project_name.clone().unwrap()),
-        row(("--project-dir", "DBT_PROJECT_DIR", "project_dir"), ["a", "./b/", "c/./d", "e"], "", |scene, config, _| inside(scene, Some(&config.project_dir))),
-        row(("--profiles-dir", "DBT_PROFILES_DIR", "profiles_dir"), ["a", "./b/", "c", "d"], "nowhere", |scene, config, _| inside(scene, config.profiles_dir.as_deref())),
-        row(("--dbt", "DBT_ENTRYPOINT_DBT", "dbt"), ["dbt-f", "dbt-v", "dbt-e", "dbt-y"], "dbt", |_, config, _| config.dbt.display().to_string()),
-        row(("--credentials", "DBT_ENTRYPOINT_CREDENTIALS", "credentials"), ["glue:f", "secretsmanager:v", "ssm:/e/", "env"], "none", |_, config, _| config.credentials.to_string()),
-        row(("--schema", "DBT_REDSHIFT_SCHEMA", "schema"), ["f", "v", "e", "y"], "none", |_, config, _| config.schema.as_ref().map_or("none".into(), |(schema, _)| schema.clone())),
-        row(("--steps", "DBT_ENTRYPOINT_STEPS", "steps"), ["run", "run, test", "docs", "[seed, build]"], "deps,debug,run,test,freshness,docs", |_, _, plan| plan.steps.iter().map(|step| step.name.as_str()).collect::<Vec<_>>().join(",")),
-        row(("--publish", "DBT_ENTRYPOINT_PUBLISH", "publish"), ["always", "never", "on-success", "always"], "never", |_, _, plan| match plan.publish {
-            Publish::Never => "never".to_owned(),
-            Publish::To { even_after_failure, .. } => if even_after_failure { "always" } else { "on-success" }.to_owned(),
-        }),
-        row(("--destination", "DBT_ENTRYPOINT_DESTINATION", "destination"), ["s3://fff/x", "s3://vvv", "file:///e", "s3://yyy/a/b/"], "nowhere", |_, _, plan| place(plan).0),
-        row(("--bucket-owner", "DBT_ENTRYPOINT_BUCKET_OWNER", "bucket_owner"), ["111111111111", "222222222222", "333333333333", "'044444444444'"], "none", |_, _, plan| place(plan).1.unwrap_or("none".into())),
-        row(("--sse", "DBT_ENTRYPOINT_SSE", "sse"), ["AES256", "aws:kms", "aws:kms:alias/k", "AES256"], "None", |_, _, plan| format!("{:?}", place(plan).2)),
-        row(("--log-format", "DBT_ENTRYPOINT_LOG_FORMAT", "log_format"), ["text", "json", "text", "json"], "Text", |_, config, _| format!("{:?}", config.log_format)),
-        row(("--deadline", "DBT_ENTRYPOINT_DEADLINE", "deadline"), ["55m", "1h30m", "90s", "2h"], "None", |_, config, _| format!("{:?}", config.deadline)),
-        row(("--stop-timeout", "DBT_ENTRYPOINT_STOP_TIMEOUT", "stop_timeout"), ["10s", "20s", "30s", "40s"], "25s", |_, config, _| format!("{:?}", config.stop_timeout)),
-    ]
-}
-
-/// What the given values come out as, where that is not as they were typed.
-fn resolved(setting: &Setting, index: usize) -> String {
-    let given = setting.given[index];
-    match (setting.key, given) {
-        ("deployments", "e , f") => "e,f",
-        ("deployments" | "steps", "[y, z]") => "y,z",
-        ("project_dir" | "profiles_dir", "./b/") => "b",
-        ("project_dir", "c/./d") => "c/d",
-        ("steps", "run, test") => "run,test",
-        ("steps", "[seed, build]") => "seed,build",
-        ("destination", "s3://yyy/a/b/") => "s3://yyy/a/b",
-        ("bucket_owner", "'044444444444'") => "044444444444",
-        ("sse", "AES256") => "Some(Aes256)",
-        ("sse", "aws:kms") => "Some(Kms(None))",
-        ("sse", "aws:kms:alias/k") => r#"Some(Kms(Some("alias/k")))"#,
-        ("log_format", "text") => "Text",
-        ("log_format", "json") => "Json",
-        ("deadline", "55m") => "Some(3300s)",
-        ("deadline", "1h30m") => "Some(5400s)",
-        ("deadline", "90s") => "Some(90s)",
-        ("deadline", "2h") => "Some(7200s)",
-        (_, given) => given,
-    }
-    .to_owned()
-}
-
-/// The setting in the places from the given one on, 0 for the flag, 3 for the settings file, 4 for
-/// nowhere.
-fn scene(setting: &Setting, from: usize) -> Scene {
-    let mut scene = Scene::new();
-    let (mut settings, mut env_file) = (String::new(), String::new());
-    // These say nothing where nothing is published, or need a project where they point to.
-    match setting.key {
-        "bucket_owner" | "sse" => settings.push_str("destination: s3://bucket\n"),
-        "project_dir" => settings.push_str("project_name: shop\n"),
-        "credentials" => {
-            scene = scene.without("DBT_ENTRYPOINT_CREDENTIALS");
-            // The default is another test's; the lowest place of all says `none`.
-            if from > 3 {
-                settings.push_str("credentials: none\n");
-            }
-        }
-        _ => {}
-    }
-    if from <= 3 {
-        settings.extend([format!("{}: {}\n", setting.key, setting.given[3])]);
-    }
-    if from <= 2 {
-        env_file.extend([format!("{}={}\n", setting.variable, setting.given[2])]);
-    }
-    if from <= 1 {
-        scene = scene.var(setting.variable, setting.given[1]);
-    }
-    if let (0, Some(flag)) = (from, setting.flag) {
-        scene = scene.flags(&[flag, setting.given[0]]);
-    }
-    scene.settings(&settings).env_file(&env_file)
-}
 
 /// The log filter is read before the rest; of the others a value of each place is tested elsewhere.
 const REST: [&str; 4] = ["log", "engine", "parse_cache", "summary_file"];
 
 #[test]
 fn every_setting_is_in_the_table() {
-    let tested: BTreeSet<&str> = settings().iter().map(|row| row.key).chain(REST).collect();
+    let rows = rows();
+    let tested: BTreeSet<&str> = rows.iter().map(|row| row.setting.key).chain(REST).collect();
     let declared: BTreeSet<&str> = setting::all().map(|setting| setting.key).collect();
     assert_eq!(tested, declared);
-    for row in settings() {
-        let setting = setting::all()
-            .find(|setting| setting.key == row.key)
-            .unwrap();
-        assert_eq!(row.variable, setting.variable);
-        assert_eq!(
-            row.flag.map(|flag| flag.trim_start_matches("--")),
-            setting.flag
-        );
-    }
 }
 
 #[test]
 fn the_first_place_that_has_a_value_wins() {
-    for setting in settings() {
+    for row in rows() {
+        let setting = row.setting;
         for from in usize::from(setting.flag.is_none())..=4 {
-            let scene = scene(&setting, from);
+            let scene = scene(&row, from);
             let (config, plan) = scene.run();
             let expected = if from == 4 {
-                setting.default.to_owned()
+                row.default.to_owned()
             } else {
-                resolved(&setting, from)
+                resolved(&row, from)
             };
             assert_eq!(
-                (setting.read)(&scene, &config, &plan),
+                (row.read)(&scene, &config, &plan),
                 expected,
                 "{} from place {from} on",
                 setting.key
@@ -179,22 +43,23 @@ fn the_first_place_that_has_a_value_wins() {
 
 #[test]
 fn an_empty_variable_counts_as_unset_in_the_environment_and_in_the_env_file() {
-    for setting in settings() {
-        let in_env_file = scene(&setting, 2).var(setting.variable, "");
+    for row in rows() {
+        let setting = row.setting;
+        let in_env_file = scene(&row, 2).var(setting.variable, "");
         let (config, plan) = in_env_file.run();
         assert_eq!(
-            (setting.read)(&in_env_file, &config, &plan),
-            resolved(&setting, 2),
+            (row.read)(&in_env_file, &config, &plan),
+            resolved(&row, 2),
             "{}",
             setting.key
         );
 
-        let in_settings = scene(&setting, 3).var(setting.variable, "");
+        let in_settings = scene(&row, 3).var(setting.variable, "");
         in_settings.write("sandbox.env", &format!("{}=\n", setting.variable));
         let (config, plan) = in_settings.run();
         assert_eq!(
-            (setting.read)(&in_settings, &config, &plan),
-            resolved(&setting, 3),
+            (row.read)(&in_settings, &config, &plan),
+            resolved(&row, 3),
             "{}",
             setting.key
         );
@@ -203,15 +68,16 @@ fn an_empty_variable_counts_as_unset_in_the_environment_and_in_the_env_file() {
 
 #[test]
 fn a_null_in_the_settings_file_counts_as_unset_and_an_empty_value_is_a_fault() {
-    for setting in settings() {
-        let null = scene(&setting, 4);
+    for row in rows() {
+        let setting = row.setting;
+        let null = scene(&row, 4);
         let settings = std::fs::read_to_string(null.path("settings.yml")).unwrap();
         if setting.key != "credentials" {
             null.write("settings.yml", &format!("{settings}{}: ~\n", setting.key));
             let (config, plan) = null.run();
             assert_eq!(
-                (setting.read)(&null, &config, &plan),
-                setting.default,
+                (row.read)(&null, &config, &plan),
+                row.default,
                 "{}",
                 setting.key
             );
@@ -225,11 +91,11 @@ fn a_null_in_the_settings_file_counts_as_unset_and_an_empty_value_is_a_fault() {
             "{faults:?}"
         );
         if let Some(flag) = setting.flag {
-            let faults = scene(&setting, 4).flags(&[flag, ""]).faults();
+            let faults = scene(&row, 4).flags(&[&format!("--{flag}"), ""]).faults();
             assert!(
                 faults
                     .iter()
-                    .any(|fault| fault.starts_with(&format!("{flag}: is empty"))),
+                    .any(|fault| fault.starts_with(&format!("--{flag}: is empty"))),
                 "{faults:?}"
             );
         }

@@ -163,7 +163,8 @@ fn a_step_can_be_spelled_out() {
     let settings = r#"
 steps:
   - deps
-  - {name: nightly, command: [test, --select, "tag:nightly", --threads, 2], on_failure: continue, timeout: 20m}
+  - {name: nightly, command: [test, --select, "tag:nightly", --threads, 2], on_failure: continue,
+      timeout: 20m}
   - name: load
     command:
       - run-operation
@@ -245,7 +246,8 @@ fn what_a_step_spells_out_itself_is_not_widened() {
 /// Each fault in the third of three steps, after two that have the same keys.
 #[test]
 fn a_fault_of_a_step_is_named_with_the_line_of_its_key() {
-    let block = "env: dev # name: x\nsteps:\n  - name: a\n    command: [run]\n    timeout: 5m\n    on_failure: warn\n\n  # name: b\n  - name: b\n";
+    let block = "env: dev # name: x\nsteps:\n  - name: a\n    command: [run]\n    timeout: 5m\n    \
+        on_failure: warn\n\n  # name: b\n  - name: b\n";
     let block = format!("{block}    command: [run]\n  - name: c\n    command: [run]\n");
     for (more, line, key, what) in [
         ("    timeout: soon\n", 13, "timeout", "is not a duration"),
@@ -313,7 +315,8 @@ fn lists_in_brackets_have_lines_too() {
         ("steps:\n- run\n- rnu\n", 3, "steps"),
         ("steps: [\n  run,\n  rnu,\n]\n", 3, "steps"),
         (
-            "steps: [\n  {name: a, command: [run], timeout: 5m},\n  {name: b, command: [run], timeout: x},\n]\n",
+            "steps: [\n  {name: a, command: [run], timeout: 5m},\n  {name: b, command: [run], \
+                timeout: x},\n]\n",
             3,
             "timeout",
         ),

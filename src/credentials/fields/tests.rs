@@ -12,7 +12,8 @@ fn error(json: &str) -> String {
 
 #[test]
 fn every_field_and_both_spellings() {
-    let json = br#"{"host":"h","port":5439,"username":"u","password":"p","dbname":"d","schema":"s","engine":"redshift","extra":{"a":[1]}}"#;
+    let json = br#"{"host":"h","port":5439,"username":"u","password":"p","dbname":"d","schema":"s",
+        "engine":"redshift","extra":{"a":[1]}}"#;
     let connection = from_secret(json, None).unwrap();
     assert_eq!(connection.host.as_deref(), Some("h"));
     assert_eq!(connection.port, Some(5439));
@@ -116,12 +117,14 @@ const LOGINS: [(&str, &str, &str); 32] = [
         "h:- u/p d s",
     ),
     (
-        r#"{"db_host":"h","db_port":1,"db_user":"u","db_password":"p","db_name":"d","db_schema":"s"}"#,
+        r#"{"db_host":"h","db_port":1,"db_user":"u","db_password":"p","db_name":"d",
+            "db_schema":"s"}"#,
         "",
         "h:1 u/p d s",
     ),
     (
-        r#"{"DBT_REDSHIFT_HOST":"h","DBT_REDSHIFT_USER":"u","DBT_REDSHIFT_PASSWORD":"p","DBT_REDSHIFT_DB":"d","DBT_REDSHIFT_SCHEMA":"s","DBT_REDSHIFT_PORT":"7"}"#,
+        r#"{"DBT_REDSHIFT_HOST":"h","DBT_REDSHIFT_USER":"u","DBT_REDSHIFT_PASSWORD":"p",
+            "DBT_REDSHIFT_DB":"d","DBT_REDSHIFT_SCHEMA":"s","DBT_REDSHIFT_PORT":"7"}"#,
         "",
         "h:7 u/p d s",
     ),
@@ -132,12 +135,14 @@ const LOGINS: [(&str, &str, &str); 32] = [
     ),
     // Airflow: what it calls the schema is the database.
     (
-        r#"{"conn_type":"redshift","login":"u","password":"p","host":"h","port":5439,"schema":"d","extra":"{}"}"#,
+        r#"{"conn_type":"redshift","login":"u","password":"p","host":"h","port":5439,
+            "schema":"d","extra":"{}"}"#,
         "",
         "h:5439 u/p d -",
     ),
     (
-        r#"{"conn_type":"postgres","login":"u","password":"p","host":"h","schema":"d","dbname":"e"}"#,
+        r#"{"conn_type":"postgres","login":"u","password":"p","host":"h","schema":"d",
+            "dbname":"e"}"#,
         "",
         "h:- u/p e d",
     ),

@@ -67,8 +67,7 @@ fn user_name_and_password_come_first() {
 }
 
 #[test]
-fn then_the_secret_of_the_properties_then_the_encrypted_password_then_the_secret_of_the_authentication()
- {
+fn then_the_secret_id_then_the_encrypted_password_then_the_secret_of_the_authentication() {
     let login = |properties: &[(&str, &str)], arn| planned(properties, arn).unwrap().login;
     let (secret, encrypted) = (("SECRET_ID", "s"), ("ENCRYPTED_PASSWORD", "e"));
     assert_eq!(

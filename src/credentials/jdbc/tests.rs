@@ -220,7 +220,8 @@ proptest! {
         let (first, next) = if semicolons { (';', ';') } else { ('?', '&') };
         let place = if host.contains(':') { format!("[{host}]") } else { host.clone() };
         let url = format!(
-            "jdbc:redshift://{place}:{port}/{}{first}user={}{next}password={}{next}currentSchema={schema}",
+            "jdbc:redshift://{place}:{port}/{}{first}user={}{next}password={}{next}\
+             currentSchema={schema}",
             escape(&database), escape(&user), escape(&password),
         );
         let connection = parse(&url).unwrap();
@@ -228,7 +229,8 @@ proptest! {
         prop_assert_eq!(connection.port, Some(port));
         prop_assert_eq!(connection.database.unwrap_or_default(), database);
         prop_assert_eq!(connection.user.unwrap_or_default(), user);
-        prop_assert_eq!(connection.password.as_ref().map_or(&b""[..], Secret::expose), password.as_bytes());
+        prop_assert_eq!(connection.password.as_ref().map_or(&b""[..], Secret::expose),
+            password.as_bytes());
         prop_assert_eq!(connection.schema.unwrap_or_default(), schema);
     }
 }

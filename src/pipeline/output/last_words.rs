@@ -132,15 +132,18 @@ mod tests {
                 Some("Env var required but not provided: X"),
             ),
             (
-                "20:12:01  Running with dbt=1.11.16\n20:12:02  Encountered an error:\nParsing Error\n  Env var required but not provided: 'X'\n",
+                "20:12:01  Running with dbt=1.11.16\n20:12:02  Encountered an error:\nParsing \
+                    Error\n  Env var required but not provided: 'X'\n",
                 Some("Parsing Error\n  Env var required but not provided: 'X'"),
             ),
             (
-                "\u{1b}[0m20:12:02  \u{1b}[31mEncountered an error:\u{1b}[0m\n\u{1b}[1;31mRuntime Error\u{1b}[0m\n  no\n",
+                "\u{1b}[0m20:12:02  \u{1b}[31mEncountered an error:\u{1b}[0m\n\u{1b}[1;31mRuntime \
+                    Error\u{1b}[0m\n  no\n",
                 Some("Runtime Error\n  no"),
             ),
             (
-                "{\"info\": {\"level\": \"error\", \"msg\": \"Encountered an error:\\nRuntime Error\\n  no\"}, \"data\": {}}\n",
+                "{\"info\": {\"level\": \"error\", \"msg\": \"Encountered an error:\\nRuntime \
+                    Error\\n  no\"}, \"data\": {}}\n",
                 Some("Runtime Error\n  no"),
             ),
             (

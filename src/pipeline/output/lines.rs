@@ -135,7 +135,8 @@ mod tests {
             assert_eq!(lines[0], serde_json::json!({"a": 1}));
             assert_eq!(
                 lines[1],
-                serde_json::json!({"level": "info", "message": "Warning: \u{fffd} \"x\"", "step": "run"})
+                serde_json::json!({"level": "info", "message": "Warning: \u{fffd} \"x\"",
+                    "step": "run"})
             );
             let messages: Vec<_> = lines[2..]
                 .iter()

@@ -17,7 +17,8 @@ fn project() -> tempfile::TempDir {
     );
     write(
         "package-lock.yml",
-        "packages:\n  - {name: dbt_utils, package: dbt-labs/dbt_utils, version: 1.3.0}\nsha1_hash: 226ae69cdfbc9367e2aa2c472b01f99dbce11de0\n",
+        "packages:\n  - {name: dbt_utils, package: dbt-labs/dbt_utils, version: 1.3.0}\nsha1_hash: \
+            226ae69cdfbc9367e2aa2c472b01f99dbce11de0\n",
     );
     write(
         "dbt_packages/dbt_utils/dbt_project.yml",

@@ -73,7 +73,8 @@ fn a_missing_variable_is_named_with_file_target_and_key() {
     assert_eq!(
         found.faults,
         [
-            "~/profiles.yml: target \"dev\" of profile \"shop\": host needs the variable DEV_HOST, which is not set"
+            "~/profiles.yml: target \"dev\" of profile \"shop\": host needs the variable DEV_HOST, \
+                which is not set"
         ]
     );
     assert_eq!(found.warnings, Vec::<String>::new());
@@ -182,7 +183,8 @@ shop:
     assert_eq!(
         found.faults,
         [
-            "~/profiles.yml: target \"dev\" of profile \"shop\": user needs the variable BASE_USER, which is not set"
+            "~/profiles.yml: target \"dev\" of profile \"shop\": user needs the variable \
+                BASE_USER, which is not set"
         ]
     );
 }
@@ -287,7 +289,8 @@ shop:
     assert_eq!(
         findings(profiles, None, &[]).faults,
         [
-            "~/profiles.yml:2: the target of profile \"shop\" needs the variable WHERE, which is not set; set it, or set --target or DBT_TARGET"
+            "~/profiles.yml:2: the target of profile \"shop\" needs the variable WHERE, which is \
+                not set; set it, or set --target or DBT_TARGET"
         ]
     );
     for (target, variables) in [

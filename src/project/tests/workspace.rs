@@ -128,14 +128,16 @@ fn the_target_directory_comes_from_variables_then_the_project_then_the_default()
             "target-path: \"{{ something.else }}\"",
             &[],
             Err(
-                "~/dbt_project.yml:1: target-path cannot be determined without dbt ({{ something.else }}); set DBT_TARGET_PATH",
+                "~/dbt_project.yml:1: target-path cannot be determined without dbt ({{ \
+                    something.else }}); set DBT_TARGET_PATH",
             ),
         ),
         (
             "name: x\ntarget-path: \"{{ env_var('OUT') }}\"",
             &[],
             Err(
-                "~/dbt_project.yml:2: target-path needs the variable OUT, which is not set; set DBT_TARGET_PATH",
+                "~/dbt_project.yml:2: target-path needs the variable OUT, which is not set; set \
+                    DBT_TARGET_PATH",
             ),
         ),
         (

@@ -144,7 +144,9 @@ impl Aws {
     #[track_caller]
     pub fn bucket_named(&self, name: &str) -> Bucket {
         let location = format!(
-            "<CreateBucketConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><LocationConstraint>{REGION}</LocationConstraint></CreateBucketConfiguration>"
+            "<CreateBucketConfiguration \
+             xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">\
+             <LocationConstraint>{REGION}</LocationConstraint></CreateBucketConfiguration>"
         );
         let response = self.s3("PUT", &format!("/{name}"), location.as_bytes());
         assert_eq!(response.status(), 200, "{}", response.text());

@@ -45,7 +45,8 @@ impl Fault {
         let who = "User: arn:aws:sts::123456789012:assumed-role/dbt-task/0123456789";
         let why = "because no identity-based policy allows the";
         let text = format!(
-            "{who} is not authorized to perform: {action} on resource: {resource} {why} {action} action"
+            "{who} is not authorized to perform: {action} on resource: {resource} {why} {action} \
+                action"
         );
         Self::json(400, "AccessDeniedException", &text)
     }
@@ -53,7 +54,9 @@ impl Fault {
     /// What S3 says.
     pub fn s3(status: u16, code: &str, message: &str) -> Self {
         let body = format!(
-            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>{message}</Message><RequestId>E2E</RequestId></Error>"
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
+             <Error><Code>{code}</Code><Message>{message}</Message>\
+             <RequestId>E2E</RequestId></Error>"
         );
         let answer = Message::new(format!("HTTP/1.1 {status} Fault"))
             .header("Content-Type", "application/xml");

@@ -73,7 +73,8 @@ pub fn install(folder: &Path, modules: &[(&str, &str)]) -> PathBuf {
 pub fn calls(program: &Path) -> String {
     let program = program.to_str().unwrap();
     format!(
-        "import subprocess, sys\n\n\ndef cli():\n    sys.exit(subprocess.run([{program:?}, *sys.argv[1:]]).returncode)\n"
+        "import subprocess, sys\n\n\ndef cli():\n    sys.exit(subprocess.run([{program:?}, \
+            *sys.argv[1:]]).returncode)\n"
     )
 }
 

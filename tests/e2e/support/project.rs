@@ -37,7 +37,8 @@ pub const REDSHIFT_PROFILE: &str = r#"shop:
       threads: 2
 "#;
 
-pub const DUCKDB_PROFILE: &str = "shop:\n  target: dev\n  outputs:\n    dev:\n      type: duckdb\n      path: shop.duckdb\n      threads: 2\n";
+pub const DUCKDB_PROFILE: &str = "shop:\n  target: dev\n  outputs:\n    dev:\n      type: \
+    duckdb\n      path: shop.duckdb\n      threads: 2\n";
 
 pub struct Project {
     dir: TempDir,

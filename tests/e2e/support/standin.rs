@@ -103,7 +103,8 @@ impl Standin {
     #[track_caller]
     pub fn active(&self, text: &str) -> usize {
         let sql = format!(
-            "select count(*) from pg_stat_activity where datname = '{}' and state = 'active' and query like '%{text}%' and pid <> pg_backend_pid()",
+            "select count(*) from pg_stat_activity where datname = '{}' and state = 'active' and \
+                query like '%{text}%' and pid <> pg_backend_pid()",
             self.database
         );
         self.superuser("postgres", &sql).parse().unwrap()
