@@ -7,7 +7,7 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-use crate::config::{Config, CredentialSource, LogFormat, Variables, variable};
+use crate::config::{Config, LogFormat, Variables, variable};
 use crate::credentials::{Connection, Endpoint};
 use crate::secret::Secret;
 
@@ -126,7 +126,7 @@ pub(crate) fn compose(
         database.map(|database| database.as_bytes().to_vec()),
     );
     composer.schema(connection, database_is_known);
-    if !composer.missing.is_empty() && config.credentials != CredentialSource::None {
+    if !composer.missing.is_empty() && config.credentials.needs_login() {
         return Err(Error::Incomplete {
             origin: config.credentials.to_string(),
             missing: composer.missing,
@@ -197,7 +197,7 @@ impl Composer<'_> {
                 port.to_string().into(),
                 self.config.credentials.to_string(),
             );
-        } else if self.config.credentials != CredentialSource::None {
+        } else if self.config.credentials.needs_login() {
             self.set(
                 Field::Port.variable(),
                 PORT.to_string().into(),

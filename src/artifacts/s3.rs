@@ -3,10 +3,7 @@
 //! Never deletes or lists anything. `s3:PutObject` on the prefix is enough; `s3:GetObject` saves
 //! time.
 
-use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use aws_config::SdkConfig;
@@ -15,16 +12,17 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{Config, RequestChecksumCalculation};
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumAlgorithm, ServerSideEncryption};
-use aws_smithy_types::body::SdkBody;
-use bytes::Bytes;
-use http_body::{Frame, SizeHint};
 
 use super::content_type;
 use super::object::{Body, Object};
-use super::opened::{Scanned, Unchanged};
 use super::owner::Owner;
 use crate::aws::{Fault, FaultKind, arn, has_own_endpoint, longest_wait, remedy};
 use crate::config::Encryption;
+
+mod body;
+mod error;
+
+pub(crate) use error::Error;
 
 /// A check that takes longer must not keep dbt waiting: the bucket may well work later.
 const CHECK: Duration = Duration::from_secs(10);
@@ -35,64 +33,6 @@ const BYTES_PER_PATIENCE: u64 = 2 << 20;
 /// How many times that limit covers all attempts and the pauses between them, unless
 /// `AWS_MAX_ATTEMPTS` asks for more than fit into it.
 const ATTEMPTS: u32 = 6;
-
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Error {
-    #[error("cannot publish s3://{bucket}/{key}")]
-    Put {
-        bucket: String,
-        key: String,
-        hint: Option<String>,
-        source: Box<Fault>,
-    },
-    #[error("cannot read s3://{bucket}/{key}")]
-    Get {
-        bucket: String,
-        key: String,
-        source: Box<Fault>,
-    },
-    #[error("the bucket {bucket} does not exist")]
-    NoBucket { bucket: String },
-    #[error("the bucket {bucket} is in another region ({region}) than this run ({ours})")]
-    OtherRegion {
-        bucket: String,
-        region: String,
-        ours: String,
-    },
-    #[error("the bucket {bucket} cannot be used")]
-    Unusable { bucket: String, source: Box<Fault> },
-    #[error("s3://{bucket}/{key} is larger than {limit} bytes")]
-    TooLarge {
-        bucket: String,
-        key: String,
-        limit: u64,
-    },
-    #[error(
-        "the bucket {bucket} may belong to anybody, since the account of this run is not known"
-    )]
-    UnknownOwner { bucket: String, source: Box<Fault> },
-}
-
-impl Error {
-    pub(super) fn hint(&self) -> Option<String> {
-        match self {
-            Self::Put { hint, .. } => hint.clone(),
-            Self::NoBucket { .. } => Some(
-                "create it, or set another --destination (DBT_ENTRYPOINT_DESTINATION)".to_owned(),
-            ),
-            Self::OtherRegion { region, .. } => Some(format!(
-                "set AWS_REGION to {region}, or another --destination"
-            )),
-            Self::UnknownOwner { .. } => Some(
-                "set --bucket-owner (DBT_ENTRYPOINT_BUCKET_OWNER) to the account of the bucket, or \
-                 let the run reach STS"
-                    .to_owned(),
-            ),
-            Self::TooLarge { .. } => None,
-            Self::Unusable { source, .. } | Self::Get { source, .. } => source.hint.clone(),
-        }
-    }
-}
 
 /// A bucket and a prefix in it.
 #[derive(Debug, Clone)]
@@ -290,7 +230,7 @@ impl S3 {
                 let size = bytes.len() as u64;
                 (ByteStream::from(bytes), size)
             }
-            Body::File(file) => (body_of(&file), file.size()),
+            Body::File(file) => (body::of(&file), file.size()),
         };
         let request = self
             .client
@@ -421,36 +361,4 @@ fn may_be_the_checksum(fault: &Fault) -> bool {
         || ["checksum", "crc32", "trailer", "sha256"]
             .iter()
             .any(|word| message.contains(word))
-}
-
-/// A scanned file as the body of a request, from its beginning at each attempt.
-fn body_of(file: &Scanned) -> ByteStream {
-    let file = file.clone();
-    ByteStream::new(SdkBody::retryable(move || {
-        SdkBody::from_body_1_x(FileBody(file.reader()))
-    }))
-}
-
-struct FileBody(Unchanged);
-
-impl http_body::Body for FileBody {
-    type Data = Bytes;
-    type Error = io::Error;
-
-    /// The file is on a disk of this machine, so nobody waits for it.
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
-        let part = self.get_mut().0.next_part().transpose();
-        Poll::Ready(part.map(|part| part.map(|part| Frame::data(part.into()))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.0.left() == 0
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.0.left())
-    }
 }

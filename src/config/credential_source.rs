@@ -36,7 +36,18 @@ pub(crate) enum CredentialSource {
 impl CredentialSource {
     /// Whether AWS has to be asked.
     pub(crate) fn is_remote(&self) -> bool {
-        !matches!(self, Self::Env | Self::None)
+        match self {
+            Self::Glue(_) | Self::SecretsManager(_) | Self::Ssm(_) => true,
+            Self::Env | Self::None => false,
+        }
+    }
+
+    /// Whether dbt needs a login for Redshift, which then has to be complete.
+    pub(crate) fn needs_login(&self) -> bool {
+        match self {
+            Self::Glue(_) | Self::SecretsManager(_) | Self::Ssm(_) | Self::Env => true,
+            Self::None => false,
+        }
     }
 }
 

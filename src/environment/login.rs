@@ -6,7 +6,7 @@
 use std::fmt;
 use std::os::unix::ffi::OsStrExt;
 
-use crate::config::{Config, CredentialSource, variable};
+use crate::config::{Config, variable};
 use crate::credentials::{self, Endpoint, EndpointError, is_endpoint, is_reference, take_apart};
 
 /// Properties of a Glue Connection that name a warehouse without saying where it is, and who knows.
@@ -131,7 +131,7 @@ pub(crate) fn validate(config: &Config) -> Result<Option<&'static str>, Error> {
 
 pub(super) fn check(config: &Config) -> Result<Login, Error> {
     let mut login = Login::default();
-    if config.credentials == CredentialSource::None {
+    if !config.credentials.needs_login() {
         return Ok(login);
     }
     let given = |field: Field| variable(&config.variables, field.variable());
