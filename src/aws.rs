@@ -4,6 +4,7 @@
 //! Never asks AWS anything by itself, and reads no variable of this process: those of the run
 //! arrive as a value.
 
+use std::borrow::Cow;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,6 +13,7 @@ use aws_config::profile::ProfileSet;
 use aws_config::retry::{RetryConfig, RetryMode};
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
+use aws_runtime::env_config::file::EnvConfigFiles;
 use aws_smithy_http_client::HttpClientError;
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
@@ -25,6 +27,7 @@ mod endpoints;
 mod fault;
 mod login;
 mod policy;
+mod profiles;
 mod proxies;
 mod trust;
 mod variables;
@@ -113,7 +116,11 @@ pub(crate) async fn load(variables: &Variables) -> Result<Aws, Error> {
     if !faults.is_empty() {
         return Err(Error::Settings(faults));
     }
-    let profiles = load_profiles().await;
+    let (files, unread) = profiles::read(&variables).await.map_err(Error::Settings)?;
+    let profile = variables
+        .get(variables::PROFILE)
+        .map(|name| profiles::encoded(name));
+    let profiles = load_profiles(&files, profile.clone()).await;
     let from_profile = |key| profiles.as_ref().and_then(|profiles| profiles.get(key));
     let find = |variable: &'static str, key, key_name| {
         pick(
@@ -152,7 +159,10 @@ pub(crate) async fn load(variables: &Variables) -> Result<Aws, Error> {
         .connect_timeout(CONNECT)
         .read_timeout(READ)
         .build();
-    let defaults = aws_config::defaults(BehaviorVersion::v2026_01_12());
+    let mut defaults = aws_config::defaults(BehaviorVersion::v2026_01_12()).profile_files(files);
+    if let Some(profile) = profile {
+        defaults = defaults.profile_name(profile);
+    }
     let config = defaults
         .http_client(SharedHttpClient::new(client.clone()))
         .timeout_config(timeouts)
@@ -161,7 +171,7 @@ pub(crate) async fn load(variables: &Variables) -> Result<Aws, Error> {
         .await;
     let config = endpoints::without_blank(config);
     endpoints::check(&config, &variables).map_err(Error::Settings)?;
-    let (config, issued) = login::observe(config, variables, profiles);
+    let (config, issued) = login::observe(config, variables, profiles, unread);
     Ok(Aws {
         config,
         issued,
@@ -187,21 +197,16 @@ pub(crate) fn longest_wait(config: &SdkConfig, attempt: Duration) -> Duration {
     )
 }
 
-/// The profiles of `~/.aws/config` and `~/.aws/credentials`. Files that cannot be parsed are the
-/// SDK's to complain about, when it looks for credentials.
+/// The profiles of the files, for what the SDK does not read or say itself.
 #[expect(
     clippy::default_trait_access,
-    reason = "the SDK does not export the types: file system, environment, names of the files"
+    reason = "the SDK does not export the types: file system, environment"
 )]
-async fn load_profiles() -> Option<ProfileSet> {
-    aws_config::profile::load(
-        &Default::default(),
-        &Default::default(),
-        &Default::default(),
-        None,
-    )
-    .await
-    .ok()
+async fn load_profiles(files: &EnvConfigFiles, selected: Option<String>) -> Option<ProfileSet> {
+    let selected = selected.map(Cow::Owned);
+    aws_config::profile::load(&Default::default(), &Default::default(), files, selected)
+        .await
+        .ok()
 }
 
 /// A setting and the name under which it was found: the variable, else the profile's key. Empty

@@ -22,8 +22,9 @@ const PORT: u16 = 5439;
 /// dbt scrubs the values of variables with this prefix from its own logs.
 const SCRUBBED: &str = "DBT_ENV_SECRET_";
 /// The AWS variables whose values must not reach a log.
-const AWS_SECRETS: [&str; 3] = [
+const AWS_SECRETS: [&str; 4] = [
     "AWS_SECRET_ACCESS_KEY",
+    "AWS_SECURITY_TOKEN",
     "AWS_SESSION_TOKEN",
     "AWS_CONTAINER_AUTHORIZATION_TOKEN",
 ];

@@ -184,9 +184,18 @@ fn unusable_credentials(source: &(dyn Error + 'static)) -> Fault {
     });
     let (kind, hint) = match status {
         Some(429 | 500..) => (FaultKind::Unreachable, None),
-        _ if reason.contains("expired") || reason.contains("SSO") => (
+        _ if ["expired", "SSO", "/sso/cache/"]
+            .iter()
+            .any(|word| contains_text(source, word)) =>
+        {
+            (
+                FaultKind::Unauthenticated,
+                Some("renew the session: `aws sso login`"),
+            )
+        }
+        _ if reason.contains("external process") => (
             FaultKind::Unauthenticated,
-            Some("renew the session: `aws sso login`"),
+            Some("run the credential_process of the AWS profile by hand, to see what it says"),
         ),
         _ => (FaultKind::Unauthenticated, Some(NO_CREDENTIALS)),
     };

@@ -11,14 +11,16 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_config::SdkConfig;
-use aws_config::profile::ProfileSet;
+use aws_config::profile::{Profile, ProfileSet};
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::future::ProvideCredentials as Answer;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+use aws_smithy_types::error::ErrorMetadata;
 
 use super::fault::FaultKind;
+use super::profiles::{Unread, decoded};
 use super::variables::{PROFILE, SdkVariables};
-use super::words::{contains_text, innermost};
+use super::words::{contains_text, find, innermost};
 use crate::secret::Secret;
 
 /// Longer chains of `source_profile` are circles.
@@ -56,6 +58,17 @@ pub(super) enum Obstacle {
         "the AWS profile \"{profile}\" signs in with `aws login`, which only the AWS CLI can use"
     )]
     CliLogin { profile: String },
+    #[error("cannot read {}, where the AWS credentials may be: {}", .0.path.display(), .0.reason)]
+    Unread(Unread),
+    #[error(
+        "the AWS profile \"{profile}\" wants a second factor (mfa_serial), which nobody can enter \
+         here: {said}"
+    )]
+    SecondFactor {
+        profile: String,
+        /// By AWS.
+        said: String,
+    },
     #[error("cannot read the token file {} ({origin}): {}", path.display(), innermost(.source))]
     TokenFile {
         path: PathBuf,
@@ -78,11 +91,15 @@ impl Obstacle {
             Self::NoProfile { .. } => {
                 "check AWS_PROFILE, AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE".to_owned()
             }
-            Self::CliLogin { profile } => format!(
-                "let the AWS CLI hand its credentials over: add a profile with `credential_process \
-                    = \
-                 aws configure export-credentials --profile {profile} --format process` and name \
-                 it \
+            Self::Unread(_) => {
+                "make it readable for this user (in a container, the owner and mode of what is \
+                 mounted), or name another file"
+                    .to_owned()
+            }
+            Self::CliLogin { profile } | Self::SecondFactor { profile, .. } => format!(
+                "let the AWS CLI hand its credentials over: add a profile with \
+                 `credential_process = aws configure export-credentials --profile {profile} \
+                 --format process` and name it \
                  in AWS_PROFILE, or run eval \"$(aws configure export-credentials --profile \
                  {profile} --format env)\" first"
             ),
@@ -92,32 +109,28 @@ impl Obstacle {
         }
     }
 
-    /// What the settings show. `profiles` is `None` where the files cannot be parsed, which is the
-    /// SDK's to complain about.
+    /// Half a key is not passed over for the next place that has a whole one.
+    fn half_a_key(variables: &SdkVariables) -> Option<Self> {
+        Self::half(variables, "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+    }
+
+    fn half(variables: &SdkVariables, given: &'static str, missing: &'static str) -> Option<Self> {
+        let is_half = variables.contains_key(given) && !variables.contains_key(missing);
+        is_half.then_some(Self::HalfAKey { missing, given })
+    }
+
+    /// What the settings show. `profiles` is `None` where they cannot be parsed, which is the SDK's
+    /// to complain about.
     fn find(variables: &SdkVariables, profiles: Option<&ProfileSet>) -> Option<Self> {
         let has = |name: &str| variables.contains_key(name);
-        // The order of the SDK: keys, the profile, a token for a role, the container.
-        let (id, key) = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY");
-        match (has(id), has(key)) {
-            (true, false) => {
-                return Some(Self::HalfAKey {
-                    missing: key,
-                    given: id,
-                });
-            }
-            (false, true) => {
-                return Some(Self::HalfAKey {
-                    missing: id,
-                    given: key,
-                });
-            }
-            _ => {}
-        }
+        let half = |given, missing| Self::half(variables, given, missing);
         let token_file = |name| Self::of_token_file(variables.get(name)?, name);
         let in_container = has("AWS_CONTAINER_CREDENTIALS_FULL_URI")
             || has("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI");
-        profiles
-            .and_then(|profiles| Self::of_profile(variables, profiles))
+        // The order of the SDK: keys, the profile, a token for a role, the container.
+        half("AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID")
+            .or_else(|| Self::of_profile(variables, profiles?))
+            .or_else(|| half("AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN"))
             .or_else(|| token_file("AWS_WEB_IDENTITY_TOKEN_FILE"))
             .or_else(|| {
                 in_container.then(|| token_file("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"))?
@@ -135,7 +148,7 @@ impl Obstacle {
                     named.unwrap_or_else(|| default.to_owned())
                 };
                 return Some(Self::NoProfile {
-                    profile: name.to_owned(),
+                    profile: decoded(name),
                     // Without a name it is `default`, which need not be there.
                     origin: origin?,
                     files: [
@@ -149,13 +162,26 @@ impl Obstacle {
             }
             if profile.get("login_session").is_some() {
                 return Some(Self::CliLogin {
-                    profile: name.to_owned(),
+                    profile: decoded(name),
                 });
             }
-            origin = Some(format!("source_profile of \"{name}\""));
+            origin = Some(format!("source_profile of \"{}\"", decoded(name)));
             name = profile.get("source_profile")?;
         }
         None
+    }
+
+    /// AWS refused a role whose profile wants what a person would have to type.
+    fn of_second_factor(profiles: &ProfileSet, said: &ErrorMetadata) -> Option<Self> {
+        let selected = profiles.get_profile(profiles.selected_profile());
+        let source = |profile: &&Profile| profiles.get_profile(profile.get("source_profile")?);
+        let profile = std::iter::successors(selected, source)
+            .take(LONGEST_CHAIN)
+            .find(|profile| profile.get("mfa_serial").is_some())?;
+        Some(Self::SecondFactor {
+            profile: decoded(profile.name()),
+            said: said.message().unwrap_or_default().to_owned(),
+        })
     }
 
     fn of_token_file(path: &str, origin: &'static str) -> Option<Self> {
@@ -174,6 +200,7 @@ pub(super) fn observe(
     config: SdkConfig,
     variables: SdkVariables,
     profiles: Option<ProfileSet>,
+    unread: Option<Unread>,
 ) -> (SdkConfig, Issued) {
     let issued = Issued::default();
     let Some(inner) = config.credentials_provider() else {
@@ -184,6 +211,7 @@ pub(super) fn observe(
         issued: issued.clone(),
         variables,
         profiles,
+        unread,
         first: Mutex::default(),
     };
     (
@@ -200,6 +228,7 @@ struct Observer {
     issued: Issued,
     variables: SdkVariables,
     profiles: Option<ProfileSet>,
+    unread: Option<Unread>,
     /// The SDK tells a fault of a profile once, and from then on that it has told it.
     first: Mutex<Option<Arc<CredentialsError>>>,
 }
@@ -229,7 +258,21 @@ impl Error for Again {
 
 impl Observer {
     fn explain(&self, error: CredentialsError) -> CredentialsError {
-        if let Some(obstacle) = Obstacle::find(&self.variables, self.profiles.as_ref()) {
+        let known = Obstacle::find(&self.variables, self.profiles.as_ref()).or_else(|| {
+            let said = find(&error).filter(|said: &&ErrorMetadata| said.code().is_some())?;
+            Obstacle::of_second_factor(self.profiles.as_ref()?, said)
+        });
+        let is_lacking = matches!(
+            (&known, &error),
+            (Some(Obstacle::NoProfile { .. }), _)
+                | (None, CredentialsError::CredentialsNotLoaded(_))
+        );
+        let unread = self
+            .unread
+            .clone()
+            .filter(|_| is_lacking)
+            .map(Obstacle::Unread);
+        if let Some(obstacle) = unread.or(known) {
             return CredentialsError::provider_error(obstacle);
         }
         let mut first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
@@ -248,6 +291,9 @@ impl ProvideCredentials for Observer {
         Self: 'a,
     {
         Answer::new(async {
+            if let Some(obstacle) = Obstacle::half_a_key(&self.variables) {
+                return Err(CredentialsError::provider_error(obstacle));
+            }
             let provided = self.inner.provide_credentials().await;
             let credentials = provided.map_err(|error| self.explain(error))?;
             let mut seen = self.issued.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -16,14 +16,17 @@ pub(super) type SdkVariables = HashMap<String, String>;
 pub(super) const REGION: &str = "AWS_REGION";
 pub(super) const PROFILE: &str = "AWS_PROFILE";
 
+const TOKEN: &str = "AWS_SESSION_TOKEN";
+
 /// The SDK would pass over a value that it does not know.
 const CHECKSUMS: &str = "AWS_REQUEST_CHECKSUM_CALCULATION";
 
 /// What the SDK makes headers, file names and addresses of. No line end belongs into any of these,
 /// and one that came along from a file makes it fail in words that name no variable, or panic.
-const SINGLE_LINES: [&str; 16] = [
+const SINGLE_LINES: [&str; 17] = [
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
+    "AWS_SECURITY_TOKEN",
     "AWS_SESSION_TOKEN",
     "AWS_REGION",
     "AWS_DEFAULT_REGION",
@@ -109,6 +112,7 @@ pub(super) fn read(variables: &Variables) -> (SdkVariables, Vec<String>) {
     }
     // In this order the AWS CLI looks at them.
     pick(&mut read, PROFILE, &["AWS_DEFAULT_PROFILE", "AWS_PROFILE"]);
+    pick(&mut read, TOKEN, &["AWS_SECURITY_TOKEN", TOKEN]);
     for name in ["AWS_REGION", "AWS_DEFAULT_REGION"] {
         if let Some(region) = read.get(name)
             && !is_region(region)
@@ -233,6 +237,29 @@ mod tests {
                 "{given:?}"
             );
             assert!(!read.keys().any(|name| name.starts_with("AWS_DEFAULT_")));
+        }
+    }
+
+    #[test]
+    fn the_old_name_of_the_session_token_comes_first() {
+        for (given, token) in [
+            (&[("AWS_SECURITY_TOKEN", "old")][..], "old"),
+            (
+                &[("AWS_SECURITY_TOKEN", "old"), ("AWS_SESSION_TOKEN", "new")],
+                "old",
+            ),
+            (
+                &[("AWS_SECURITY_TOKEN", ""), ("AWS_SESSION_TOKEN", "new")],
+                "new",
+            ),
+        ] {
+            let (read, _) = read(&variables(given));
+            let expected = (TOKEN.to_owned(), token.to_owned());
+            assert_eq!(
+                read.into_iter().collect::<Vec<_>>(),
+                [expected],
+                "{given:?}"
+            );
         }
     }
 

@@ -144,6 +144,56 @@ fn a_program_that_hands_out_keys_is_used() {
         .assert_lacks(TOKEN.as_bytes());
 }
 
+/// The AWS CLI would ask for the code. AWS refuses the role without it.
+#[test]
+fn a_role_that_wants_a_second_factor_says_so() {
+    let message = "User: arn:aws:iam::123456789012:user/ann is not authorized to perform: \
+                   sts:AssumeRole on resource: arn:aws:iam::123456789012:role/dbt";
+    let proxy =
+        FaultProxy::before(Aws::shared()).on("POST /", Fault::sts(403, "AccessDenied", message));
+    let scene = Scene::healthy();
+    let home = tempfile::TempDir::new().unwrap();
+    std::fs::create_dir(home.path().join(".aws")).unwrap();
+    let config = format!(
+        "[profile role]\nregion = {REGION}\nrole_arn = arn:aws:iam::123456789012:role/dbt\n\
+         source_profile = me\nmfa_serial = arn:aws:iam::123456789012:mfa/ann\n\
+         [profile me]\naws_access_key_id = {ACCESS_KEY}\naws_secret_access_key = {SECRET_KEY}\n"
+    );
+    std::fs::write(home.path().join(".aws/config"), config).unwrap();
+    let run = runner(&scene, &Aws::shared().endpoint())
+        .env("HOME", home.path())
+        .env("AWS_ENDPOINT_URL_STS", proxy.endpoint())
+        .env("AWS_PROFILE", "role")
+        .run();
+    run.assert_code(77).assert_err_has(&[
+        "\"role\" wants a second factor (mfa_serial)",
+        "sts:AssumeRole on resource",
+        "export-credentials --profile role",
+    ]);
+}
+
+/// A pipe can be read once.
+#[test]
+fn the_files_of_the_aws_cli_may_be_pipes() {
+    let scene = Scene::healthy();
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    let config = format!(
+        "[default]\nregion = {REGION}\naws_access_key_id = {ACCESS_KEY}\n\
+         aws_secret_access_key = {SECRET_KEY}\n"
+    );
+    std::io::Write::write_all(&mut writer, config.as_bytes()).unwrap();
+    drop(writer);
+    let run = Aws::attach_at(scene.bare_runner(), &Aws::shared().endpoint())
+        .env_remove("AWS_ACCESS_KEY_ID")
+        .env_remove("AWS_SECRET_ACCESS_KEY")
+        .env_remove("AWS_REGION")
+        .env("AWS_CONFIG_FILE", "/dev/stdin")
+        .args(["env", "--credentials", &connection()])
+        .stdin(reader)
+        .run();
+    run.assert_code(0);
+}
+
 #[test]
 fn without_a_region_the_error_says_so() {
     let scene = Scene::healthy();

@@ -42,6 +42,12 @@ fn write_files(home: &Path) {
          [profile quoted]\nregion = \"{REGION}\"\n\
          [profile on-nothing]\nregion = {REGION}\nrole_arn = arn:aws:iam::123456789012:role/x\n\
          source_profile = nosource\n\
+         [profile sso]\nregion = {REGION}\nsso_session = me\nsso_account_id = 123456789012\n\
+         sso_role_name = r\n[sso-session me]\nsso_region = {REGION}\n\
+         sso_start_url = https://x.example/start\n\
+         [profile old-sso]\nregion = {REGION}\nsso_account_id = 123456789012\n\
+         sso_role_name = r\nsso_region = {REGION}\nsso_start_url = https://x.example/start\n\
+         [profile failing]\nregion = {REGION}\ncredential_process = false\n\
          [profile no-endpoint]\nregion = {REGION}\nendpoint_url =\n\
          [profile endpoint]\nregion = {REGION}\nendpoint_url = localhost:1\n"
     );
@@ -52,6 +58,7 @@ fn write_files(home: &Path) {
          [endpoint]\naws_access_key_id = {ACCESS_KEY}\naws_secret_access_key = {SECRET_KEY}\n"
     );
     std::fs::write(home.join(".aws/credentials"), &keys).unwrap();
+    std::fs::write(home.join("broken-config"), "[default]\nregion SENTINEL\n").unwrap();
     std::fs::write(home.join("other-config"), config).unwrap();
     std::fs::write(home.join("other-credentials"), keys).unwrap();
 }
@@ -181,8 +188,139 @@ fn these_lead_to_aws() {
     }
 }
 
+/// A file of profiles, the variables, and what botocore makes of both: the region and the key that
+/// it signs with. `{keys}` stands for a pair of keys, `{region}` for a region.
+const FILES: [(&str, Given); 13] = [
+    ("[profile dev]\r\nregion = {region}\r\n{keys}", DEV),
+    ("\u{feff}[profile dev]\nregion = {region}\n{keys}", DEV),
+    (
+        "[profile dev]\n  region = {region}\n  output = json\n{keys}",
+        DEV,
+    ),
+    (
+        "[profile dev]\n\tREGION = {region}\n\toutput = json\n{keys}",
+        DEV,
+    ),
+    ("[profile dev]\nregion: {region}\n{keys}", DEV),
+    (
+        "; mine\n  [profile dev] ; mine\n{keys}# no\nregion={region}\n",
+        DEV,
+    ),
+    (
+        "[profile dev]\ns3 =\n    addressing_style = path\nregion = {region}\n{keys}",
+        DEV,
+    ),
+    ("[profile \"dev\"]\nregion = {region}\n{keys}", DEV),
+    (
+        "[profile \"my dev\"]\nregion = {region}\n{keys}",
+        &[("AWS_PROFILE", "my dev"), ("AWS_ENDPOINT_URL", "@")],
+    ),
+    (
+        "[profile dev]\nregion = {region}\n{keys}",
+        &[
+            ("AWS_PROFILE", "dev"),
+            ("AWS_ENDPOINT_URL", "@"),
+            ("AWS_CONFIG_FILE", "$HOME/.aws/config"),
+        ],
+    ),
+    (
+        "[profile dev]\nregion = {region}\n{keys}",
+        &[
+            ("AWS_PROFILE", "dev"),
+            ("AWS_ENDPOINT_URL", "@"),
+            ("AWS_CONFIG_FILE", "${HOME}/.aws/config"),
+        ],
+    ),
+    (
+        "[profile dev]\nregion = {region}\n{keys}",
+        &[
+            ("AWS_PROFILE", "dev"),
+            ("AWS_ENDPOINT_URL", "@"),
+            ("AWS_CONFIG_FILE", "~/.aws/config"),
+        ],
+    ),
+    (
+        "[profile dev]\nregion = {region}\nservices = near\n{keys}\n[services near]\n\
+         glue =\n  endpoint_url = @\n",
+        &[("AWS_PROFILE", "dev")],
+    ),
+];
+
+const DEV: Given = &[("AWS_PROFILE", "dev"), ("AWS_ENDPOINT_URL", "@")];
+
+#[test]
+fn the_files_of_the_aws_cli_are_read_as_it_reads_them() {
+    let source = connection();
+    for (file, given) in FILES {
+        let scene = Scene::healthy();
+        let home = scene.project.path().to_str().unwrap().to_owned();
+        // `$` begins a variable here.
+        let runner = asked(&scene, &source, &[]).env("HOME", &home);
+        let keys =
+            format!("aws_access_key_id = {ACCESS_KEY}\naws_secret_access_key = {SECRET_KEY}\n");
+        let file = file.replace("{keys}", &keys).replace("{region}", REGION);
+        let file = file.replace('@', &Aws::shared().endpoint());
+        std::fs::write(scene.project.path().join(".aws/config"), &file).unwrap();
+        std::fs::write(scene.project.path().join(".aws/credentials"), "").unwrap();
+        let runner = given.iter().fold(runner, |runner, (name, value)| {
+            runner.env(name, value.replace('@', &Aws::shared().endpoint()))
+        });
+        let run = runner.run();
+        assert_eq!(run.code, Some(0), "{file:?} {given:?}: {run}");
+    }
+}
+
 /// Variables, the code, and what the message says.
-const WRONG: [(Given, i32, &[&str]); 18] = [
+const WRONG: [(Given, i32, &[&str]); 26] = [
+    (
+        &[
+            ("AWS_ACCESS_KEY_ID", "AKIA"),
+            ("AWS_PROFILE", "dev"),
+            ("AWS_ENDPOINT_URL", "@"),
+        ],
+        77,
+        &["AWS_SECRET_ACCESS_KEY is not set"],
+    ),
+    (
+        &[
+            ("AWS_WEB_IDENTITY_TOKEN_FILE", "$/other-config"),
+            ("AWS_REGION", REGION),
+        ],
+        77,
+        &["AWS_ROLE_ARN is not set"],
+    ),
+    (
+        &[
+            ("AWS_CONFIG_FILE", "$/broken-config"),
+            ("AWS_REGION", REGION),
+        ],
+        64,
+        &["/broken-config:2: is neither a [section] nor key = value"],
+    ),
+    (
+        &[("AWS_SHARED_CREDENTIALS_FILE", "$"), ("AWS_REGION", REGION)],
+        77,
+        &[
+            "where the AWS credentials may be: is a directory",
+            "in a container",
+        ],
+    ),
+    (
+        &[
+            ("AWS_CONFIG_FILE", "$"),
+            ("AWS_PROFILE", "nosuch"),
+            ("AWS_REGION", REGION),
+        ],
+        77,
+        &["where the AWS credentials may be: is a directory"],
+    ),
+    (&[("AWS_PROFILE", "sso")], 77, &["aws sso login"]),
+    (&[("AWS_PROFILE", "old-sso")], 77, &["aws sso login"]),
+    (
+        &[("AWS_PROFILE", "failing")],
+        77,
+        &["run the credential_process"],
+    ),
     (
         &[("AWS_PROFILE", "on-nothing")],
         77,
@@ -296,7 +434,7 @@ fn what_is_wrong_is_named() {
         let run = asked(&scene, "glue:x", given).run();
         assert_eq!(run.code, Some(code), "{given:?}: {run}");
         run.assert_err_has(parts).assert_err_has(&["error: "]);
-        for noise in ["cargo", "already taken", "Unhandled"] {
+        for noise in ["cargo", "already taken", "Unhandled", "SENTINEL"] {
             assert!(!run.err().contains(noise), "{given:?}: {run}");
         }
     }

@@ -124,3 +124,27 @@ fn a_signal_ends_a_command_whose_metadata_service_is_silent() {
         assert!(scene.fake.steps().is_empty());
     }
 }
+
+/// As on a network file system that has gone away.
+#[test]
+fn a_signal_ends_a_command_that_waits_for_a_file_of_the_aws_cli() {
+    for command in [&["run"][..], &["env"], &["exec", "--", "/bin/true"]] {
+        let scene = Scene::healthy();
+        let pipe = scene.project.path().join("config");
+        nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let running = scene
+            .bare_runner()
+            .env("AWS_CONFIG_FILE", &pipe)
+            .env("DBT_ENTRYPOINT_CREDENTIALS", "glue:x")
+            .args(command)
+            .spawn();
+        // Opens as soon as somebody reads.
+        let _writer = std::fs::File::options().write(true).open(&pipe).unwrap();
+        let sent = Instant::now();
+        running.signal(Signal::SIGTERM);
+        let run = running.wait();
+        let took = sent.elapsed();
+        assert!(took < Duration::from_secs(1), "{command:?}: {took:?}");
+        run.assert_code(143).assert_nothing_left();
+    }
+}

@@ -51,6 +51,17 @@ impl Fault {
         Self::json(400, "AccessDeniedException", &text)
     }
 
+    /// What STS says.
+    pub fn sts(status: u16, code: &str, message: &str) -> Self {
+        let body = format!(
+            "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code>\
+             <Message>{message}</Message></Error><RequestId>e2e</RequestId></ErrorResponse>"
+        );
+        let answer =
+            Message::new(format!("HTTP/1.1 {status} Fault")).header("Content-Type", "text/xml");
+        Self::Answer(answer.header("x-amzn-requestid", "e2e").body(body))
+    }
+
     /// What S3 says.
     pub fn s3(status: u16, code: &str, message: &str) -> Self {
         let body = format!(
