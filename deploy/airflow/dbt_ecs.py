@@ -398,15 +398,21 @@ TAKEN_AWAY_STOP_CODES = {"SpotInterruption", "TerminationNotice"}
 TAKEN_AWAY_EXIT_CODES = {None, 137, 143}
 
 
+def container_of(task: dict[str, Any], name: str) -> dict[str, Any]:
+    return next((c for c in task.get("containers", []) if c.get("name") == name), {})
+
+
+def exit_code(task: dict[str, Any], container_name: str) -> int | None:
+    return container_of(task, container_name).get("exitCode")
+
+
 def judge(
     task: dict[str, Any], container_name: str, line: dict[str, Any] | None
 ) -> tuple[int | None, bool, str]:
     """From what ECS says of a stopped task, and the closing line: the exit code, whether to try
     again, and what to tell people.
     """
-    container: dict[str, Any] = next(
-        (c for c in task.get("containers", []) if c.get("name") == container_name), {}
-    )
+    container = container_of(task, container_name)
     code = container.get("exitCode")
     reason = (
         "; ".join(filter(None, [task.get("stoppedReason"), container.get("reason")]))
@@ -443,12 +449,36 @@ def closing_line(messages: list[str]) -> dict[str, Any] | None:
             line = json.loads(message)
         except ValueError:
             continue
-        if (
-            isinstance(line, dict)
-            and {"status", "exit_code", "run_id", "steps", "failed"} <= line.keys()
-        ):
+        if is_closing_line(line):
             return line
     return None
+
+
+def is_closing_line(line: Any) -> bool:
+    """Whether it has what is read of it here. Whoever prints something like it must not make the
+    task fail in another way than it did.
+    """
+    texts = {"steps": ("name", "status"), "failed": ("step", "node", "message")}
+    return (
+        isinstance(line, dict)
+        and {"status", "exit_code", "run_id"} <= line.keys()
+        and all(
+            isinstance(line.get(key), list)
+            and all(
+                isinstance(entry, dict) and all(isinstance(entry.get(name), str) for name in names)
+                for entry in line[key]
+            )
+            for key, names in texts.items()
+        )
+        and all(isinstance(step.get("seconds"), int | float | None) for step in line["steps"])
+    )
+
+
+def believed(line: dict[str, Any] | None, code: int | None) -> dict[str, Any] | None:
+    """The line, unless it contradicts the exit code: that is the word of ECS, and what looks like a
+    closing line may be from a step.
+    """
+    return line if line and line["exit_code"] == code else None
 
 
 def details(line: dict[str, Any] | None) -> list[str]:
@@ -527,7 +557,16 @@ class DbtRun(EcsRunTaskOperator):
                         f"{error}\nLook in ECS for {self.arn}."
                     ) from error
                 raise
-        line = self.closing_line()
+        said = self.closing_line()
+        code = exit_code(task, self.container_name) if task else 0
+        line = believed(said, code)
+        if said and not line:
+            self.log.warning(
+                "What looks like the closing line says exit code %s, and the container ended "
+                "with %s: it is not believed.",
+                said["exit_code"],
+                code,
+            )
         if failure and task:
             code, retry, message = judge(task, self.container_name, line)
             if code != 0:

@@ -2,6 +2,8 @@
 make, too.
 """
 
+import json
+
 import pytest
 
 ENDED = "EssentialContainerExited"
@@ -84,3 +86,37 @@ def test_unreachable_aws(dbt_ecs, line, retry):
     assert (code, again) == (69, retry)
     assert ("AWS could not be reached" in says) == retry
     assert ("a step ended with this code of its own" in says) != retry
+
+
+GENUINE = {
+    "status": "failed",
+    "exit_code": 1,
+    "run_id": "20261122T061442Z-1a2b3c4d",
+    "steps": [{"name": "run", "status": "failed", "seconds": 1.5}],
+    "failed": [{"step": "run", "node": "model.shop.orders", "message": "no"}],
+}
+
+
+@pytest.mark.parametrize("code", [0, 69, 137, None])
+def test_a_line_that_contradicts_the_exit_code_is_not_believed(dbt_ecs, code):
+    assert dbt_ecs.believed(GENUINE, code) is None
+    assert dbt_ecs.believed(GENUINE, 1) == GENUINE
+    assert dbt_ecs.believed(None, code) is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"steps": 5},
+        {"steps": [None]},
+        {"steps": [{"name": "run"}]},
+        {"steps": [{"name": "run", "status": "failed", "seconds": "long"}]},
+        {"failed": {"step": "run"}},
+        {"failed": [{"step": "run", "node": 7, "message": "no"}]},
+        {"failed": None},
+    ],
+)
+def test_what_only_looks_like_a_closing_line_is_none(dbt_ecs, change):
+    forged = json.dumps(GENUINE | change)
+    assert dbt_ecs.closing_line([forged]) is None
+    assert dbt_ecs.closing_line([json.dumps(GENUINE), forged]) == GENUINE
