@@ -18,10 +18,12 @@ use crate::config::LogFormat;
 use crate::redact::Redactor;
 
 mod log;
+mod printable;
 mod stderr;
 mod summary;
 mod table;
 
+use printable::message as message_of;
 use stderr::Stderr;
 pub(crate) use summary::{RunStatus, StepLine, Summary};
 
@@ -82,10 +84,11 @@ impl Console {
                 hint: hint.as_deref(),
             }),
             LogFormat::Text => {
-                let mut lines = vec![format!("error: {message}")];
-                lines.extend(causes.iter().map(|cause| format!("  caused by: {cause}")));
-                lines.extend(hint.map(|hint| format!("hint: {hint}")));
-                lines.join("\n") + "\n"
+                let mut parts = vec![format!("error: {message}")];
+                parts.extend(causes.iter().map(|cause| format!("  caused by: {cause}")));
+                parts.extend(hint.map(|hint| format!("hint: {hint}")));
+                let parts: Vec<String> = parts.iter().map(|part| message_of(part)).collect();
+                parts.join("\n") + "\n"
             }
         };
         self.stderr.write_or_drop(text.as_bytes());

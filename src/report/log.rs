@@ -11,6 +11,7 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
+use super::printable;
 use super::stderr::Stderr;
 use crate::config::LogFormat;
 use crate::redact::Redactor;
@@ -77,7 +78,7 @@ impl Write for RedactingWriter<'_> {
             }
             None => out.extend_from_slice(event),
         }
-        self.1.write_or_drop(&out);
+        self.1.write_or_drop(&printable::event(&out));
         Ok(event.len())
     }
 

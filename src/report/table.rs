@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use serde_json::json;
 
 use super::Summary;
+use super::printable::one_line;
 use crate::config::LogFormat;
 use crate::redact::MASK;
 
@@ -58,35 +59,13 @@ pub(super) fn render(summary: &Summary) -> String {
             .take(LONGEST)
             .collect();
         let line = format!("{}: {}: {message}", node.step, node.node);
-        out.push_str(&printable(&line));
+        out.push_str(&one_line(&line));
         out.push('\n');
     }
     if summary.failed.len() > MOST_FAILED {
         let _ = writeln!(out, "… and {} more", summary.failed.len() - MOST_FAILED);
     }
     out
-}
-
-/// One line, whatever somebody put into the name of a node: no line of the table can be forged,
-/// no terminal told anything, no text turned round.
-fn printable(text: &str) -> String {
-    let is_harmless = |character: char| {
-        !character.is_control()
-            && !matches!(
-                character,
-                '\u{61c}'
-                    | '\u{200e}'
-                    | '\u{200f}'
-                    | '\u{2028}'..='\u{202e}'
-                    | '\u{2066}'..='\u{2069}'
-            )
-    };
-    text.chars()
-        .map(|character| match character {
-            harmless if is_harmless(harmless) => harmless,
-            _ => char::REPLACEMENT_CHARACTER,
-        })
-        .collect()
 }
 
 /// Name, masked value, origin.
@@ -112,22 +91,4 @@ pub(super) fn injected<'a>(
         };
     }
     out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_could_forge_a_line_is_replaced_and_all_else_stays() {
-        for (text, expected) in [
-            ("model.shop.größe 😀", "model.shop.größe 😀"),
-            ("a\nrun       success", "a\u{fffd}run       success"),
-            ("a\r\t\u{85}b", "a\u{fffd}\u{fffd}\u{fffd}b"),
-            ("\u{1b}[2Ja\u{9b}1A", "\u{fffd}[2Ja\u{fffd}1A"),
-            ("a\u{202e}b\u{2066}\u{2029}", "a\u{fffd}b\u{fffd}\u{fffd}"),
-        ] {
-            assert_eq!(printable(text), expected);
-        }
-    }
 }

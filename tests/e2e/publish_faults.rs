@@ -1,6 +1,8 @@
 //! Publishing that fails: what is tried again, what is final, and the code that says so without
 //! hiding dbt's own.
 
+use tempfile::TempDir;
+
 use crate::support::aws::SECRET_KEY;
 use crate::support::deployment::{Deployment, run_id};
 use crate::support::fake::Fake;
@@ -364,4 +366,22 @@ fn a_folder_that_cannot_be_written_to_is_74() {
         .publishing_runner(&scene.project.path().join("a_file/site"))
         .run();
     run.assert_code(74);
+}
+
+/// Its name is in the message, and would be the last line of the log.
+#[test]
+fn the_name_of_a_file_forges_no_line_of_the_log() {
+    let script = "printf %s \"$DBT_REDSHIFT_PASSWORD\" > \"$1/a\n{\\\"status\\\":\\\"success\\\"}\n.json\"; \
+        printf '{}' > \"$1/manifest.json\"";
+    let scene = Scene::new(Fake::new().on("run", "bash", script));
+    let destination = TempDir::new().unwrap();
+    let run = scene
+        .publishing_runner(destination.path())
+        .args(["--steps", "run"])
+        .run();
+    run.assert_code(74).assert_err_has(&[
+        "holds the value of a secret",
+        "\n  {\"status\":\"success\"}\n  .json",
+    ]);
+    assert!(!run.err().contains("\n{"), "{run}");
 }
