@@ -5,6 +5,8 @@
 //! would be cut off. A `waitpid(-1)` in the process that also waits for its own children would
 //! steal their exit status, so this is a process of its own.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use nix::errno::Errno;
 use nix::sys::signal::{SigHandler, SigSet, Signal, kill, signal};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
@@ -22,6 +24,15 @@ const FORWARDED: [Signal; 8] = [
     Signal::SIGWINCH,
     Signal::SIGCONT,
 ];
+
+/// A fact about this process, so there is one of it.
+static IS_PID_1_OURS: AtomicBool = AtomicBool::new(false);
+
+/// Whether PID 1 is this program: then all processes that it shares its numbers with came out of
+/// this run, or were put into its container by hand.
+pub(crate) fn is_pid_1_ours() -> bool {
+    IS_PID_1_OURS.load(Ordering::Relaxed)
+}
 
 /// As PID 1, returns in the worker, and in PID 1 itself the exit code once the worker has ended.
 /// Anywhere else it does nothing.
@@ -54,6 +65,7 @@ pub(crate) fn split() -> Option<u8> {
             None
         }
         Ok(ForkResult::Child) => {
+            IS_PID_1_OURS.store(true, Ordering::Relaxed);
             // A group of its own, or a Ctrl-C on the container's terminal would reach it twice:
             // from the terminal and from PID 1.
             let _ = setpgid(Pid::from_raw(0), Pid::from_raw(0));

@@ -122,9 +122,6 @@ fn on_runtime(
         Err(error) => return failed("cannot start the runtime", &error),
     };
     silence_panics(&console);
-    // Later there may be no thread to be had, if something has taken all process slots. The runtime
-    // panics then unless it has one for blocking work.
-    drop(runtime.spawn_blocking(|| {}));
     let story = async {
         match Shutdown::install() {
             Ok(mut shutdown) => {
@@ -140,7 +137,13 @@ fn on_runtime(
             Err(error) => failed("cannot install signal handlers", &error),
         }
     };
-    let code = catch_panic(|| runtime.block_on(story), reject);
+    let whole_story = || {
+        // Later there may be no thread to be had, if something has taken all process slots. The
+        // runtime panics then unless it has one for blocking work.
+        drop(runtime.spawn_blocking(|| {}));
+        runtime.block_on(story)
+    };
+    let code = catch_panic(whole_story, reject);
     // Nothing unfinished (a name look-up, a file of an aborted upload) may delay the exit.
     runtime.shutdown_background();
     code

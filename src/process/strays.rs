@@ -8,15 +8,18 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::{Pid, getsid};
+use nix::unistd::{Pid, getpgid, getsid};
 use tokio::time::{Instant, sleep};
 
 use super::{AFTER_SIGKILL, processes};
+use crate::init;
 
 /// What ends with its step, as Python's resource tracker does, needs a moment to notice.
 const GRACE: Duration = Duration::from_millis(250);
+/// What is still there then forks faster than it can be ended one by one.
+const ONE_BY_ONE: Duration = Duration::from_millis(750);
 /// Between two looks at processes that are about to end.
 const NAP: Duration = Duration::from_millis(2);
 
@@ -78,11 +81,13 @@ pub(crate) async fn end() {
         }
         let left = reap(found);
         if start.elapsed() > GRACE {
-            for stray in &left {
-                // One that has ended meanwhile needs no signal.
-                let _ = kill(*stray, Signal::SIGKILL);
-            }
+            end_now(&left);
             killed.extend(&left);
+        }
+        if start.elapsed() > GRACE + ONE_BY_ONE && init::is_pid_1_ours() {
+            // Everybody whom this user may end, except PID 1 and ourselves: none of them can fork
+            // meanwhile. A session of ours is lost by it, which costs time alone.
+            let _ = kill(Pid::from_raw(-1), Signal::SIGKILL);
         }
         if start.elapsed() > GRACE + AFTER_SIGKILL {
             tracing::error!(
@@ -103,6 +108,24 @@ pub(crate) async fn end() {
         0 => {}
         1 => tracing::warn!("a process that the step had left behind was ended"),
         count => tracing::warn!("{count} processes that the step had left behind were ended"),
+    }
+}
+
+/// Ends each of them, together with its process group: a signal to a group reaches all of it before
+/// any of it can fork again.
+fn end_now(strays: &[Pid]) {
+    let groups: BTreeSet<Pid> = strays
+        .iter()
+        .filter_map(|stray| getpgid(Some(*stray)).ok())
+        // Other numbers do not mean a group.
+        .filter(|group| group.as_raw() > 1)
+        .collect();
+    // What has ended meanwhile needs no signal.
+    for group in groups.difference(&awaited()) {
+        let _ = killpg(*group, Signal::SIGKILL);
+    }
+    for stray in strays {
+        let _ = kill(*stray, Signal::SIGKILL);
     }
 }
 

@@ -6,7 +6,7 @@ use tempfile::TempDir;
 use crate::container::{Container, writable};
 use crate::engine::needs_engine;
 use crate::support::attacks::{
-    COUNT_MARKED, MARK, NO_FILES, REACH, RUNNER, SWAP_FILES, TAKE_SLOTS, survivors,
+    COUNT_MARKED, MARK, NO_FILES, REACH, RUNNER, SWAP_FILES, TAKE_SLOTS, multiply, survivors,
 };
 use crate::support::fake::Fake;
 use crate::support::project::{PASSWORD, with_login};
@@ -114,4 +114,21 @@ fn a_step_that_takes_all_process_slots_ends_with_its_own_code() {
     let run = container.args(["run", "--steps", "run"]).run();
     run.assert_code(3).assert_nothing_left();
     assert_eq!(run.closing()["status"], "failed", "{run}");
+}
+
+#[test]
+fn processes_that_multiply_are_gone_when_the_next_step_begins() {
+    needs_engine!();
+    for in_sessions in [false, true] {
+        let script = format!("{MARK}{}", multiply(in_sessions));
+        let fake = Fake::one()
+            .on("run", "bash", script)
+            .on("test", "bash", COUNT_MARKED);
+        let container = container(&fake).flags(["--pids-limit", "60"]);
+        let run = container.args(["run", "--steps", "run,test"]).run();
+        run.assert_code(0).assert_nothing_left();
+        let alive = std::fs::read_to_string(fake.path().join("alive")).unwrap();
+        assert_eq!(alive.trim(), "0", "in sessions: {in_sessions}: {run}");
+        assert!(run.err().contains("left behind"), "{run}");
+    }
 }

@@ -79,3 +79,22 @@ pub const TAKE_SLOTS: &str = "exec python3 - <<'E'\n\
         \x20           os.setsid(); os.closerange(0, 9); time.sleep(60); os._exit(0)\n\
         except BlockingIOError: os._exit(3)\n\
         E\n";
+
+/// One that has left the step's hands, and from then on multiplies as fast as it can: all in one
+/// group, or each in a session of its own. It needs a limit on processes, and ends by itself.
+pub fn multiply(in_sessions: bool) -> String {
+    let after_fork = if in_sessions { "os.setsid()" } else { "pass" };
+    format!(
+        "exec python3 - <<'E'\n\
+         import os, signal, time\n\
+         if os.fork() == 0:\n\
+         \x20   os.setsid(); os.closerange(0, 9); signal.signal(signal.SIGCHLD, signal.SIG_IGN)\n\
+         \x20   end = time.time() + 20\n\
+         \x20   while time.time() < end:\n\
+         \x20       try:\n\
+         \x20           if os.fork() == 0: {after_fork}\n\
+         \x20       except OSError: pass\n\
+         time.sleep(0.2)\n\
+         E\n"
+    )
+}
