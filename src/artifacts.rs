@@ -10,7 +10,7 @@ use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, yield_now};
 
 use crate::config::Step;
 use crate::redact::Redactor;
@@ -55,6 +55,10 @@ const AT_ONCE: usize = 16;
 const AT_HAND: usize = 500;
 /// Larger files are read twice, for the scan and for the upload, rather than held in memory.
 const IN_MEMORY: u64 = 512 * 1024;
+/// Results are copied and counted before the next step starts. Those of ten thousand nodes with
+/// long SQL have some 200 MB.
+const LARGEST_RESULTS: u64 = 512 << 20;
+const COPIED_AT_ONCE: u64 = 1 << 20;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
@@ -143,7 +147,7 @@ impl Publisher {
     /// Reads the results of a step and starts their upload to the ledger. Call it as the step ends,
     /// before the next one overwrites them. `ended`: of a step that was stopped, the nodes that had
     /// run by then, where that is known better than by the results. `target`: where the step wrote.
-    pub(crate) fn keep(
+    pub(crate) async fn keep(
         &mut self,
         index: usize,
         step: &Step,
@@ -152,7 +156,7 @@ impl Publisher {
     ) -> Option<Results> {
         let mut counted = None;
         for name in [RUN_RESULTS, SOURCES] {
-            let Some(content) = self.newly_written(target, name) else {
+            let Some(content) = self.newly_written(target, name).await else {
                 continue;
             };
             if results::file_of(step) == Some(name) {
@@ -164,7 +168,7 @@ impl Publisher {
             if self.destination.is_none() {
                 continue;
             }
-            let kept = self.scan(content, &target.join(name));
+            let kept = self.scan(content, &target.join(name)).await;
             let key = format!("{:02}-{}/{name}", index + 1, step.name);
             self.record(&key, kept.clone());
             if name == RUN_RESULTS && results::runs_nodes(step) {
@@ -208,9 +212,14 @@ impl Publisher {
             return;
         };
         let path = self.target.join(SAVED_PARSE);
-        let scanned = open_below(&self.target, Path::new(SAVED_PARSE))
-            .and_then(|file| Scanned::new(file, path.clone(), &self.redactor));
-        match scanned {
+        let scanned = async {
+            let file = open_below(&self.target, Path::new(SAVED_PARSE))?;
+            if file.metadata()?.len() > parse_cache::LARGEST {
+                return Err(io::Error::other("it is larger than any that is restored"));
+            }
+            Scanned::new(file, path.clone(), &self.redactor).await
+        };
+        match scanned.await {
             Ok(Some(parse)) => parse_cache::save(destination, by, parse, keeping).await,
             Ok(None) => tracing::warn!(
                 "the parse of this project holds the value of a secret, so it is not saved"
@@ -286,10 +295,10 @@ impl Publisher {
         let written = self.docs.iter().flat_map(Docs::written);
         for (count, (directory, path)) in written.enumerate() {
             // Scanning blocks the thread; signals get their turn between two files.
-            tokio::task::yield_now().await;
+            yield_now().await;
             match (
                 path.to_str(),
-                self.source(&directory, &path, count < AT_HAND),
+                self.source(&directory, &path, count < AT_HAND).await,
             ) {
                 (None, _) => errors.push(Error::Name {
                     path: directory.join(path),
@@ -309,7 +318,7 @@ impl Publisher {
 
     /// What is published of a file, if anything: `docs generate` leaves results that would replace
     /// those of the tests.
-    fn source(
+    async fn source(
         &self,
         directory: &Path,
         relative: &Path,
@@ -320,9 +329,11 @@ impl Publisher {
             let kept = self.node_results.clone().transpose();
             return kept.map_err(|path| Error::Leak { path });
         }
-        let scanned = open_below(directory, relative)
-            .and_then(|file| Scanned::new(file, path.clone(), &self.redactor));
-        match scanned {
+        let scanned = async {
+            let file = open_below(directory, relative)?;
+            Scanned::new(file, path.clone(), &self.redactor).await
+        };
+        match scanned.await {
             Ok(Some(scanned)) if stays_open => Ok(Some(Body::File(scanned))),
             Ok(Some(scanned)) => Ok(Some(Body::File(scanned.closed()))),
             Ok(None) => Err(Error::Leak { path }),
@@ -331,7 +342,7 @@ impl Publisher {
     }
 
     /// The content of a file that the last step wrote.
-    fn newly_written(&mut self, target: &Path, name: &'static str) -> Option<Written> {
+    async fn newly_written(&mut self, target: &Path, name: &'static str) -> Option<Written> {
         let file = open_below(target, Path::new(name)).ok()?;
         let metadata = file.metadata().ok()?;
         let version = Version::from(&metadata);
@@ -339,15 +350,17 @@ impl Publisher {
             return None;
         }
         Written::read(file, metadata.len(), target)
+            .await
             .inspect_err(|error| tracing::warn!("{name} of this step is not kept: {error}"))
             .ok()
     }
 
-    fn scan(&self, content: Written, path: &Path) -> Kept {
+    async fn scan(&self, content: Written, path: &Path) -> Kept {
         let body = match content {
             Written::Small(bytes) => (!self.redactor.is_in(&bytes)).then_some(Body::Bytes(bytes)),
             // What cannot be read may hold anything.
             Written::Large(file) => Scanned::new(file, path.to_owned(), &self.redactor)
+                .await
                 .ok()
                 .flatten()
                 .map(Body::File),
@@ -382,8 +395,13 @@ enum Written {
 }
 
 impl Written {
-    fn read(file: File, size: u64, directory: &Path) -> io::Result<Self> {
+    async fn read(file: File, size: u64, directory: &Path) -> io::Result<Self> {
         let mut content = file.take(size);
+        if size > LARGEST_RESULTS {
+            return Err(io::Error::other(format!(
+                "it is larger than {LARGEST_RESULTS} bytes"
+            )));
+        }
         if size <= IN_MEMORY {
             let mut bytes = Vec::new();
             content.read_to_end(&mut bytes)?;
@@ -391,7 +409,10 @@ impl Written {
         }
         // Where the step could write it, there is a place for it.
         let mut copy = tempfile::tempfile_in(directory)?;
-        io::copy(&mut content, &mut copy)?;
+        while io::copy(&mut content.by_ref().take(COPIED_AT_ONCE), &mut copy)? > 0 {
+            // Signals get their turn.
+            yield_now().await;
+        }
         copy.rewind()?;
         Ok(Self::Large(copy))
     }

@@ -29,6 +29,7 @@ mod login;
 mod policy;
 mod profiles;
 mod proxies;
+mod token_files;
 mod trust;
 mod variables;
 mod words;
@@ -37,6 +38,7 @@ pub(crate) use endpoints::is_set as has_own_endpoint;
 pub(crate) use fault::{Fault, FaultKind};
 pub(crate) use login::Issued;
 pub(crate) use policy::remedy;
+pub(crate) use token_files::tokens;
 pub(crate) use variables::adopt;
 
 use proxies::Proxies;

@@ -10,6 +10,9 @@ mod secret;
 /// What caused an error.
 mod causes;
 
+/// How a file is read that a step could have put there.
+mod regular_file;
+
 /// What can be set, and how.
 mod setting;
 

@@ -63,7 +63,7 @@ pub(crate) async fn run(
     stage: &Stage,
     engine: &mut Engine,
     shutdown: &mut Shutdown,
-    mut ended: impl FnMut(usize, &Step, &Outcome),
+    mut ended: impl AsyncFnMut(usize, &Step, &Outcome),
 ) -> (Vec<Outcome>, Option<Stop>) {
     let mut outcomes: Vec<Outcome> = Vec::with_capacity(steps.len());
     for (index, step) in steps.iter().enumerate() {
@@ -80,7 +80,13 @@ pub(crate) async fn run(
             _ => run_step(step, stage, engine, shutdown).await,
         };
         log_outcome(&outcome);
-        ended(index, step, &outcome);
+        tokio::select! {
+            biased;
+            () = ended(index, step, &outcome) => {}
+            () = stop_budget_elapsed(shutdown, stage.stop_timeout) => {
+                tracing::warn!("step {}: its results could not be read in time", step.name);
+            }
+        }
         let was_stopped = matches!(outcome.stopped, Some(StopCause::Run(_)));
         let goes_on = outcome.status == Status::Success || step.on_failure != OnFailure::Stop;
         outcomes.push(outcome);

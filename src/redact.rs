@@ -5,7 +5,6 @@
 //! spelling of the longest secret.
 
 use std::borrow::Cow;
-use std::io::{self, Read};
 
 use crate::secret::Secret;
 
@@ -15,7 +14,7 @@ mod matcher;
 mod spelling;
 
 use finder::{Beginnings, Finder};
-use matcher::Matcher;
+use matcher::{Followed, Matcher};
 
 /// What stands in the place of a secret. The length says nothing about it.
 pub(crate) const MASK: &str = "*****";
@@ -23,9 +22,6 @@ pub(crate) const MASK: &str = "*****";
 /// Shorter values would be found inside ordinary words and ruin the output, and Redshift allows
 /// none as a password.
 pub(crate) const SHORTEST: usize = 8;
-
-/// So much of a file is looked at in one go.
-const CHUNK: usize = 64 * 1024;
 
 /// All secrets, ready to be looked for.
 #[derive(Debug, Default)]
@@ -74,27 +70,40 @@ impl Redactor {
     /// Whether any secret stands in the bytes, however it is spelled.
     pub(crate) fn is_in(&self, bytes: &[u8]) -> bool {
         let known = (&self.matcher, &self.beginnings);
-        Finder::default().find(known, bytes, 0, true).is_some()
+        let followed = &mut Followed::default();
+        Finder::default()
+            .find(known, bytes, 0, true, followed)
+            .is_some()
     }
 
-    /// The same for what a reader gives, in bounded memory. Fails as the reader does.
-    pub(crate) fn is_in_reader(&self, mut reader: impl Read) -> io::Result<bool> {
-        let (mut stream, mut out) = (self.stream(), Vec::new());
-        let mut chunk = vec![0; CHUNK];
-        loop {
-            match reader.read(&mut chunk) {
-                Ok(0) => break,
-                Ok(length) => stream.push(&chunk[..length], &mut out),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-            if stream.found {
-                return Ok(true);
-            }
-            out.clear();
+    /// The same for content that comes in pieces, in bounded memory.
+    pub(crate) fn search(&self) -> Search<'_> {
+        Search {
+            stream: self.stream(),
+            out: Vec::new(),
         }
-        stream.finish(&mut out);
-        Ok(stream.found)
+    }
+}
+
+/// The search for secrets in content that nobody changes.
+#[derive(Debug)]
+pub(crate) struct Search<'a> {
+    stream: Stream<'a>,
+    out: Vec<u8>,
+}
+
+impl Search<'_> {
+    /// Whether there is a secret in what has been pushed so far.
+    pub(crate) fn push(&mut self, chunk: &[u8]) -> bool {
+        self.stream.push(chunk, &mut self.out);
+        self.out.clear();
+        self.stream.found
+    }
+
+    /// Whether there was a secret in it: nothing more will come.
+    pub(crate) fn finish(mut self) -> bool {
+        self.stream.finish(&mut self.out);
+        self.stream.found
     }
 }
 
@@ -152,7 +161,9 @@ impl Stream<'_> {
         let mut next = std::mem::take(&mut self.masked);
         let mut from = 0;
         let known = (&self.redactor.matcher, &self.redactor.beginnings);
-        while let Some((start, hit)) = self.finder.find(known, data, from, is_whole) {
+        let mut followed = Followed::default();
+        while let Some((start, hit)) = self.finder.find(known, data, from, is_whole, &mut followed)
+        {
             if let Some(end) = hit.end {
                 self.found = true;
                 // What overlaps is one secret to those who read, and has one mask.

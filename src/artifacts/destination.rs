@@ -2,11 +2,9 @@
 //!
 //! Never decides what is published.
 
-use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use nix::fcntl::OFlag;
 use nix::unistd::{AccessFlags, access};
 
 use super::object::{Body, Object};
@@ -14,6 +12,7 @@ use super::owner::Owner;
 use super::s3::{self, S3};
 use crate::aws::Aws;
 use crate::config::Location;
+use crate::regular_file;
 
 /// Why an object was not, or cannot be, put.
 #[derive(Debug, thiserror::Error)]
@@ -114,24 +113,8 @@ fn check_directory(path: &Path) -> Result<(), Error> {
     }
 }
 
-/// Whatever lies there is not waited for: a FIFO would hold up the run.
 fn read_file(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, Error> {
-    let read = || {
-        let file = std::fs::File::options()
-            .read(true)
-            .custom_flags(OFlag::O_NONBLOCK.bits())
-            .open(path)?;
-        if !file.metadata()?.is_file() {
-            return Err(io::Error::other("it is no regular file"));
-        }
-        let mut content = Vec::new();
-        file.take(limit + 1).read_to_end(&mut content)?;
-        if content.len() as u64 > limit {
-            return Err(io::Error::other(format!("it is larger than {limit} bytes")));
-        }
-        Ok(content)
-    };
-    match read() {
+    match regular_file::read(path, limit) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         read => read.map(Some).map_err(|source| Error::Read {
             path: path.to_owned(),

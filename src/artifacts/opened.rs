@@ -13,6 +13,7 @@ use std::sync::Arc;
 use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::Mode;
 use sha2::{Digest, Sha256};
+use tokio::task::yield_now;
 
 use crate::redact::Redactor;
 
@@ -56,26 +57,38 @@ pub(super) struct Scanned {
 
 impl Scanned {
     /// Reads the file from its beginning; `None` if it holds a secret.
-    pub(super) fn new(file: File, path: PathBuf, redactor: &Redactor) -> io::Result<Option<Self>> {
+    pub(super) async fn new(
+        file: File,
+        path: PathBuf,
+        redactor: &Redactor,
+    ) -> io::Result<Option<Self>> {
         let size = file.metadata()?.len();
-        let mut hashed = Hashed {
-            inner: At {
-                file: &file,
-                offset: 0,
-                size,
-            },
-            hash: Sha256::new(),
+        let mut content = At {
+            file: &file,
+            offset: 0,
+            size,
         };
-        if redactor.is_in_reader(&mut hashed)? {
+        let (mut search, mut hash) = (redactor.search(), Sha256::new());
+        let mut part = vec![0; CHUNK];
+        loop {
+            let length = content.read(&mut part)?;
+            if length == 0 {
+                break;
+            }
+            hash.update(&part[..length]);
+            if search.push(&part[..length]) {
+                return Ok(None);
+            }
+            // A file can be as large as a step likes, and signals are still heard.
+            yield_now().await;
+        }
+        if search.finish() {
             return Ok(None);
         }
-        // What the search has not looked at.
-        io::copy(&mut hashed, &mut io::sink())?;
-        let hash = hashed.hash.finalize().into();
         Ok(Some(Self {
             file: Some(Arc::new(file)),
             size,
-            hash,
+            hash: hash.finalize().into(),
             path,
         }))
     }
@@ -174,19 +187,6 @@ impl Read for At<'_> {
     }
 }
 
-struct Hashed<R> {
-    inner: R,
-    hash: Sha256,
-}
-
-impl<R: Read> Read for Hashed<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let length = self.inner.read(buffer)?;
-        self.hash.update(&buffer[..length]);
-        Ok(length)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::symlink;
@@ -229,11 +229,12 @@ mod tests {
     }
 
     /// A large file, in which a change far behind is not seen by its size.
-    fn scanned(directory: &Path) -> Scanned {
+    async fn scanned(directory: &Path) -> Scanned {
         std::fs::write(directory.join("a.json"), vec![b'x'; 5 * CHUNK]).unwrap();
         let file = open_below(directory, Path::new("a.json")).unwrap();
-        let scanned = Scanned::new(file, directory.join("a.json"), &redactor());
-        scanned.unwrap().unwrap()
+        let redactor = redactor();
+        let scanned = Scanned::new(file, directory.join("a.json"), &redactor);
+        scanned.await.unwrap().unwrap()
     }
 
     fn change(directory: &Path, content: &[u8], at: u64) {
@@ -241,10 +242,10 @@ mod tests {
         file.unwrap().write_all_at(content, at).unwrap();
     }
 
-    #[test]
-    fn what_is_sent_is_what_was_scanned() {
+    #[tokio::test]
+    async fn what_is_sent_is_what_was_scanned() {
         let directory = tempfile::tempdir().unwrap();
-        let scanned = scanned(directory.path());
+        let scanned = scanned(directory.path()).await;
         // Another file under the same name is not the one that was opened.
         std::fs::rename(directory.path().join("a.json"), directory.path().join("b")).unwrap();
         std::fs::write(directory.path().join("a.json"), SECRET).unwrap();
@@ -253,12 +254,12 @@ mod tests {
         assert_eq!(sent, vec![b'x'; 5 * CHUNK]);
     }
 
-    #[test]
-    fn a_change_after_the_scan_is_an_error_before_the_end() {
+    #[tokio::test]
+    async fn a_change_after_the_scan_is_an_error_before_the_end() {
         let end = 5 * CHUNK as u64;
         for at in [0, CHUNK as u64, end - SECRET.len() as u64] {
             let directory = tempfile::tempdir().unwrap();
-            let scanned = scanned(directory.path());
+            let scanned = scanned(directory.path()).await;
             change(directory.path(), SECRET.as_bytes(), at);
             let (mut reader, mut sent) = (scanned.reader(), 0);
             let error = loop {
@@ -272,10 +273,10 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_file_that_grows_or_shrinks_is_sent_as_it_was_or_not_at_all() {
+    #[tokio::test]
+    async fn a_file_that_grows_or_shrinks_is_sent_as_it_was_or_not_at_all() {
         let directory = tempfile::tempdir().unwrap();
-        let scanned = scanned(directory.path());
+        let scanned = scanned(directory.path()).await;
         change(directory.path(), SECRET.as_bytes(), 5 * CHUNK as u64);
         let mut sent = Vec::new();
         scanned.reader().read_to_end(&mut sent).unwrap();
@@ -287,12 +288,13 @@ mod tests {
         assert!(scanned.reader().read_to_end(&mut Vec::new()).is_err());
     }
 
-    #[test]
-    fn a_file_with_a_secret_is_not_scanned_to_be_sent() {
+    #[tokio::test]
+    async fn a_file_with_a_secret_is_not_scanned_to_be_sent() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a.json");
         std::fs::write(&path, SECRET).unwrap();
         let file = open_below(directory.path(), Path::new("a.json")).unwrap();
-        assert!(Scanned::new(file, path, &redactor()).unwrap().is_none());
+        let scanned = Scanned::new(file, path, &redactor()).await;
+        assert!(scanned.unwrap().is_none());
     }
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
+use tokio::task::yield_now;
 use tokio::time::timeout;
 
 use super::destination::Destination;
@@ -25,7 +26,7 @@ const LABEL: &str = "state/partial_parse.json";
 /// Past this, parsing locally is faster.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The parse of a project of ten thousand models has some 100 MB.
-const LARGEST: u64 = 256 << 20;
+pub(super) const LARGEST: u64 = 256 << 20;
 const LARGEST_LABEL: u64 = 64 << 10;
 
 /// How the parse of a project is kept.
@@ -155,8 +156,7 @@ pub(super) async fn save(
     parse: Scanned,
     keeping: &Keeping,
 ) {
-    let suspicious = keeping.suspicious_in(&parse);
-    if let Some(name) = suspicious {
+    if let Some(name) = keeping.suspicious_in(&parse).await {
         tracing::warn!(
             "the parse of this project holds the value of {name}, which looks like a secret, so it \
              is not saved; a name that begins with DBT_ENV_SECRET_ keeps a value out of it"
@@ -201,14 +201,29 @@ pub(super) async fn save(
 
 impl Keeping {
     /// The variable whose value the content holds.
-    fn suspicious_in(&self, parse: &Scanned) -> Option<&str> {
-        let holds = |(_, value): &&(String, Secret)| {
-            value.len() >= SHORTEST
-                // What cannot be read will not be sent either.
-                && Redactor::new([value]).is_in_reader(parse.reader()).unwrap_or(true)
-        };
-        let found = self.suspicious.iter().find(holds)?;
-        Some(&found.0)
+    async fn suspicious_in(&self, parse: &Scanned) -> Option<&str> {
+        let long_enough = self.suspicious.iter();
+        let long_enough = long_enough.filter(|(_, value)| value.len() >= SHORTEST);
+        let redactors: Vec<_> = long_enough
+            .map(|(name, value)| (name, Redactor::new([value])))
+            .collect();
+        let mut searches: Vec<_> = redactors
+            .iter()
+            .map(|(name, redactor)| (name, redactor.search()))
+            .collect();
+        let mut reader = parse.reader();
+        // What cannot be read will not be sent either.
+        while let Ok(Some(part)) = reader.next_part() {
+            for (name, search) in &mut searches {
+                if search.push(&part) {
+                    return Some(name);
+                }
+            }
+            yield_now().await;
+        }
+        searches
+            .into_iter()
+            .find_map(|(name, search)| search.finish().then_some(name.as_str()))
     }
 }
 

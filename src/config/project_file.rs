@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::Variables;
 use crate::jinja;
+use crate::regular_file;
 use crate::yaml::{self, Node};
 
 /// A project's dbt_project.yml.
@@ -78,7 +79,7 @@ pub(crate) struct Unrendered {
 /// A file of dbt as a value. The error is a sentence that names the file and, for a syntax error,
 /// the line.
 pub(crate) fn read_yaml(path: &Path) -> Result<Node, String> {
-    let text = std::fs::read_to_string(path)
+    let text = regular_file::read_text(path)
         .map_err(|error| format!("{}: cannot be read: {error}", path.display()))?;
     let read = yaml::parse(&text).map_err(|error| {
         let line = error.line;

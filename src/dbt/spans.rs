@@ -5,11 +5,13 @@
 //! understand.
 
 use std::collections::BTreeMap;
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::Deserialize;
+
+use crate::regular_file;
 
 /// The variable in which dbt 2 is told the file. An absolute path is taken as it is.
 pub(crate) const SPANS: &str = "DBT_OTEL_FILE_NAME";
@@ -18,6 +20,8 @@ const EVALUATED: &str = ".NodeEvaluated";
 /// A node is rendered first, and then run.
 const RUN: &str = "EXECUTION_PHASE_RUN";
 const SUCCESS: &str = "NODE_OUTCOME_SUCCESS";
+/// Ten thousand nodes take some 50 MB.
+const LARGEST: u64 = 256 << 20;
 
 #[derive(Deserialize)]
 struct Span<'a> {
@@ -44,7 +48,8 @@ struct Attributes {
 /// The nodes that had run to their end before a moment, and whether each one was a success.
 pub(crate) fn ended_before(moment: SystemTime, file: &Path) -> io::Result<BTreeMap<String, bool>> {
     let mut nodes = BTreeMap::new();
-    for line in BufReader::new(std::fs::File::open(file)?).split(b'\n') {
+    let file = regular_file::open(file)?.take(LARGEST);
+    for line in BufReader::new(file).split(b'\n') {
         let line = line?;
         let Ok(span) = serde_json::from_slice::<Span>(&line) else {
             continue;

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::config::{ProjectFile, Variables};
+use crate::regular_file;
 
 mod declared;
 mod kept;
@@ -47,7 +48,7 @@ struct Locked {
 
 impl Lock {
     fn read(project_dir: &Path) -> Option<Self> {
-        let text = std::fs::read_to_string(project_dir.join(LOCK)).ok()?;
+        let text = regular_file::read_text(&project_dir.join(LOCK)).ok()?;
         let lock: Self = serde_yaml::from_str(&text).ok()?;
         // A name that leads elsewhere is none.
         let is_folder = |name: &str| !matches!(name, "" | "." | "..") && !name.contains('/');
@@ -194,14 +195,14 @@ fn real(path: &Path) -> Option<PathBuf> {
 
 /// The commit that a repository has checked out.
 fn head(git_dir: &Path) -> Option<String> {
-    let head = std::fs::read_to_string(git_dir.join("HEAD")).ok()?;
+    let head = regular_file::read_text(&git_dir.join("HEAD")).ok()?;
     let Some(name) = head.trim().strip_prefix("ref: ") else {
         return Some(head.trim().to_owned());
     };
-    if let Ok(commit) = std::fs::read_to_string(git_dir.join(name)) {
+    if let Ok(commit) = regular_file::read_text(&git_dir.join(name)) {
         return Some(commit.trim().to_owned());
     }
-    let packed = std::fs::read_to_string(git_dir.join("packed-refs")).ok()?;
+    let packed = regular_file::read_text(&git_dir.join("packed-refs")).ok()?;
     packed
         .lines()
         .find_map(|line| line.strip_suffix(name)?.strip_suffix(' '))

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use super::matcher::{Hit, Matcher};
+use super::matcher::{Followed, Hit, Matcher};
 
 /// With which two bytes a value can begin, in any spelling: one bit for each pair. This look at
 /// every byte of a stream is all that most of it costs.
@@ -72,13 +72,14 @@ const MOST_NODES: usize = 2048;
 
 impl Finder {
     /// The first place, not before `from`, at which a value begins or may begin. `is_whole`: no
-    /// text follows.
+    /// text follows. `followed`: what the places before `from` have led to.
     pub(super) fn find(
         &mut self,
         (matcher, beginnings): (&Matcher, &Beginnings),
         text: &[u8],
         from: usize,
         is_whole: bool,
+        followed: &mut Followed,
     ) -> Option<(usize, Hit)> {
         if matcher.is_empty() {
             return None;
@@ -86,7 +87,7 @@ impl Finder {
         let mut from = from;
         while let Some(start) = beginnings.first(text, from) {
             if self.is_worth_a_look(matcher, &text[start..]) {
-                let hit = matcher.at(text, start, is_whole);
+                let hit = matcher.at_next(text, start, is_whole, followed);
                 if hit.is_any() {
                     return Some((start, hit));
                 }

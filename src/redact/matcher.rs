@@ -3,7 +3,8 @@
 //!
 //! Never looks for the place, never replaces anything, and keeps nothing of the text.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use super::spelling::{DEPTH, Text, Unit, introduces};
 use crate::secret::Secret;
@@ -22,6 +23,17 @@ impl Hit {
         self.is_open || self.end.is_some()
     }
 }
+
+/// What the places of one text have led to so far: a rest of a value at a place of the text, and
+/// the place where the value would begin. It never leads elsewhere than it did the first time, so
+/// nobody follows it twice. A text of backslashes would take forever without this.
+///
+/// Rests that are as long and stand at the same place may be of two values, so the address counts.
+#[derive(Debug, Default)]
+pub(super) struct Followed(HashMap<(*const u8, usize), usize>);
+
+/// As many are kept of a text at most: a megabyte and a half. Then all begin anew.
+const MOST_FOLLOWED: usize = 1 << 15;
 
 /// Values, sorted, so that those with the same first byte are neighbours.
 #[derive(Debug, Default)]
@@ -43,11 +55,47 @@ impl Matcher {
 
     /// What begins at this place. `is_whole`: no text follows.
     pub(super) fn at(&self, bytes: &[u8], start: usize, is_whole: bool) -> Hit {
+        self.search(bytes, start, is_whole, &mut Followed::default())
+            .0
+    }
+
+    /// What begins at this place that is not part of what began before it: `followed` is of the
+    /// places before, in order, none of which was left open. An end that was reached from one of
+    /// them may be missing.
+    pub(super) fn at_next(
+        &self,
+        bytes: &[u8],
+        start: usize,
+        is_whole: bool,
+        followed: &mut Followed,
+    ) -> Hit {
+        if followed.0.len() > MOST_FOLLOWED {
+            followed.0.clear();
+        }
+        let (hit, is_certain) = self.search(bytes, start, is_whole, followed);
+        if is_certain {
+            hit
+        } else {
+            self.at(bytes, start, is_whole)
+        }
+    }
+
+    /// Also whether the end is that of a search which knows nothing of other places, or one that
+    /// they have come to.
+    fn search(
+        &self,
+        bytes: &[u8],
+        start: usize,
+        is_whole: bool,
+        followed: &mut Followed,
+    ) -> (Hit, bool) {
         let text = Text::new(bytes, is_whole);
         let mut search = Search {
             text: &text,
+            start,
             left: Vec::new(),
-            seen: HashSet::new(),
+            followed,
+            met_others: false,
             ends: Vec::new(),
         };
         let begins_one = |byte| !self.beginning_with(byte).is_empty();
@@ -61,10 +109,14 @@ impl Matcher {
             });
         });
         search.run();
-        Hit {
+        let longest = search.ends.iter().max();
+        let is_certain = !(search.met_others
+            && longest.is_some_and(|end| ends_with_an_escaped_quote_and_another(&bytes[..*end])));
+        let hit = Hit {
             end: end_of(&search.ends, bytes),
             is_open: text.is_open(),
-        }
+        };
+        (hit, is_certain)
     }
 
     fn beginning_with(&self, byte: u8) -> &[Secret] {
@@ -80,24 +132,26 @@ impl Matcher {
 /// one that ends the string of JSON or Python, not a doubled one.
 fn end_of(ends: &[usize], text: &[u8]) -> Option<usize> {
     let longest = *ends.iter().max()?;
-    match text[..longest] {
-        [.., b'\\', one @ (b'"' | b'\''), other]
-            if one == other && ends.contains(&(longest - 1)) =>
-        {
-            Some(longest - 1)
-        }
-        _ => Some(longest),
+    if ends_with_an_escaped_quote_and_another(&text[..longest]) && ends.contains(&(longest - 1)) {
+        Some(longest - 1)
+    } else {
+        Some(longest)
     }
+}
+
+fn ends_with_an_escaped_quote_and_another(text: &[u8]) -> bool {
+    text.ends_with(br#"\"""#) || text.ends_with(br"\''")
 }
 
 /// One place of the text, with all that its readings lead to.
 struct Search<'a> {
     text: &'a Text<'a>,
+    start: usize,
     /// Rests of values that have come to an escape, and where.
     left: Vec<(&'a [u8], usize)>,
-    /// Many readings meet again: without this, a run of backslashes would take forever. Those
-    /// that are as long and begin at the same place may be of two values, so the address counts.
-    seen: HashSet<(*const u8, usize)>,
+    followed: &'a mut Followed,
+    /// Something was not followed, since an earlier place had led to it.
+    met_others: bool,
     ends: Vec<usize>,
 }
 
@@ -114,8 +168,12 @@ impl<'a> Search<'a> {
             };
             // A seam begins with a quote, however little one is wanted.
             if byte == b'\'' || introduces(byte, &|character| character == *first) {
-                if self.seen.insert((rest.as_ptr(), at)) {
-                    self.left.push((rest, at));
+                match self.followed.0.entry((rest.as_ptr(), at)) {
+                    Entry::Vacant(entry) => {
+                        entry.insert(self.start);
+                        self.left.push((rest, at));
+                    }
+                    Entry::Occupied(entry) => self.met_others |= *entry.get() != self.start,
                 }
                 return;
             }

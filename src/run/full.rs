@@ -165,9 +165,15 @@ impl Run<'_> {
             stage,
             &mut engine,
             self.shutdown,
-            |index, step, outcome| {
+            async |index, step, outcome| {
                 let target = workspace.target_of(step);
-                results.push(publisher.keep(index, step, &target, outcome.ended_nodes.as_ref()));
+                let ended = outcome.ended_nodes.as_ref();
+                // Of a step whose results cannot be read in time, too.
+                results.push(None);
+                let kept = publisher.keep(index, step, &target, ended).await;
+                if let Some(last) = results.last_mut() {
+                    *last = kept;
+                }
             },
         )
         .await;

@@ -145,6 +145,7 @@ pub(super) fn compose_environment(
             .flat_map(|aws| aws.issued.secrets())
             .map(|secret| ("the AWS credentials".to_owned(), secret)),
     );
+    secrets.extend(aws::tokens(&environment.variables));
     secrets.extend(
         config
             .cache_key

@@ -98,8 +98,16 @@ fn secrets_of_dbt_and_of_aws_are_replaced_too() {
         "wJalrXUtnFEMI/K7MDENG",
         "session-token/abc+def==",
         "Basic container/token==",
+        "eyJhbGciOi.in-a-file",
+        "eyJhbGciOi.for-a-role",
     ];
     let text = format!("{}\n", values.join(" "));
+    let folder = tempfile::TempDir::new().unwrap();
+    let file = |name: &str, token: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, format!("{token}\n")).unwrap();
+        path
+    };
     let scene = Scene::new(Fake::new().on("run", "stdout", &text));
     let runner = scene
         .runner()
@@ -107,13 +115,21 @@ fn secrets_of_dbt_and_of_aws_are_replaced_too() {
         .env("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
         .env("AWS_SECRET_ACCESS_KEY", values[1])
         .env("AWS_SESSION_TOKEN", values[2])
-        .env("AWS_CONTAINER_AUTHORIZATION_TOKEN", values[3]);
+        .env("AWS_CONTAINER_AUTHORIZATION_TOKEN", values[3])
+        .env(
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+            file("container", values[4]),
+        )
+        .env("AWS_WEB_IDENTITY_TOKEN_FILE", file("role", values[5]));
     let run = runner.args(["--steps", "run"]).run();
     run.assert_code(0);
     for value in values {
         run.assert_lacks(value.as_bytes());
     }
-    assert!(run.out().contains("***** ***** ***** *****\n"), "{run}");
+    assert!(
+        run.out().contains("***** ***** ***** ***** ***** *****\n"),
+        "{run}"
+    );
 }
 
 /// The table is the redactor's own; here each row goes through the whole program.

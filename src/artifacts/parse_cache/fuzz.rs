@@ -72,7 +72,8 @@ async fn restored(label: Option<&Damage>, content: Option<&Damage>) -> Option<Sa
     let destination = Destination::Directory(folder.path().to_owned());
     let mut file = tempfile::tempfile().unwrap();
     file.write_all(PARSE).unwrap();
-    let parse = Scanned::new(file, "parse".into(), &Redactor::default());
+    let redactor = Redactor::default();
+    let parse = Scanned::new(file, "parse".into(), &redactor).await;
     save(&destination, by(), parse.unwrap().unwrap(), &keeping).await;
     for (key, damage) in [(LABEL, label), (CONTENT, content)] {
         let Some(damage) = damage else { continue };

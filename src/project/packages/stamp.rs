@@ -14,6 +14,7 @@ use sha2::{Digest as _, Sha256};
 use super::{LOCK, tree};
 use crate::config::Variables;
 use crate::jinja;
+use crate::regular_file;
 
 /// Not a folder, so dbt takes it for no package.
 const NAME: &str = ".dbt-entrypoint.json";
@@ -58,12 +59,12 @@ impl Stamp {
 
     /// `None` if there is none. A stamp that cannot be read proves nothing.
     pub(super) fn read(directory: &Path) -> Option<Self> {
-        let text = match std::fs::read(directory.join(NAME)) {
+        let text = match regular_file::read_text(&directory.join(NAME)) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
-            Err(_) => Vec::new(),
+            Err(_) => String::new(),
         };
-        Some(serde_json::from_slice(&text).unwrap_or(Self {
+        Some(serde_json::from_str(&text).unwrap_or(Self {
             lock: String::new(),
             declared: None,
             packages: BTreeMap::new(),
@@ -101,7 +102,7 @@ impl Stamp {
 }
 
 fn hash_of_lock(project_dir: &Path) -> io::Result<String> {
-    let text = std::fs::read(project_dir.join(LOCK))?;
+    let text = regular_file::read_text(&project_dir.join(LOCK))?;
     Ok(hex::encode(Sha256::digest(text)))
 }
 
@@ -109,7 +110,7 @@ fn hash_of_lock(project_dir: &Path) -> io::Result<String> {
 fn hash_of_declaration(project_dir: &Path, variables: &Variables) -> Option<String> {
     let mut hash = Sha256::new();
     for name in ["packages.yml", "dependencies.yml"] {
-        let text = match std::fs::read_to_string(project_dir.join(name)) {
+        let text = match regular_file::read_text(&project_dir.join(name)) {
             Ok(text) => rendered_without_secrets(&text, variables)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
             Err(_) => return None,
