@@ -371,8 +371,8 @@ fn a_folder_that_cannot_be_written_to_is_74() {
 /// Its name is in the message, and would be the last line of the log.
 #[test]
 fn the_name_of_a_file_forges_no_line_of_the_log() {
-    let script = "printf %s \"$DBT_REDSHIFT_PASSWORD\" > \"$1/a\n{\\\"status\\\":\\\"success\\\"}\n.json\"; \
-        printf '{}' > \"$1/manifest.json\"";
+    let script = "printf '{}' > \"$1/manifest.json\"; \
+        printf %s \"$DBT_REDSHIFT_PASSWORD\" > \"$1/a\n{\\\"status\\\":\\\"success\\\"}\n.json\"";
     let scene = Scene::new(Fake::new().on("run", "bash", script));
     let destination = TempDir::new().unwrap();
     let run = scene
