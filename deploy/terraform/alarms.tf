@@ -24,15 +24,7 @@ resource "aws_cloudwatch_event_target" "failed" {
 
   rule = aws_cloudwatch_event_rule.failed[0].name
   arn  = var.alarms.topic_arn
-
-  input_transformer {
-    input_paths = {
-      task   = "$.detail.taskArn"
-      code   = "$.detail.stopCode"
-      reason = "$.detail.stoppedReason"
-    }
-    input_template = "\"${local.name}: <code>, <reason>. Task <task>, log group ${local.log_group_name}\""
-  }
+  # The event as it is. AWS's chat application (Amazon Q Developer, before: Chatbot) drops an event that an input transformer has changed.
 }
 
 resource "aws_cloudwatch_metric_alarm" "not_started" {

@@ -1,3 +1,7 @@
+locals {
+  projects_of_bucket = coalesce(var.documentation_bucket.ledger_projects, [var.project])
+}
+
 resource "aws_s3_bucket" "docs" {
   # checkov:skip=CKV_AWS_18: who reads and writes is known from the roles; CloudTrail's data events tell the rest, for the account.
   # checkov:skip=CKV_AWS_144: all that is in it comes back with the next run.

@@ -61,7 +61,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "docs" {
 
   dynamic "rule" {
     # A filter takes no wildcards, so every project has a rule of its own.
-    for_each = coalesce(var.documentation_bucket.ledger_projects, [var.project])
+    for_each = local.projects_of_bucket
 
     content {
       id     = "ledger-${rule.value}"

@@ -10,8 +10,9 @@ locals {
 }
 
 locals {
-  viewers_code = replace(
-    file("${path.module}/cdn_viewers.js"), "const showsRuns = false;", "const showsRuns = ${var.docs_site.show_runs};"
+  viewers_code = replace(replace(
+    file("${path.module}/cdn_viewers.js"), "const showsRuns = false;", "const showsRuns = ${var.docs_site.show_runs};"),
+    "const projects = [];", "const projects = ${jsonencode(sort(local.projects_of_bucket))};"
   )
 }
 

@@ -10,6 +10,9 @@ const viewers = cf.kvs();
 // What the runner keeps beside the docs. Terraform sets whether viewers may read the records of runs.
 const showsRuns = false;
 
+// Whose docs are here. Terraform sets it.
+const projects = [];
+
 // Whether this is the runner's own: the saved parse and the state hold values of variables. S3 decodes the path, so it is decoded here.
 function isInternal(uri) {
   let path;
@@ -41,6 +44,24 @@ async function isKnown(header) {
   }
 }
 
+function sentTo(place) {
+  return { statusCode: 302, statusDescription: 'Found', headers: { location: { value: place } } };
+}
+
+function listed() {
+  const items = projects.map((name) => '<li><a href="/' + name + '/">' + name + '</a></li>').join('');
+  return {
+    statusCode: 200,
+    statusDescription: 'OK',
+    headers: { 'content-type': { value: 'text/html; charset=utf-8' }, 'cache-control': { value: 'no-store' } },
+    body: {
+      encoding: 'text',
+      data: '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        + '<title>dbt docs</title><h1>dbt docs</h1><ul>' + items + '</ul></html>',
+    },
+  };
+}
+
 async function handler(event) {
   const request = event.request;
   if (!(await isKnown(request.headers.authorization))) {
@@ -56,17 +77,17 @@ async function handler(event) {
   if (isInternal(request.uri)) {
     return { statusCode: 403, statusDescription: 'Forbidden', headers: { 'cache-control': { value: 'no-store' } } };
   }
+  // The docs lie below the projects' names, and nothing lies above them.
+  if (request.uri === '/' || request.uri === '/index.html') {
+    return projects.length === 1 ? sentTo('/' + projects[0] + '/') : listed();
+  }
   if (request.uri.endsWith('/')) {
     request.uri += 'index.html';
     return request;
   }
   if (!request.uri.slice(request.uri.lastIndexOf('/')).includes('.')) {
     // The page loads its data from beside itself, so it has to end in a slash. One slash at the front: two would name another host.
-    return {
-      statusCode: 302,
-      statusDescription: 'Found',
-      headers: { location: { value: '/' + request.uri.replace(/^[\/\\]+/, '') + '/' } },
-    };
+    return sentTo('/' + request.uri.replace(/^[\/\\]+/, '') + '/');
   }
   return request;
 }

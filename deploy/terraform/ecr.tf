@@ -1,5 +1,7 @@
+# Each environment has a repository of its own. In a shared one the pushes to dev would, by their number, let the image of live expire;
+# in its own the image that an environment runs is among the newest.
 locals {
-  repository_name = coalesce(var.repository.name, "dbt-${var.project}")
+  repository_name = coalesce(var.repository.name, local.name)
   repository_url = coalesce(
     var.image.repository_url,
     "${local.account}.dkr.ecr.${local.region}.${data.aws_partition.current.dns_suffix}/${local.repository_name}",

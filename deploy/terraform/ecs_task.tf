@@ -37,7 +37,7 @@ locals {
       { name = name, value = merge(var.environment, local.own_environment)[name] }
     ]
     stopTimeout            = var.stop_timeout_seconds
-    readonlyRootFilesystem = true
+    readonlyRootFilesystem = var.readonly_root_filesystem
     # Belongs to the image's user only because the image declares a VOLUME at this very path; Fargate gives others to root.
     mountPoints = [{ sourceVolume = "tmp", containerPath = "/tmp", readOnly = false }]
     linuxParameters = {
@@ -70,8 +70,10 @@ resource "aws_ecs_task_definition" "this" {
   memory                   = var.memory
   task_role_arn            = aws_iam_role.task.arn
   execution_role_arn       = aws_iam_role.execution.arn
-  container_definitions    = jsonencode([local.container])
+  container_definitions    = jsonencode(concat([local.container], var.sidecars))
   tags                     = var.tags
+  # Old revisions stay in service, for a rollback; scripts/deploy --destroy takes them out.
+  skip_destroy = true
 
   runtime_platform {
     operating_system_family = "LINUX"
@@ -91,6 +93,9 @@ resource "aws_ecs_task_definition" "this" {
   }
 
   lifecycle {
+    # A schedule or an Airflow that starts a task meanwhile finds one; and where the new revision is refused, the old one is still there.
+    create_before_destroy = true
+
     precondition {
       # Not a validation of the variable: the repository has to be made before there is any image to name.
       condition     = (var.image.digest == null) != (var.image.tag == null)

@@ -46,6 +46,19 @@ data "aws_iam_policy_document" "orchestrator" {
     }
   }
 
+  # RunTask copies the task definition's tags to the task, which ECS takes for tagging.
+  statement {
+    sid       = "TagTheTask"
+    actions   = ["ecs:TagResource"]
+    resources = ["arn:${local.partition}:ecs:${local.region}:${local.account}:task/${local.cluster_name}/*"]
+
+    condition {
+      test     = "StringEquals"
+      variable = "ecs:CreateAction"
+      values   = ["RunTask"]
+    }
+  }
+
   statement {
     sid       = "ReadTheLog"
     actions   = ["logs:GetLogEvents"]

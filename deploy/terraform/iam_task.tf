@@ -1,4 +1,4 @@
-# What the container may do: read its login, and publish below its own prefix.
+# What the container may do: read its login, publish below its own prefix, and what the caller adds.
 
 resource "aws_iam_role" "task" {
   name                 = local.role_names.task
@@ -28,7 +28,7 @@ data "aws_iam_policy_document" "trust_task" {
 
 # A project that needs no login and publishes nothing has nothing to be allowed, and IAM takes no empty policy.
 resource "aws_iam_role_policy" "task" {
-  count = local.login_is_fetched || local.publishes ? 1 : 0
+  count = local.login_is_fetched || local.publishes || length(var.task_role_statements) > 0 ? 1 : 0
 
   name   = "login-and-publish"
   role   = aws_iam_role.task.id
@@ -40,4 +40,23 @@ data "aws_iam_policy_document" "task" {
     local.login_is_fetched ? [data.aws_iam_policy_document.login.json] : [],
     local.publishes ? [data.aws_iam_policy_document.publish.json] : [],
   )
+
+  dynamic "statement" {
+    for_each = var.task_role_statements
+
+    content {
+      actions   = statement.value.actions
+      resources = statement.value.resources
+
+      dynamic "condition" {
+        for_each = statement.value.conditions
+
+        content {
+          test     = condition.value.test
+          variable = condition.value.variable
+          values   = condition.value.values
+        }
+      }
+    }
+  }
 }

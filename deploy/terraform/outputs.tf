@@ -24,6 +24,10 @@ output "airflow_variable" {
     project              = var.project
     deadline_seconds     = var.deadline_seconds
     stop_timeout_seconds = var.stop_timeout_seconds
+    capacity_provider_strategy = [for each in var.capacity_provider_strategy : {
+      # As RunTask calls them.
+      capacityProvider = each.capacity_provider, weight = each.weight, base = each.base
+    }]
   }
 }
 

@@ -32,8 +32,18 @@ resource "aws_scheduler_schedule" "this" {
       # The family alone: a new revision needs no new schedule.
       task_definition_arn = aws_ecs_task_definition.this.arn_without_revision
       task_count          = 1
-      launch_type         = "FARGATE"
+      launch_type         = length(var.capacity_provider_strategy) == 0 ? "FARGATE" : null
       propagate_tags      = "TASK_DEFINITION"
+
+      dynamic "capacity_provider_strategy" {
+        for_each = var.capacity_provider_strategy
+
+        content {
+          capacity_provider = capacity_provider_strategy.value.capacity_provider
+          weight            = capacity_provider_strategy.value.weight
+          base              = capacity_provider_strategy.value.base
+        }
+      }
 
       network_configuration {
         subnets          = var.subnet_ids
@@ -52,5 +62,5 @@ resource "aws_scheduler_schedule" "this" {
     }
   }
 
-  depends_on = [aws_iam_role_policy.scheduler]
+  depends_on = [aws_iam_role_policy.scheduler, aws_ecs_cluster_capacity_providers.this]
 }

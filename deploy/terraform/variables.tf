@@ -70,7 +70,7 @@ variable "force_destroy" {
 }
 
 variable "tags" {
-  description = "Tags on every resource that takes tags, and on the tasks of the schedules. Add to them with the provider's `default_tags`."
+  description = "Tags on every resource that takes tags, and on the tasks, for the bill. Add to them with the provider's `default_tags`."
   type        = map(string)
   default     = {}
   nullable    = false

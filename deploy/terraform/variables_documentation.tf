@@ -18,7 +18,8 @@ variable "documentation_bucket" {
     - `owner`: the account that owns it, which the runner insists on; defaults to this account.
     - `kms_key_arn`: the key that encrypts it. With a docs site its policy has to let CloudFront decrypt.
     - `noncurrent_days`: after how many days overwritten objects go.
-    - `ledger_days`: after how many days the ledgers of `ledger_projects` (default: this project) go.
+    - `ledger_days`: after how many days the ledgers of `ledger_projects` (default: this project) go. The docs site's first page leads to
+      these projects.
   EOT
   type = object({
     create          = optional(bool, true)

@@ -1,10 +1,10 @@
 variable "repository" {
   description = <<-EOT
     The ECR repository of the image.
-    - `create`: whether this module makes it; `false` where another environment in this account and region did.
-    - `name`: defaults to `dbt-<project>`, without the environment, since an image is promoted from one to the next.
+    - `create`: whether this module makes it; `false` where the image lies in one that is there already.
+    - `name`: defaults to `dbt-<project>-<env>`. Where environments share one, the pushes to each count for all of them.
     - `immutable`: whether a tag, once pushed, stays.
-    - `keep_images`: how many images stay; the oldest go first, also one that a task definition still names.
+    - `keep_images`: how many images stay, and so how many deployments back a rollback finds its image; the oldest go first.
     - `untagged_days`: after how many days images without a tag go.
     - `kms_key_arn`: the key that encrypts it, in the place of AWS's own.
   EOT

@@ -24,6 +24,31 @@ variable "cluster" {
   }
 }
 
+variable "capacity_provider_strategy" {
+  description = <<-EOT
+    On what capacity the tasks run, where plain Fargate is not meant: `[{ capacity_provider = "FARGATE_SPOT" }]` costs about a third, and AWS
+    may take the machine away, which Airflow tries again and a schedule does not. A cluster that this module makes gets the providers; one
+    of others has to have them.
+  EOT
+  type = list(object({
+    capacity_provider = string
+    weight            = optional(number, 1)
+    base              = optional(number, 0)
+  }))
+  default  = []
+  nullable = false
+
+  validation {
+    condition     = alltrue([for each in var.capacity_provider_strategy : each.weight >= 0 && each.weight <= 1000 && each.base >= 0])
+    error_message = "capacity_provider_strategy: a weight is 0 to 1000, a base 0 or more."
+  }
+
+  validation {
+    condition     = length([for each in var.capacity_provider_strategy : each if each.base > 0]) <= 1
+    error_message = "capacity_provider_strategy: only one of them may have a base."
+  }
+}
+
 variable "subnet_ids" {
   description = "Subnets of the tasks. They need a way to AWS's APIs (NAT gateway or VPC endpoints) and to the warehouse."
   type        = list(string)

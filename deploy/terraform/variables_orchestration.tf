@@ -91,7 +91,8 @@ variable "schedule_retry" {
 
 variable "alarms" {
   description = <<-EOT
-    Tells of tasks that failed and of starts that ended in the dead-letter queue.
+    Tells of tasks that failed and of starts that ended in the dead-letter queue. The message of a failure is ECS's own event, as AWS's
+    chat application takes it: the task, its family, `stopCode`, `stoppedReason` and the containers' exit codes.
     - `topic_arn`: the SNS topic. Its policy has to let `events.amazonaws.com` and `cloudwatch.amazonaws.com` publish.
   EOT
   # An object, since whether it is there is known even where the topic is yet to be made.

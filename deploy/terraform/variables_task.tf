@@ -126,6 +126,64 @@ variable "environment" {
   }
 }
 
+variable "readonly_root_filesystem" {
+  description = "Whether the container can write to `/tmp` only. `false` for dbt packages or sidecars that want to write elsewhere."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "sidecars" {
+  description = <<-EOT
+    More containers beside dbt's, such as a proxy or an agent, as ECS takes them (`containerDefinitions`). Say `essential = false`: the end of
+    an essential container ends dbt, too. The task ends with dbt in any case, and the exit code that counts is dbt's.
+  EOT
+  type        = any
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for container in var.sidecars : can(container.name) && can(container.image)])
+    error_message = "sidecars: give a list of container definitions, each with a name and an image."
+  }
+
+  validation {
+    condition = (
+      !contains([for container in var.sidecars : try(container.name, "")], local.container_name)
+      && length(distinct([for container in var.sidecars : try(container.name, "")])) == length(var.sidecars)
+    )
+    error_message = "sidecars: every container needs a name of its own, and \"dbt\" is taken; rename it."
+  }
+}
+
+variable "task_role_statements" {
+  description = <<-EOT
+    What the container may do besides reading its login and publishing, such as `UNLOAD` to a bucket, or `redshift:GetClusterCredentials`
+    for dbt's own `method: iam`. Each has `actions`, `resources` and perhaps `conditions` (`test`, `variable`, `values`).
+  EOT
+  type = list(object({
+    actions   = set(string)
+    resources = set(string)
+    conditions = optional(list(object({
+      test     = string
+      variable = string
+      values   = list(string)
+    })), [])
+  }))
+  default  = []
+  nullable = false
+
+  validation {
+    condition     = alltrue(flatten([for given in var.task_role_statements : [for action in given.actions : can(regex("^[a-z0-9-]+:\\S+$", action))]]))
+    error_message = "task_role_statements: an action is service:Name, such as \"s3:PutObject\"; the action \"*\" is everything in the account."
+  }
+
+  validation {
+    condition     = alltrue([for given in var.task_role_statements : length(given.actions) > 0 && length(given.resources) > 0])
+    error_message = "task_role_statements: every statement needs at least one of actions and of resources."
+  }
+}
+
 locals {
   fargate_memory = {
     "256"   = [512, 1024, 2048]

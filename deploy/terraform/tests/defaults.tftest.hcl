@@ -45,6 +45,16 @@ run "task_definition" {
   }
 }
 
+# So a rollback has something to go back to.
+run "old_revisions_stay" {
+  command = plan
+
+  assert {
+    condition     = aws_ecs_task_definition.this.skip_destroy
+    error_message = "A new revision takes the one before out of service."
+  }
+}
+
 run "container" {
   command = plan
 
@@ -151,7 +161,7 @@ run "registry" {
 
   assert {
     condition = (
-      aws_ecr_repository.this[0].name == "dbt-shop" && aws_ecr_repository.this[0].image_tag_mutability == "IMMUTABLE"
+      aws_ecr_repository.this[0].name == "dbt-shop-dev" && aws_ecr_repository.this[0].image_tag_mutability == "IMMUTABLE"
       && one(aws_ecr_repository.this[0].image_scanning_configuration).scan_on_push && !aws_ecr_repository.this[0].force_delete
     )
     error_message = "The repository has another name, tags that can be moved, no scan on push, or goes away with its images."
@@ -254,8 +264,8 @@ run "airflow_variable" {
 
   assert {
     condition = keys(output.airflow_variable) == [
-      "assign_public_ip", "awslogs_group", "awslogs_region", "awslogs_stream_prefix", "cluster", "container_name", "deadline_seconds",
-      "env", "project", "region", "role_arn", "security_groups", "stop_timeout_seconds", "subnets", "task_definition",
+      "assign_public_ip", "awslogs_group", "awslogs_region", "awslogs_stream_prefix", "capacity_provider_strategy", "cluster",
+      "container_name", "deadline_seconds", "env", "project", "region", "role_arn", "security_groups", "stop_timeout_seconds", "subnets", "task_definition",
     ]
     error_message = "The DAG expects other keys than ${join(", ", keys(output.airflow_variable))}."
   }
@@ -267,16 +277,19 @@ run "airflow_variable" {
         assign_public_ip      = false
         awslogs_region        = "eu-west-1"
         awslogs_stream_prefix = "dbt"
-        cluster               = "dbt-dev"
-        container_name        = "dbt"
-        deadline_seconds      = 3600
-        env                   = "dev"
-        project               = "shop"
-        region                = "eu-west-1"
-        role_arn              = null
-        security_groups       = ["sg-0123456789abcdef0"]
-        stop_timeout_seconds  = 120
-        subnets               = ["subnet-0123456789abcdef0"]
+
+        capacity_provider_strategy = []
+
+        cluster              = "dbt-dev"
+        container_name       = "dbt"
+        deadline_seconds     = 3600
+        env                  = "dev"
+        project              = "shop"
+        region               = "eu-west-1"
+        role_arn             = null
+        security_groups      = ["sg-0123456789abcdef0"]
+        stop_timeout_seconds = 120
+        subnets              = ["subnet-0123456789abcdef0"]
     }))
     error_message = "The variable is ${jsonencode(output.airflow_variable)}."
   }

@@ -63,6 +63,12 @@ run "several_in_one_account" {
     error_message = "A deployment runs another one's image."
   }
 
+  # Or the pushes to dev would let the image of live expire.
+  assert {
+    condition     = length(distinct([for deployment in module.dbt : deployment.repository_url])) == 4
+    error_message = "Two deployments share a repository."
+  }
+
   assert {
     condition     = keys(output.docs_sites) == ["shop-dev", "shop-live"]
     error_message = "Not one docs site for an environment."

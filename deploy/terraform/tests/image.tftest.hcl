@@ -20,7 +20,7 @@ run "by_tag" {
   }
 
   assert {
-    condition     = output.image == "123456789012.dkr.ecr.eu-west-1.amazonaws.com/dbt-shop:1.2.3"
+    condition     = output.image == "123456789012.dkr.ecr.eu-west-1.amazonaws.com/dbt-shop-dev:1.2.3"
     error_message = "The image is ${output.image}."
   }
 }
@@ -34,7 +34,7 @@ run "by_digest" {
 
   assert {
     condition = jsondecode(aws_ecs_task_definition.this.container_definitions)[0].image == (
-      "123456789012.dkr.ecr.eu-west-1.amazonaws.com/dbt-shop@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+      "123456789012.dkr.ecr.eu-west-1.amazonaws.com/dbt-shop-dev@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
     )
     error_message = "The image is ${output.image}."
   }

@@ -245,6 +245,11 @@ run "docs_site" {
   }
 
   assert {
+    condition     = strcontains(aws_cloudfront_function.viewers[0].code, "const projects = [\"shop\"];")
+    error_message = "The site's first page leads nowhere."
+  }
+
+  assert {
     condition     = strcontains(aws_cloudfront_function.viewers[0].code, "const showsRuns = false;")
     error_message = "Viewers see the records of runs by default."
   }
@@ -287,6 +292,15 @@ run "alarms" {
       lastStatus = ["STOPPED"]
     }
     error_message = "The alarm listens to ${aws_cloudwatch_event_rule.failed[0].event_pattern}."
+  }
+
+  # AWS's chat application drops what a transformer has changed.
+  assert {
+    condition = (
+      length(aws_cloudwatch_event_target.failed[0].input_transformer) == 0
+      && aws_cloudwatch_event_target.failed[0].input == null && aws_cloudwatch_event_target.failed[0].input_path == null
+    )
+    error_message = "The topic gets something else than the event."
   }
 
   assert {
@@ -366,7 +380,13 @@ run "docs_site_with_the_records_of_runs" {
   command = apply
 
   variables {
-    docs_site = { enabled = true, show_runs = true }
+    docs_site            = { enabled = true, show_runs = true }
+    documentation_bucket = { ledger_projects = ["shop", "finance"] }
+  }
+
+  assert {
+    condition     = strcontains(aws_cloudfront_function.viewers[0].code, "const projects = [\"finance\",\"shop\"];")
+    error_message = "The site's first page does not lead to all projects of the bucket."
   }
 
   assert {
@@ -380,5 +400,87 @@ run "docs_site_with_the_records_of_runs" {
       "arn:aws:s3:::dbt-documentation-live/${place}"
     ])
     error_message = "The policy keeps the records of runs from viewers, or shows more."
+  }
+}
+
+run "spot" {
+  command = apply
+
+  variables {
+    capacity_provider_strategy = [{ capacity_provider = "FARGATE_SPOT", weight = 4 }, { capacity_provider = "FARGATE", base = 1 }]
+    schedules                  = { nightly = { expression = "rate(1 day)" } }
+  }
+
+  assert {
+    condition     = aws_ecs_cluster_capacity_providers.this[0].capacity_providers == toset(["FARGATE", "FARGATE_SPOT"])
+    error_message = "The cluster does not have what its tasks name."
+  }
+
+  # ECS takes one of both.
+  assert {
+    condition = (
+      one(one(aws_scheduler_schedule.this["nightly"].target).ecs_parameters).launch_type == null
+      && { for each in one(one(aws_scheduler_schedule.this["nightly"].target).ecs_parameters).capacity_provider_strategy :
+      each.capacity_provider => [each.base, each.weight] } == { FARGATE = [1, 1], FARGATE_SPOT = [0, 4] }
+    )
+    error_message = "The schedule starts its task elsewhere."
+  }
+
+  assert {
+    condition = jsonencode(output.airflow_variable.capacity_provider_strategy) == jsonencode([
+      { base = 0, capacityProvider = "FARGATE_SPOT", weight = 4 }, { base = 1, capacityProvider = "FARGATE", weight = 1 },
+    ])
+    error_message = "Airflow is told of ${jsonencode(output.airflow_variable.capacity_provider_strategy)}."
+  }
+}
+
+run "spot_on_a_cluster_of_others" {
+  command = plan
+
+  variables {
+    capacity_provider_strategy = [{ capacity_provider = "FARGATE_SPOT" }]
+    cluster                    = { create = false }
+  }
+
+  assert {
+    condition     = length(aws_ecs_cluster_capacity_providers.this) == 0
+    error_message = "The capacity of a cluster that others made is changed."
+  }
+}
+
+run "a_container_beside_and_a_writable_root" {
+  command = plan
+
+  variables {
+    readonly_root_filesystem = false
+    sidecars                 = [{ name = "proxy", image = "registry.example/proxy:1", essential = false }]
+  }
+
+  assert {
+    condition     = jsondecode(aws_ecs_task_definition.this.container_definitions)[*].name == ["dbt", "proxy"]
+    error_message = "The containers are ${jsonencode(jsondecode(aws_ecs_task_definition.this.container_definitions)[*].name)}."
+  }
+
+  assert {
+    condition     = !jsondecode(aws_ecs_task_definition.this.container_definitions)[0].readonlyRootFilesystem
+    error_message = "The root file system cannot be written to."
+  }
+}
+
+run "rights_of_the_caller_alone" {
+  command = plan
+
+  variables {
+    credentials          = "none"
+    publish              = "never"
+    task_role_statements = [{ actions = ["redshift:GetClusterCredentials"], resources = ["*"] }]
+  }
+
+  assert {
+    condition = (
+      length(aws_iam_role_policy.task) == 1
+      && [for statement in data.aws_iam_policy_document.task.statement : statement.actions] == [toset(["redshift:GetClusterCredentials"])]
+    )
+    error_message = "The role cannot do what the caller has added."
   }
 }

@@ -224,3 +224,21 @@ run "docs_site_price_class_unknown" {
     docs_site = { enabled = true, price_class = "cheap" }
   }
 }
+
+run "a_right_to_everything" {
+  command         = plan
+  expect_failures = [var.task_role_statements]
+
+  variables {
+    task_role_statements = [{ actions = ["*"], resources = ["*"] }]
+  }
+}
+
+run "a_right_to_nothing" {
+  command         = plan
+  expect_failures = [var.task_role_statements]
+
+  variables {
+    task_role_statements = [{ actions = ["s3:PutObject"], resources = [] }]
+  }
+}

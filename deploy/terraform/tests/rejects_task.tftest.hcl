@@ -265,3 +265,39 @@ run "security_group_rule_to_two_places" {
     security_group = { vpc_id = "vpc-1", egress = { both = { port = 443, cidr_ipv4 = "10.0.0.0/8", prefix_list_id = "pl-1" } } }
   }
 }
+
+run "a_sidecar_without_an_image" {
+  command         = plan
+  expect_failures = [var.sidecars]
+
+  variables {
+    sidecars = [{ name = "proxy" }]
+  }
+}
+
+run "a_sidecar_with_the_name_of_dbts_container" {
+  command         = plan
+  expect_failures = [var.sidecars]
+
+  variables {
+    sidecars = [{ name = "dbt", image = "registry.example/proxy:1" }]
+  }
+}
+
+run "capacity_with_a_weight_that_ecs_has_not" {
+  command         = plan
+  expect_failures = [var.capacity_provider_strategy]
+
+  variables {
+    capacity_provider_strategy = [{ capacity_provider = "FARGATE_SPOT", weight = 1001 }]
+  }
+}
+
+run "capacity_with_two_bases" {
+  command         = plan
+  expect_failures = [var.capacity_provider_strategy]
+
+  variables {
+    capacity_provider_strategy = [{ capacity_provider = "FARGATE_SPOT", base = 1 }, { capacity_provider = "FARGATE", base = 1 }]
+  }
+}

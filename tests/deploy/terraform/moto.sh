@@ -37,7 +37,40 @@ check "the provider is the real 3.39.0" grep -qF 'version     = "3.39.0"' .terra
 check "it is applied" terraform apply -input=false -no-color -auto-approve
 check "the second plan is empty" terraform plan -input=false -no-color -detailed-exitcode
 terraform show -json >"$built/applied.json"
+terraform plan -input=false -no-color -var memory=2048 -out=revision >/dev/null
+terraform show -json revision >"$work/revision.json"
+check "a task's new revision is there before the old one goes" jq --exit-status '[.resource_changes[]
+    | select(.type == "aws_ecs_task_definition" and .change.actions != ["no-op"]) | .change.actions] == [["create", "delete"]]' \
+    "$work/revision.json"
 # Somebody changes a role by hand: the plan has to see it, or an empty plan would mean nothing.
 check "a change by hand is seen" "$here/moto/change_by_hand.sh" "$endpoint" "$built/venv-moto/bin/python"
 check "it is destroyed" terraform destroy -input=false -no-color -auto-approve
+
+# The roles of GitHub's workflows, and their boundary.
+cp -R "$here/../../../deploy/bootstrap" "$work/bootstrap"
+cp "$here/moto/bootstrap_override.tf" "$work/bootstrap/"
+printf 'variable "endpoint" {\n  type = string\n}\n' >"$work/bootstrap/endpoint.tf"
+cat >"$work/bootstrap/terraform.tfvars" <<'SETTINGS'
+project          = "shop"
+env              = "live"
+account_id       = "123456789012"
+region           = "eu-west-1"
+state_bucket     = "acme-terraform"
+repository       = "acme/dbt.shop"
+owner_id         = "11"
+repository_id    = "22"
+boundary_actions = ["redshift:GetClusterCredentials"]
+SETTINGS
+bootstrap() { terraform -chdir="$work/bootstrap" "$@" -input=false -no-color; }
+check "the bootstrap is initialised" bootstrap init
+check "the bootstrap is applied" bootstrap apply -auto-approve
+check "the bootstrap's second plan is empty" bootstrap plan -detailed-exitcode
+terraform -chdir="$work/bootstrap" show -json >"$work/bootstrap.json"
+check "a role trusts both forms of the subject, of its own environment alone" jq --exit-status '
+    [.values.root_module.resources[] | select(.type == "aws_iam_role")
+        | .values.assume_role_policy | fromjson.Statement[0].Condition.StringEquals
+        | .["token.actions.githubusercontent.com:sub"]]
+    == [["repo:acme/dbt.shop:environment:live", "repo:acme@11/dbt.shop@22:environment:live"],
+        ["repo:acme/dbt.shop:environment:live-plan", "repo:acme@11/dbt.shop@22:environment:live-plan"]]' "$work/bootstrap.json"
+check "the bootstrap is destroyed" bootstrap destroy -auto-approve
 check "nothing is left" "$built/venv-moto/bin/python" "$here/moto/left.py" "$endpoint"

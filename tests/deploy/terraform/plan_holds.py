@@ -7,7 +7,7 @@ import json
 import re
 import sys
 
-# Two environments with a cluster, a bucket and a docs site each; two projects with a repository
+# Two environments with a cluster, a bucket and a docs site each; four deployments with a repository
 # each; dev is scheduled, live has Airflow.
 EXPECTED = {
     "aws_cloudfront_distribution": 2,
@@ -18,8 +18,8 @@ EXPECTED = {
     "aws_cloudwatch_event_target": 4,
     "aws_cloudwatch_log_group": 4,
     "aws_cloudwatch_metric_alarm": 2,
-    "aws_ecr_lifecycle_policy": 2,
-    "aws_ecr_repository": 2,
+    "aws_ecr_lifecycle_policy": 4,
+    "aws_ecr_repository": 4,
     "aws_ecs_cluster": 2,
     "aws_ecs_task_definition": 4,
     "aws_iam_role": 12,

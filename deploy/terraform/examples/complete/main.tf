@@ -29,12 +29,12 @@ provider "aws" {
 
 locals {
   # One deployment a line. What the projects of an environment share (cluster, bucket, docs site) is made by the one that says so, and
-  # found by the others by its name. What the environments of a project share (the repository) is made by one of them, too.
+  # found by the others by its name.
   deployments = {
-    shop-dev     = { project = "shop", env = "dev", owns_env = true, owns_repository = true }
-    shop-live    = { project = "shop", env = "live", owns_env = true, owns_repository = false }
-    finance-dev  = { project = "finance", env = "dev", owns_env = false, owns_repository = true }
-    finance-live = { project = "finance", env = "live", owns_env = false, owns_repository = false }
+    shop-dev     = { project = "shop", env = "dev", owns_env = true }
+    shop-live    = { project = "shop", env = "live", owns_env = true }
+    finance-dev  = { project = "finance", env = "dev", owns_env = false }
+    finance-live = { project = "finance", env = "live", owns_env = false }
   }
 
   # Live is started by Airflow, dev by a schedule.
@@ -52,8 +52,7 @@ module "dbt" {
   env              = each.value.env
   role_name_suffix = "-${each.value.env}"
 
-  repository = { create = each.value.owns_repository }
-  image      = { digest = var.image_digests[each.key] }
+  image = { digest = var.image_digests[each.key] }
 
   cluster = { create = each.value.owns_env, name = "${var.company}-dbt-${each.value.env}" }
   documentation_bucket = {

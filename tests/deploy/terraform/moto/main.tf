@@ -14,6 +14,12 @@ variable "endpoint" {
   type = string
 }
 
+# Changed by the test, for a second revision of a task.
+variable "memory" {
+  type    = number
+  default = 1024
+}
+
 provider "aws" {
   region                      = "eu-west-1"
   access_key                  = "test"
@@ -81,19 +87,28 @@ module "shop_live" {
   tags                    = { team = "data" }
 }
 
-# The same project in another environment of the account: the repository is there, and Airflow takes the service role.
+# The same project in another environment of the account: Airflow takes the service role, which has rights of the caller's besides.
 module "shop_dev" {
   source = "./module"
 
   project            = "shop"
   env                = "dev"
   role_name_suffix   = "-dev"
-  repository         = { create = false }
   image              = { tag = "1.2.3" }
+  force_destroy      = true
   subnet_ids         = [aws_subnet.test.id]
   security_group_ids = [module.shop_live.security_group_id]
   credentials        = "glue:redshift-dev"
   airflow_role_arns  = ["arn:aws:iam::123456789012:role/airflow"]
+  memory             = var.memory
+  task_role_statements = [
+    { actions = ["s3:PutObject"], resources = ["arn:aws:s3:::acme-unload/shop/*"] },
+    {
+      actions    = ["redshift:GetClusterCredentials"]
+      resources  = ["arn:aws:redshift:eu-west-1:123456789012:dbuser:warehouse/dbt"]
+      conditions = [{ test = "StringEquals", variable = "redshift:DbName", values = ["shop"] }]
+    },
+  ]
 }
 
 # A name that begins with another's, in its cluster and bucket; a secret by its name.

@@ -13,11 +13,19 @@ import shutil
 import sys
 
 # Resources that came with later versions. absent.tf stands in for what others want to know of them.
-FILES = ["bucket_settings.tf", "cdn.tf", "network_rules.tf", "schedule.tf", "versions.tf"]
+FILES = [
+    "bucket_settings.tf",
+    "cdn.tf",
+    "ecs_capacity.tf",
+    "network_rules.tf",
+    "schedule.tf",
+    "versions.tf",
+]
 # Blocks and arguments that came with later versions; `terraform fmt` has laid them out, so a block
 # ends where its indentation comes back.
 PIECES = [
     ("ecr.tf", "  force_delete "),
+    ("ecs_task.tf", "  skip_destroy "),
     ("ecs_task.tf", "  runtime_platform {"),
     ("ecs_task.tf", '  dynamic "ephemeral_storage" {'),
     ("schedule_queue.tf", "  sqs_managed_sse_enabled "),

@@ -136,6 +136,8 @@ const parameters = table(
   ],
 );
 
+const warehouseUser = arn('redshift', 'dbuser:warehouse/dbt');
+
 // In dev Airflow takes the service role, so that role has both halves.
 const both = table(
   { role: 'DBTServiceRole-shop-dev' },
@@ -146,8 +148,16 @@ const both = table(
     ['s3:GetObject', 'arn:aws:s3:::dbt-documentation-dev/shop/manifest.json'],
     ['s3:ListBucket', 'arn:aws:s3:::dbt-documentation-dev', { 's3:prefix': 'shop/' }],
     ['s3:ListBucket', 'arn:aws:s3:::dbt-documentation-dev'],
+    // What the caller has added.
+    ['s3:PutObject', 'arn:aws:s3:::acme-unload/shop/orders/0000_part_00'],
+    ['redshift:GetClusterCredentials', warehouseUser, { 'redshift:DbName': 'shop' }],
   ],
   [
+    ['s3:GetObject', 'arn:aws:s3:::acme-unload/shop/orders/0000_part_00'],
+    ['s3:PutObject', 'arn:aws:s3:::acme-unload/orders'],
+    ['redshift:GetClusterCredentials', warehouseUser, { 'redshift:DbName': 'finance' }],
+    ['redshift:GetClusterCredentials', arn('redshift', 'dbuser:other/dbt'), { 'redshift:DbName': 'shop' }],
+    ['redshift:CreateClusterUser', warehouseUser, { 'redshift:DbName': 'shop' }],
     ['glue:GetConnection', arn('glue', 'connection/redshift-live')],
     ['glue:UpdateConnection', arn('glue', 'connection/redshift-dev')],
     ['s3:PutObject', 'arn:aws:s3:::dbt-documentation-live/shop/manifest.json'],
@@ -173,6 +183,7 @@ const orchestrate = (name, env, other) => table(
     ['ecs:DescribeTasks', arn('ecs', `task/dbt-${env}/0123456789abcdef`), cluster(`dbt-${env}`)],
     ['ecs:StopTask', arn('ecs', `task/dbt-${env}/0123456789abcdef`), cluster(`dbt-${env}`)],
     ['ecs:ListTasks', '*', cluster(`dbt-${env}`)],
+    ['ecs:TagResource', arn('ecs', `task/dbt-${env}/0123456789abcdef`), { 'ecs:CreateAction': 'RunTask' }],
     ['logs:GetLogEvents', arn('logs', `log-group:/ecs/dbt-shop-${env}:log-stream:dbt/dbt/0123456789abcdef`)],
     ['iam:PassRole', role(`DBTServiceRole-shop-${env}`), passedTo('ecs-tasks')],
     ['iam:PassRole', role(`DBTExecutionRole-shop-${env}`), passedTo('ecs-tasks')],
@@ -192,6 +203,9 @@ const orchestrate = (name, env, other) => table(
     ['ecs:StopTask', arn('ecs', `task/dbt-${other}/0123456789abcdef`), cluster(`dbt-${env}`)],
     ['ecs:ExecuteCommand', arn('ecs', `task/dbt-${env}/0123456789abcdef`), cluster(`dbt-${env}`)],
     ['ecs:ListTasks', '*', cluster(`dbt-${other}`)],
+    ['ecs:TagResource', arn('ecs', `task/dbt-${env}/0123456789abcdef`)],
+    ['ecs:TagResource', arn('ecs', `task/dbt-${other}/0123456789abcdef`), { 'ecs:CreateAction': 'RunTask' }],
+    ['ecs:UntagResource', arn('ecs', `task/dbt-${env}/0123456789abcdef`)],
     ['ecs:DescribeContainerInstances', '*', cluster(`dbt-${env}`)],
     ['logs:GetLogEvents', arn('logs', `log-group:/ecs/dbt-shop-payroll-${env}:log-stream:dbt/dbt/0`)],
     ['logs:GetLogEvents', arn('logs', `log-group:/ecs/dbt-shop-${other}:log-stream:dbt/dbt/0`)],
@@ -215,24 +229,24 @@ const separate = table(
   ],
 );
 
-const execution = (name, project, hasRepository) => table(
+const execution = (name, family, hasRepository) => table(
   { role: name },
   [
     ...(hasRepository ? [
       ['ecr:GetAuthorizationToken', '*'],
-      ['ecr:BatchCheckLayerAvailability', arn('ecr', `repository/dbt-${project}`)],
-      ['ecr:BatchGetImage', arn('ecr', `repository/dbt-${project}`)],
-      ['ecr:GetDownloadUrlForLayer', arn('ecr', `repository/dbt-${project}`)],
+      ['ecr:BatchCheckLayerAvailability', arn('ecr', `repository/${family}`)],
+      ['ecr:BatchGetImage', arn('ecr', `repository/${family}`)],
+      ['ecr:GetDownloadUrlForLayer', arn('ecr', `repository/${family}`)],
     ] : []),
-    ['logs:CreateLogStream', arn('logs', `log-group:/ecs/dbt-${project}-${name.split('-').at(-1)}:log-stream:dbt/dbt/0`)],
-    ['logs:PutLogEvents', arn('logs', `log-group:/ecs/dbt-${project}-${name.split('-').at(-1)}:log-stream:dbt/dbt/0`)],
+    ['logs:CreateLogStream', arn('logs', `log-group:/ecs/${family}:log-stream:dbt/dbt/0`)],
+    ['logs:PutLogEvents', arn('logs', `log-group:/ecs/${family}:log-stream:dbt/dbt/0`)],
   ],
   [
     ...(hasRepository ? [['ecr:DescribeRegistry', '*']] : [['ecr:GetAuthorizationToken', '*']]),
     ['ecr:BatchGetImage', arn('ecr', 'repository/other')],
-    ['ecr:PutImage', arn('ecr', `repository/dbt-${project}`)],
+    ['ecr:PutImage', arn('ecr', `repository/${family}`)],
     ['logs:PutLogEvents', arn('logs', 'log-group:/ecs/other:log-stream:dbt/dbt/0')],
-    ['logs:DeleteLogStream', arn('logs', `log-group:/ecs/dbt-${project}-${name.split('-').at(-1)}:log-stream:dbt/dbt/0`)],
+    ['logs:DeleteLogStream', arn('logs', `log-group:/ecs/${family}:log-stream:dbt/dbt/0`)],
     ['secretsmanager:GetSecretValue', secret('redshift-live-AbCdEf')],
     ['s3:PutObject', 'arn:aws:s3:::dbt-documentation-live/shop/manifest.json'],
   ],
@@ -348,7 +362,8 @@ const buckets = [
 export const cases = [
   ...serviceRole, ...secretByName, ...parameters, ...both, ...separate,
   ...orchestrate('DBTOrchestratorRole-shop-live', 'live', 'dev'), ...orchestrate('DBTServiceRole-shop-dev', 'dev', 'live'),
-  ...execution('DBTExecutionRole-shop-live', 'shop', true), ...execution('DBTExecutionRole-shop-dev', 'shop', true),
-  ...execution('DBTExecutionRole-shop-payroll-live', 'shop-payroll', true), ...execution('DBTExecutionRole-ops-live', 'ops', false),
+  ...execution('DBTExecutionRole-shop-live', 'dbt-shop-live', true), ...execution('DBTExecutionRole-shop-dev', 'dbt-shop-dev', true),
+  ...execution('DBTExecutionRole-shop-payroll-live', 'dbt-shop-payroll-live', true),
+  ...execution('DBTExecutionRole-ops-live', 'dbt-ops-live', false),
   ...scheduler, ...trusts, ...buckets,
 ];

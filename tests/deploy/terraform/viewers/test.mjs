@@ -56,7 +56,24 @@ const tests = {
   ),
   'the scheme may be written small': async () => assert.equal((await ask('/a.json', known.replace('Basic', 'basic'))).uri, '/a.json'),
   'a folder shows its index': async () => assert.equal((await ask('/shop/', known)).uri, '/shop/index.html'),
-  'the root shows its index': async () => assert.equal((await ask('/', known)).uri, '/index.html'),
+  // The docs lie below the project's name: /index.html is not there, and S3 answers 403 for it.
+  'the root of one project leads to its docs': async () => {
+    const one = await load(code.replace('const projects = [];', 'const projects = ["shop"];'));
+    for (const uri of ['/', '/index.html']) {
+      const answer = await ask(uri, known, one);
+      assert.equal(answer.statusCode, 302);
+      assert.equal(answer.headers.location.value, '/shop/');
+      assert.equal((await ask(uri, undefined, one)).statusCode, 401);
+    }
+  },
+  'the root of several projects lists them': async () => {
+    const two = await load(code.replace('const projects = [];', 'const projects = ["finance", "shop"];'));
+    const answer = await ask('/', known, two);
+    assert.equal(answer.statusCode, 200);
+    assert.match(answer.headers['content-type'].value, /^text\/html/);
+    assert.deepEqual([...answer.body.data.matchAll(/<a href="([^"]*)">/g)].map(([, place]) => place), ['/finance/', '/shop/']);
+    assert.equal((await ask('/', undefined, two)).statusCode, 401);
+  },
   'a folder without its slash is sent there': async () => {
     const answer = await ask('/shop', known);
     assert.equal(answer.statusCode, 302);
