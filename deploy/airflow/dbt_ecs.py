@@ -13,10 +13,11 @@ import json
 import logging
 import math
 import os
+import re
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import jsonschema
 import pendulum
@@ -26,9 +27,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from croniter import croniter
 
 try:
-    from airflow.sdk import DAG, Param, Variable
+    from airflow.sdk import DAG, BaseOperator, Param, Variable
 except ImportError:  # Airflow 2
-    from airflow.models import DAG, Param, Variable
+    from airflow.models import DAG, BaseOperator, Param, Variable
 try:
     from airflow.sdk import BaseHook
 except ImportError:  # Airflow 2, and 3.0
@@ -55,8 +56,12 @@ TASK_ID = "dbt"
 
 # ---- settings ------------------------------------------------------------------------------------
 
-TEXT = {"type": "string", "minLength": 1}
-NAME = {"type": "string", "pattern": r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"}
+TEXT: dict[str, Any] = {"type": "string", "minLength": 1}
+NAME: dict[str, Any] = {
+    "type": "string",
+    "pattern": r"^[A-Za-z0-9][A-Za-z0-9_.-]*$",
+    "maxLength": 100,
+}
 SECONDS = {"type": "integer", "minimum": 1}
 
 REQUIRED: dict[str, dict[str, Any]] = {
@@ -147,6 +152,13 @@ OPTIONAL: dict[str, dict[str, Any]] = {
         "default": "slack_dbt",
         "description": "id of the Airflow connection to Slack",
     },
+    "capacity_provider_strategy": {
+        "type": "array",
+        "items": {"type": "object", "required": ["capacityProvider"]},
+        "default": [],
+        "description": "on what capacity ECS runs the task, as RunTask takes it; "
+        "none for plain Fargate",
+    },
     "tags": {
         "type": "array",
         "items": TEXT,
@@ -172,8 +184,8 @@ PRESETS = [
 
 
 class SettingsError(ValueError):
-    """All faults of the settings at once. Raised while the file is parsed, so that Airflow shows it
-    as an import error.
+    """All faults of the settings at once. Raised while the file is parsed if no DAG can be named,
+    so that Airflow shows it as an import error; else by the task of the DAG that is broken.
     """
 
     def __init__(self, faults: list[str]) -> None:
@@ -208,9 +220,17 @@ def read_variable() -> str:
     return text
 
 
-def load_settings(text: str) -> list[dict[str, Any]]:
-    """One set of settings for each DAG. The variable holds one such object, or several under names
-    of their own.
+class Broken(NamedTuple):
+    """An entry of the variable that cannot be used."""
+
+    dag_id: str
+    entry: dict[str, Any]
+    faults: list[str]
+
+
+def load_settings(text: str) -> tuple[list[dict[str, Any]], list[Broken]]:
+    """One set of settings for each DAG, and the entries that make none. The variable holds one such
+    object, or several under names of their own.
     """
     try:
         value = json.loads(text)
@@ -221,19 +241,36 @@ def load_settings(text: str) -> list[dict[str, Any]]:
     # No setting is an object itself, so an object inside can only be a set of settings.
     several = any(isinstance(entry, dict) for entry in value.values())
     entries = value if several else {"": value}
-    faults = [fault for name, entry in entries.items() for fault in faults_of(name, entry)]
-    if not faults:
-        ids = [dag_id(entry) for entry in entries.values()]
-        faults = [
-            f"{twice}: two entries have this project and env"
-            for twice in sorted({i for i in ids if ids.count(i) > 1})
-        ]
-    if faults:
-        # No DAG at all rather than some: one that vanishes in silence is found when its data are
-        # missed.
-        raise SettingsError(faults)
+    ids = {name: dag_id_of(name, entry) for name, entry in entries.items()}
     defaults = {key: rule["default"] for key, rule in OPTIONAL.items()}
-    return [defaults | entry for entry in entries.values()]
+    good: list[dict[str, Any]] = []
+    bad: dict[str, Broken] = {}
+    for name, entry in entries.items():
+        faults = list(faults_of(name, entry))
+        if list(ids.values()).count(ids[name]) > 1:
+            faults.append(f"{ids[name]}: two entries have this project and env")
+        if not faults:
+            good.append(defaults | entry)
+        elif not several and ids[name] == "dbt_":
+            raise SettingsError(faults)
+        else:
+            broken = Broken(ids[name], entry if isinstance(entry, dict) else {}, faults)
+            known = bad.setdefault(ids[name], broken)
+            known.faults.extend(fault for fault in faults if fault not in known.faults)
+    return good, list(bad.values())
+
+
+def dag_id_of(name: str, entry: Any) -> str:
+    """The id of the DAG that an entry makes, or would make if it were right: of its own project and
+    environment where they can be read, so that it is the DAG that people know.
+    """
+    known = isinstance(entry, dict) and all(
+        isinstance(entry.get(key), str) and re.fullmatch(NAME["pattern"], entry[key])
+        for key in ("project", "env")
+    )
+    if known and len(dag_id(entry)) <= 200:
+        return dag_id(entry)
+    return re.sub(r"[^A-Za-z0-9_.-]", "_", f"dbt_{name}")[:200]
 
 
 def faults_of(name: str, entry: Any) -> Iterator[str]:
@@ -249,19 +286,27 @@ def faults_of(name: str, entry: Any) -> Iterator[str]:
         for error in jsonschema.Draft202012Validator(KEYS[key]).iter_errors(entry[key]):
             yield f"{place}{key}: {error.message}; it is {KEYS[key]['description']}"
     schedule = entry.get("schedule")
-    if isinstance(schedule, str) and not (
-        schedule in PRESETS if schedule.startswith("@") else croniter.is_valid(schedule)
-    ):
+    if isinstance(schedule, str) and not is_schedule(schedule):
         yield (
             f"{place}schedule: {schedule!r} is neither a cron line nor one of {', '.join(PRESETS)}"
         )
-    try:
-        pendulum.timezone(str(entry.get("timezone", "UTC")))
-    except (ValueError, OSError):
+    if not is_time_zone(entry.get("timezone", "UTC")):
         yield (
             f"{place}timezone: there is no time zone {entry['timezone']!r}; "
             f"it is a name such as Europe/Berlin"
         )
+
+
+def is_schedule(text: str) -> bool:
+    return text in PRESETS if text.startswith("@") else croniter.is_valid(text)
+
+
+def is_time_zone(name: Any) -> bool:
+    try:
+        pendulum.timezone(str(name))
+    except (ValueError, OSError):
+        return False
+    return True
 
 
 def dag_id(settings: dict[str, Any]) -> str:
@@ -499,6 +544,17 @@ def unhappy_steps(line: dict[str, Any]) -> list[dict[str, Any]]:
 
 # ---- the task ------------------------------------------------------------------------------------
 
+# A variable of the container, by which a later try knows whether it continues an earlier one.
+ROUND = "AIRFLOW_MAX_TRIES"
+
+
+def round_of(task: dict[str, Any]) -> str | None:
+    for container in task.get("overrides", {}).get("containerOverrides", []):
+        for variable in container.get("environment") or []:
+            if variable["name"] == ROUND:
+                return variable["value"]
+    return None
+
 
 class DbtRun(EcsRunTaskOperator):
     """`EcsRunTaskOperator` for the runner: its exit code decides about retries, its closing line
@@ -533,12 +589,23 @@ class DbtRun(EcsRunTaskOperator):
         # the last try had found again.
         self.stop_task_on_failure = False
         self.timed_out = False
+        self.round: str | None = None
+        self.arn: str | None = None
 
     def execute(self, context: Any) -> dict[str, Any] | None:
         self.check_role()
-        arguments = command(context["params"], self.deadline_seconds)
+        ti = context["ti"]
+        # A person who clears the task raises the number of its last try, and wants another run;
+        # Airflow that tries again by itself does not.
+        self.round = str(ti.max_tries) if ti.try_number > 1 else None
         self.overrides = {
-            "containerOverrides": [{"name": self.container_name, "command": arguments}]
+            "containerOverrides": [
+                {
+                    "name": self.container_name,
+                    "command": command(context["params"], self.deadline_seconds),
+                    "environment": [{"name": ROUND, "value": str(ti.max_tries)}],
+                }
+            ]
         }
         failure = task = None
         try:
@@ -605,6 +672,27 @@ class DbtRun(EcsRunTaskOperator):
                 f"airflow connections delete {self.aws_conn_id} && {add}"
             )
 
+    def _try_reattach_task(self, started_by: str) -> None:
+        """The provider's look for a container that still runs; then for one that has ended while no
+        worker was there to see it, whose result is taken over.
+        """
+        super()._try_reattach_task(started_by)
+        if self.arn or not self.round:
+            return
+        arns = self.client.list_tasks(
+            cluster=self.cluster, desiredStatus="STOPPED", startedBy=started_by
+        )["taskArns"]
+        if not arns:
+            return
+        tasks = self.client.describe_tasks(cluster=self.cluster, tasks=arns[:100])["tasks"]
+        tasks = [task for task in tasks if self.round == round_of(task)]
+        for task in sorted(tasks, key=lambda task: str(task.get("createdAt")))[-1:]:
+            _, retry, message = judge(task, self.container_name or "", None)
+            # What was stopped from outside has no result of its own.
+            if not retry and task.get("stopCode") == "EssentialContainerExited":
+                self.arn = task["taskArn"]
+                self.log.info("Taking over what ended unseen: %s: %s", self.arn, message)
+
     def _wait_for_task_ended(self) -> None:
         """The provider's wait. When Airflow's timeout ends it, the container is stopped, and waited
         for until it has ended.
@@ -635,7 +723,7 @@ class DbtRun(EcsRunTaskOperator):
         finally:
             # Version 9.2 of the provider forgets it where the container could not start, and nobody
             # could look why.
-            self.arn: str | None = arn
+            self.arn = arn
 
     def stopped_task(self) -> dict[str, Any] | None:
         """What ECS says of the task, if it was started, has stopped, and ECS answers."""
@@ -816,9 +904,9 @@ again what is there.
 * **Stop**: mark the task as failed. The container gets SIGTERM, dbt cancels its queries, the ledger
   is written; that takes up to {stop_timeout_seconds} s. Wait for that before you start the next
   one. One run at a time: a second one waits.
-* **A worker died**: the container goes on. If it still runs at the next try, that one finds it and
-  waits for it. If it has ended by then it is not found, and all is run again, also what had
-  succeeded. Without a try left nobody waits for it, and Slack says that the worker was lost: look
+* **A worker died**: the container goes on. The next try finds it and waits for it, or, if it has
+  ended by then, takes over its result. (ECS remembers what has ended for an hour.) Without a try
+  left nobody waits for it, and Slack says that the worker was lost: look
   in ECS, and let it end (or stop it) before you start the next run.
 * **Log**: CloudWatch, group `{awslogs_group}`, streams
   `{awslogs_stream_prefix}/{container_name}/<ECS task id>`.
@@ -876,6 +964,10 @@ def build_dag(settings: dict[str, Any]) -> DAG:
             cluster=settings["cluster"],
             task_definition=settings["task_definition"],
             launch_type="FARGATE",
+            # In the place of the launch type, of which ECS takes one.
+            capacity_provider_strategy=settings["capacity_provider_strategy"] or None,
+            # For the bill.
+            propagate_tags="TASK_DEFINITION",
             container_name=settings["container_name"],
             overrides={},  # made from the params, in `execute`
             network_configuration={
@@ -913,5 +1005,52 @@ def build_dag(settings: dict[str, Any]) -> DAG:
     return dag
 
 
-for each in load_settings(read_variable()):
-    build_dag(each)
+class Misconfigured(BaseOperator):
+    """The task of a DAG whose settings cannot be used: it says what is wrong with them."""
+
+    def __init__(self, *, faults: list[str], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.faults = faults
+
+    def execute(self, context: Any) -> None:  # noqa: ARG002 Airflow hands it by its name.
+        raise AirflowFailException(str(SettingsError(self.faults)))
+
+
+def broken_dag(broken: Broken) -> DAG:
+    """In the place of a DAG that cannot be made. One that vanished in silence would be found when
+    its data are missed; this one keeps its schedule, if that can be read, and fails by it.
+    """
+    entry = broken.entry
+    schedule = entry.get("schedule")
+    zone = entry.get("timezone", "UTC")
+    slack_connection = entry.get("slack_connection_id")
+    if not isinstance(slack_connection, str):
+        slack_connection = OPTIONAL["slack_connection_id"]["default"]
+    with DAG(
+        broken.dag_id,
+        description="Its settings cannot be used: its task says what is wrong",
+        doc_md=f"```text\n{SettingsError(broken.faults)}\n```",
+        schedule=schedule if isinstance(schedule, str) and is_schedule(schedule) else None,
+        start_date=pendulum.datetime(2024, 1, 1, tz=zone if is_time_zone(zone) else "UTC"),
+        catchup=False,
+        max_active_runs=1,
+        tags=["dbt", "misconfigured"],
+    ) as dag:
+        Misconfigured(
+            task_id=TASK_ID,
+            faults=broken.faults,
+            on_failure_callback=slack(slack_connection, failed=True),
+        )
+    return dag
+
+
+def build_dags(text: str) -> None:
+    """All DAGs of the variable. What is wrong with one entry is told by that one's DAG alone."""
+    good, bad = load_settings(text)
+    for settings in good:
+        build_dag(settings)
+    for broken in bad:
+        broken_dag(broken)
+
+
+build_dags(read_variable())

@@ -1,7 +1,10 @@
 """Runs that a second try saves, and those that lose sight of their container."""
 
+import json
+
+import pytest
 from support import network
-from support.aws import wait_for
+from support.aws import REGION, SERVICE_ROLE, wait_for
 
 
 def test_unreachable_aws_is_tried_again(scheduler, project, lab, slack):
@@ -61,3 +64,74 @@ def test_ecs_out_of_sight_for_good(scheduler, project, lab):
     assert "not authorized to perform: DescribeTasks" in output.read_text()
     (task,) = project.tasks()
     wait_for(lambda: lab.events("stopped", task=task["task"], exit_code=143), "the container's end")
+
+
+@pytest.fixture
+def later_try(dbt_ecs, connect, monkeypatch, project, lab):
+    """Makes a task of which an earlier try has ended, as a container of this script and code."""
+    connect("aws_dbt", conn_type="aws", extra={"role_arn": SERVICE_ROLE, "region_name": REGION})
+    monkeypatch.setenv("AWS_ENDPOINT_URL", lab.endpoint)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "worker")
+
+    def make(*script, of_round="2", stop=False):
+        project.script(*script)
+        (settings,), _ = dbt_ecs.load_settings(json.dumps(project.settings()))
+        variables = [{"name": dbt_ecs.ROUND, "value": of_round}] if of_round else []
+        ecs = lab.client("ecs")
+        started = ecs.run_task(
+            cluster="lab",
+            launchType="FARGATE",
+            networkConfiguration={
+                "awsvpcConfiguration": {"subnets": [lab.subnet], "securityGroups": [lab.group]}
+            },
+            taskDefinition=project.name,
+            startedBy=project.name[:36],
+            overrides={"containerOverrides": [{"name": "dbt", "environment": variables}]},
+        )["tasks"][0]["taskArn"]
+        if stop:
+            wait_for((project.shared / "ready-run").exists, "dbt's start")
+            ecs.stop_task(cluster="lab", task=started, reason="the worker was told to go")
+        wait_for(lambda: lab.events("stopped", task=started.rpartition("/")[2]), "its end")
+        task = dbt_ecs.build_dag(settings).get_task("dbt")
+        task.round = "2"
+        task._try_reattach_task(project.name[:36])
+        return started, task.arn
+
+    return make
+
+
+def test_a_success_that_nobody_saw(later_try):
+    started, found = later_try()
+    assert found == started
+
+
+def test_a_failure_that_nobody_saw(later_try):
+    """It would fail again, or it has to be looked at: trying again is no remedy either way."""
+    started, found = later_try(("run", "exit", "1"))
+    assert found == started
+
+
+@pytest.mark.parametrize("of_round", ["1", None])
+def test_a_person_wants_another_run(later_try, of_round):
+    _, found = later_try(of_round=of_round)
+    assert found is None
+
+
+def test_what_was_stopped_has_no_result(later_try):
+    _, found = later_try(("run", "until-sigint", "2 0"), stop=True)
+    assert found is None
+
+
+def test_clearing_is_another_round(scheduler, project):
+    """What tells a person's wish from Airflow's own try is Airflow's number of the last try."""
+    output = scheduler.run(project.settings(retries=1))
+    assert scheduler.state() == ("success", 1), output
+    (before,) = scheduler.query("select max_tries from task_instance")[0]
+    (task,) = project.tasks()
+    environment = task["overrides"]["containerOverrides"][0]["environment"]
+    assert environment == [{"name": "AIRFLOW_MAX_TRIES", "value": str(before)}]
+    status, output = scheduler.command("tasks", "clear", "--yes", f"dbt_{project.name}_dev")
+    assert status == 0, output
+    (after,) = scheduler.query("select max_tries from task_instance")[0]
+    assert after > before

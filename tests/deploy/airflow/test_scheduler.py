@@ -54,6 +54,38 @@ def test_a_scheduler_that_dies(scheduler, services, project, lab, slack):
     assumed(lab, project, began)
 
 
+def test_a_run_that_ends_unseen(scheduler, services, project, lab):
+    """The container succeeds while no worker lives: the next try takes the result over. Who clears
+    the task then, gets another run.
+    """
+    project.script(("run", "ready", ""), ("run", "wait-for", "go"))
+    settings = {"one": project.settings(retries=1, retry_delay_seconds=1)}
+    status, output = scheduler.command("variables", "set", "dbt_ecs", json.dumps(settings))
+    assert status == 0, output
+    dag_id = f"dbt_{project.name}_dev"
+    services.start()
+    wait_for(lambda: scheduler.query("select 1 from dag where dag_id = ?", dag_id), "the DAG", 240)
+    status, output = scheduler.command("dags", "trigger", dag_id)
+    assert status == 0, output
+    wait_for((project.shared / "ready-run").exists, "dbt's start", 240)
+    services.kill_scheduler()
+    (project.shared / "go").touch()
+    (task,) = project.tasks()
+    wait_for(lambda: lab.events("stopped", task=task["task"], exit_code=0), "the container's end")
+    services.start_scheduler()
+    wait_for(lambda: scheduler.state() == ("success", 2), "the end", 240)
+    assert len(project.tasks()) == 1
+    assert "Taking over what ended unseen" in services.task_log()
+    assert scheduler.xcom()["status"] == "success"
+    assert project.summary() == scheduler.xcom()
+    # The closing line is in the task's log as well.
+    assert "run: success" in services.task_log().partition("Taking over")[2]
+    status, output = scheduler.command("tasks", "clear", "--yes", dag_id)
+    assert status == 0, output
+    wait_for(lambda: len(project.tasks()) == 2, "another run", 240)
+    wait_for(lambda: scheduler.state() == ("success", 3), "its end", 240)
+
+
 def assumed(lab, project, began):
     """Airflow worked as the role that its connection names, and the container as its task's role;
     neither made a call more.

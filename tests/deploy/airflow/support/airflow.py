@@ -106,11 +106,11 @@ class Airflow:
         process.wait(PATIENCE)
         return output.read_text()
 
-    def run_all(self, settings):
+    def run_all(self, settings, variable=None):
         """Every DAG of these settings once, by the same means as `run`, but in one process; returns
         what was printed for each.
         """
-        self.set_variable(settings)
+        self.set_variable(variable or settings)
         ids = [f"dbt_{entry['project']}_{entry['env']}" for entry in settings.values()]
         done = subprocess.run(
             [sys.executable, pathlib.Path(__file__).parents[1] / "run_all.py", *ids],
