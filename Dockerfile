@@ -76,8 +76,16 @@ RUN packages=$(/opt/dbt/bin/python -c 'import sysconfig; print(sysconfig.get_pat
 # The dbt project, a folder beside this file; the sample unless told otherwise. All that is above stays as it is for another one.
 ARG PROJECT=dbt
 COPY ${PROJECT} /app/dbt
-# With the packages in the image, the `deps` step needs no network.
-RUN if [ -e /app/dbt/packages.yml ] || [ -e /app/dbt/dependencies.yml ]; then /opt/dbt/bin/dbt deps --project-dir /app/dbt; fi \
+# With the packages in the image, the `deps` step needs no network. Private ones: the secret is a file of git's credential store, which git
+# asks here and no layer keeps.
+# Not SC2016: the single quotes hold a command of git's.
+# hadolint ignore=SC2016
+RUN --mount=type=secret,id=git-credentials \
+    if [ -e /run/secrets/git-credentials ]; then \
+      export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=credential.helper GIT_TERMINAL_PROMPT=0 \
+        GIT_CONFIG_VALUE_0='!f() { [ "$1" != get ] || git credential-store --file /run/secrets/git-credentials get; }; f'; \
+    fi; \
+    if [ -e /app/dbt/packages.yml ] || [ -e /app/dbt/dependencies.yml ]; then /opt/dbt/bin/dbt deps --project-dir /app/dbt; fi \
  && rm -rf /app/dbt/logs /app/dbt/target
 
 # ---- The image --------------------------------------------------------------------------------------------------------

@@ -1,5 +1,5 @@
 # One environment of one dbt project: what scripts/deploy applies. Each environment has a state of its own, so that a plan for dev can
-# change nothing in live. A project that needs more of the module sets it here.
+# change nothing in live.
 
 terraform {
   # 1.10 is the first version that locks the state by a file beside it, `use_lockfile`.
@@ -29,31 +29,27 @@ provider "aws" {
 module "dbt" {
   source = "../terraform"
 
-  project          = var.project
-  env              = var.env
-  role_name_suffix = var.role_name_suffix
-
+  project              = var.project
+  env                  = var.env
+  role_name_suffix     = var.role_name_suffix
   permissions_boundary = var.permissions_boundary
+  force_destroy        = var.force_destroy
+  tags                 = var.tags
 
-  repository   = { create = var.create_repository }
-  image        = { digest = var.image_digest }
-  architecture = var.architecture
-  cpu          = var.cpu
-  memory       = var.memory
-
-  # The project's own: AWS takes the second cluster of a name for the first, and two states would own it.
-  cluster              = { create = true, name = "dbt-${var.project}-${var.env}" }
-  documentation_bucket = { create = true, name = var.documentation_bucket }
-
-  subnet_ids       = var.subnet_ids
-  assign_public_ip = var.assign_public_ip
-  security_group = {
-    vpc_id = var.vpc_id
-    egress = {
-      https    = { port = 443, cidr_ipv4 = "0.0.0.0/0" }
-      redshift = { port = 5439, security_group_id = var.warehouse_security_group_id }
-    }
-  }
+  repository               = var.repository
+  image                    = { digest = var.image_digest }
+  architecture             = var.architecture
+  cpu                      = var.cpu
+  memory                   = var.memory
+  ephemeral_storage_gib    = var.ephemeral_storage_gib
+  command                  = var.command
+  environment              = var.environment
+  deadline_seconds         = var.deadline_seconds
+  stop_timeout_seconds     = var.stop_timeout_seconds
+  log_format               = var.log_format
+  readonly_root_filesystem = var.readonly_root_filesystem
+  sidecars                 = var.sidecars
+  task_role_statements     = var.task_role_statements
 
   credentials             = var.credentials
   secret_arns             = var.secret_arns
@@ -61,10 +57,24 @@ module "dbt" {
   connection_kms_key_arns = var.connection_kms_key_arns
   redshift_schema         = var.redshift_schema
 
+  publish              = var.publish
+  documentation_bucket = var.documentation_bucket
+  docs_site            = var.docs_site
+
+  # The project's own: AWS takes the second cluster of a name for the first, and two states would own it.
+  cluster                    = merge({ name = "dbt-${var.project}-${var.env}" }, var.cluster)
+  capacity_provider_strategy = var.capacity_provider_strategy
+  subnet_ids                 = var.subnet_ids
+  assign_public_ip           = var.assign_public_ip
+  security_group             = var.security_group
+  security_group_ids         = var.security_group_ids
+
   airflow_role_arns = var.airflow_role_arns
   # The container then has nothing of what starts and stops it.
-  orchestrator_role = length(var.airflow_role_arns) > 0 ? "separate" : "service"
-  schedules         = var.schedules
-  alarms            = var.alarm_topic_arn == null ? null : { topic_arn = var.alarm_topic_arn }
-  force_destroy     = var.force_destroy
+  orchestrator_role  = coalesce(var.orchestrator_role, try(length(var.airflow_role_arns), 0) > 0 ? "separate" : "service")
+  schedules          = var.schedules
+  schedule_retry     = var.schedule_retry
+  alarms             = var.alarms
+  log_retention_days = var.log_retention_days
+  log_kms_key_arn    = var.log_kms_key_arn
 }

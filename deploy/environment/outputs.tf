@@ -33,6 +33,16 @@ output "log_group_name" {
   value       = module.dbt.log_group_name
 }
 
+output "docs_site_url" {
+  description = "Where the docs are shown; null if there is no site."
+  value       = module.dbt.docs_site_url
+}
+
+output "docs_viewers_arn" {
+  description = "The store that holds who may view the docs site."
+  value       = module.dbt.docs_viewers_arn
+}
+
 output "security_group_id" {
   description = "What the warehouse's security group has to let in."
   value       = module.dbt.security_group_id

@@ -1,4 +1,5 @@
-# ENV.tfvars sets these; scripts/deploy sets the first two itself. What a value has to look like, the module says.
+# ENV.tfvars sets these; scripts/deploy sets the first two itself, and refuses a name that is not here. All that the module takes has the
+# module's own name, and the module's README says what it means; what is not set has the module's default.
 
 variable "env" {
   description = "Name of the deployment environment, as given to scripts/deploy."
@@ -10,10 +11,7 @@ variable "image_digest" {
   type        = string
 }
 
-variable "project" {
-  description = "Name of the dbt project: PROJECT_NAME of the runner, and a part of all names."
-  type        = string
-}
+# ---- what this root has besides the module ---------------------------------------------------------------------------------------------
 
 variable "account_id" {
   description = "The AWS account of this environment. Credentials for another one are refused."
@@ -25,130 +23,10 @@ variable "region" {
   type        = string
 }
 
-variable "role_name_suffix" {
-  description = "Ends the names of the roles: set \"-dev\" and \"-live\" where both environments share an account."
-  type        = string
-  default     = ""
-}
-
-variable "permissions_boundary" {
-  description = "ARN of the policy that bounds all roles: what whoever deploys may give to a role, where it demands one."
-  type        = string
-  default     = null
-}
-
-variable "create_repository" {
-  description = "Whether this environment makes the image's repository: false where another one in this account and region did."
-  type        = bool
-  default     = true
-}
-
-variable "documentation_bucket" {
-  description = "Name of the bucket for the docs; dbt-documentation-<env> unless given. Names are global, so you may have to choose another."
-  type        = string
-  default     = null
-}
-
-variable "vpc_id" {
-  description = "The VPC of the subnets."
-  type        = string
-}
-
-variable "subnet_ids" {
-  description = "Subnets from which AWS and the warehouse can be reached."
-  type        = list(string)
-}
-
-variable "assign_public_ip" {
-  description = "true in public subnets, whose only way out is an internet gateway."
-  type        = bool
-  default     = false
-}
-
-variable "warehouse_security_group_id" {
-  description = "Security group of the Redshift cluster or workgroup."
-  type        = string
-}
-
-variable "credentials" {
-  description = "Where the runner fetches the login: glue:NAME, secretsmanager:ID-or-ARN, ssm:/path/."
-  type        = string
-}
-
-variable "secret_arns" {
-  description = "The secrets that the Glue Connection refers to, if it does."
-  type        = set(string)
-  default     = []
-}
-
-variable "secret_kms_key_arns" {
-  description = "The customer managed keys that encrypt them, if any does."
-  type        = set(string)
-  default     = []
-}
-
-variable "connection_kms_key_arns" {
-  description = "The keys of the Glue Data Catalog, where it encrypts the passwords of connections or its metadata."
-  type        = set(string)
-  default     = []
-}
-
-variable "redshift_schema" {
-  description = "The schema that dbt builds in."
-  type        = string
-}
-
-variable "architecture" {
-  description = "X86_64 or ARM64: the kind of machine that the image was built on."
-  type        = string
-  default     = "X86_64"
-}
-
-variable "cpu" {
-  description = "CPU units of the task; 1024 are one vCPU."
-  type        = number
-  default     = 512
-}
-
-variable "memory" {
-  description = "Memory of the task in MiB."
-  type        = number
-  default     = 1024
-}
-
-variable "airflow_role_arns" {
-  description = "The roles that Airflow's workers run as."
-  type        = set(string)
-  default     = []
-}
-
 variable "airflow_settings" {
   description = "What the DAG takes beyond the names of things: schedule, timezone, tags, retries; see the top of deploy/airflow/dbt_ecs.py."
   type        = any
   default     = {}
-}
-
-variable "schedules" {
-  description = "Runs that EventBridge Scheduler starts, for a team without Airflow."
-  type = map(object({
-    expression = string
-    timezone   = optional(string, "UTC")
-    command    = optional(list(string))
-    enabled    = optional(bool, true)
-  }))
-  default = {}
-}
-
-variable "alarm_topic_arn" {
-  description = "SNS topic that is told of runs that failed or could not be started."
-  type        = string
-  default     = null
-}
-
-variable "force_destroy" {
-  description = "Lets --destroy delete the repository with its images and the documentation bucket with all that is in it."
-  type        = bool
-  default     = false
 }
 
 variable "dag_destination" {
@@ -159,5 +37,256 @@ variable "dag_destination" {
   validation {
     condition     = var.dag_destination == null || can(regex("^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[^\\s]*)?$", var.dag_destination))
     error_message = "dag_destination: give s3://bucket/folder, such as \"s3://company-mwaa/dags\"."
+  }
+}
+
+# ---- what the module takes -------------------------------------------------------------------------------------------------------------
+
+variable "project" {
+  type = string
+}
+
+variable "credentials" {
+  type = string
+}
+
+variable "subnet_ids" {
+  type = list(string)
+}
+
+variable "role_name_suffix" {
+  type    = string
+  default = null
+}
+
+variable "permissions_boundary" {
+  type    = string
+  default = null
+}
+
+variable "force_destroy" {
+  type    = bool
+  default = null
+}
+
+variable "tags" {
+  type    = map(string)
+  default = null
+}
+
+variable "publish" {
+  type    = string
+  default = null
+}
+
+variable "secret_arns" {
+  type    = list(string)
+  default = null
+}
+
+variable "secret_kms_key_arns" {
+  type    = list(string)
+  default = null
+}
+
+variable "connection_kms_key_arns" {
+  type    = list(string)
+  default = null
+}
+
+variable "redshift_schema" {
+  type    = string
+  default = null
+}
+
+variable "assign_public_ip" {
+  type    = bool
+  default = null
+}
+
+variable "security_group_ids" {
+  type    = list(string)
+  default = null
+}
+
+variable "airflow_role_arns" {
+  type    = list(string)
+  default = null
+}
+
+variable "orchestrator_role" {
+  type    = string
+  default = null
+}
+
+variable "log_retention_days" {
+  type    = number
+  default = null
+}
+
+variable "log_kms_key_arn" {
+  type    = string
+  default = null
+}
+
+variable "cpu" {
+  type    = number
+  default = null
+}
+
+variable "memory" {
+  type    = number
+  default = null
+}
+
+variable "architecture" {
+  type    = string
+  default = null
+}
+
+variable "ephemeral_storage_gib" {
+  type    = number
+  default = null
+}
+
+variable "command" {
+  type    = list(string)
+  default = null
+}
+
+variable "deadline_seconds" {
+  type    = number
+  default = null
+}
+
+variable "stop_timeout_seconds" {
+  type    = number
+  default = null
+}
+
+variable "log_format" {
+  type    = string
+  default = null
+}
+
+variable "environment" {
+  type    = map(string)
+  default = null
+}
+
+variable "readonly_root_filesystem" {
+  type    = bool
+  default = null
+}
+
+variable "sidecars" {
+  type    = any
+  default = null
+}
+
+# Terraform drops what an object has beyond its type, without a word; so these are of any type, and say themselves what they do not know.
+
+variable "documentation_bucket" {
+  type    = any
+  default = {}
+
+  validation {
+    condition     = length(setsubtract(keys(var.documentation_bucket), ["create", "name", "owner", "kms_key_arn", "noncurrent_days", "ledger_days", "ledger_projects"])) == 0
+    error_message = "documentation_bucket: there is a name in it that is not known; it has create, name, owner, kms_key_arn, noncurrent_days, ledger_days and ledger_projects."
+  }
+}
+
+variable "docs_site" {
+  type    = any
+  default = {}
+
+  validation {
+    condition     = length(setsubtract(keys(var.docs_site), ["enabled", "aliases", "certificate_arn", "price_class", "web_acl_arn", "show_runs"])) == 0
+    error_message = "docs_site: there is a name in it that is not known; it has enabled, aliases, certificate_arn, price_class, web_acl_arn and show_runs."
+  }
+}
+
+variable "repository" {
+  type    = any
+  default = {}
+
+  validation {
+    condition     = length(setsubtract(keys(var.repository), ["create", "name", "immutable", "keep_images", "untagged_days", "kms_key_arn"])) == 0
+    error_message = "repository: there is a name in it that is not known; it has create, name, immutable, keep_images, untagged_days and kms_key_arn."
+  }
+}
+
+variable "cluster" {
+  type    = any
+  default = {}
+
+  validation {
+    condition     = length(setsubtract(keys(var.cluster), ["create", "name", "container_insights"])) == 0
+    error_message = "cluster: there is a name in it that is not known; it has create, name and container_insights."
+  }
+}
+
+variable "security_group" {
+  type    = any
+  default = null
+
+  validation {
+    condition     = length(setsubtract(try(keys(var.security_group), []), ["create", "vpc_id", "egress"])) == 0
+    error_message = "security_group: there is a name in it that is not known; it has create, vpc_id and egress."
+  }
+
+  validation {
+    condition     = length(setsubtract(flatten([for rule in try(values(var.security_group.egress), []) : keys(rule)]), ["port", "cidr_ipv4", "prefix_list_id", "security_group_id"])) == 0
+    error_message = "security_group.egress: there is a name in it that is not known; a rule has port, cidr_ipv4, prefix_list_id and security_group_id."
+  }
+}
+
+variable "alarms" {
+  type    = any
+  default = null
+
+  validation {
+    condition     = length(setsubtract(try(keys(var.alarms), []), ["topic_arn"])) == 0
+    error_message = "alarms: there is a name in it that is not known; it has topic_arn."
+  }
+}
+
+variable "schedule_retry" {
+  type    = any
+  default = {}
+
+  validation {
+    condition     = length(setsubtract(keys(var.schedule_retry), ["maximum_attempts", "maximum_age_seconds"])) == 0
+    error_message = "schedule_retry: there is a name in it that is not known; it has maximum_attempts and maximum_age_seconds."
+  }
+}
+
+variable "schedules" {
+  type    = any
+  default = {}
+
+  validation {
+    condition     = length(setsubtract(flatten([for each in var.schedules : keys(each)]), ["expression", "timezone", "command", "enabled", "flexible_minutes"])) == 0
+    error_message = "schedules: there is a name in it that is not known; an entry has expression, timezone, command, enabled and flexible_minutes."
+  }
+}
+
+variable "capacity_provider_strategy" {
+  type    = any
+  default = []
+
+  validation {
+    condition     = length(setsubtract(flatten([for each in var.capacity_provider_strategy : keys(each)]), ["capacity_provider", "weight", "base"])) == 0
+    error_message = "capacity_provider_strategy: there is a name in it that is not known; an entry has capacity_provider, weight and base."
+  }
+}
+
+variable "task_role_statements" {
+  type    = any
+  default = []
+
+  validation {
+    condition     = length(setsubtract(flatten([for each in var.task_role_statements : keys(each)]), ["actions", "resources", "conditions"])) == 0
+    error_message = "task_role_statements: there is a name in it that is not known; an entry has actions, resources and conditions."
   }
 }

@@ -20,6 +20,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+import zipfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
@@ -86,6 +87,20 @@ def image_archive(path, content, architecture="amd64"):
             tar.addfile(entry, io.BytesIO(data))
 
 
+# The kinds of machine that people and CI have.
+PLATFORMS = ["darwin_amd64", "darwin_arm64", "linux_amd64", "linux_arm64"]
+
+
+def mirror_provider(folder):
+    """Packages of a provider that can be locked, and not run, in the place of the registry."""
+    place = folder / "registry.terraform.io/hashicorp/aws"
+    place.mkdir(parents=True)
+    for platform in PLATFORMS:
+        name = place / f"terraform-provider-aws_6.69.1_{platform}.zip"
+        with zipfile.ZipFile(name, "w") as package:
+            package.writestr("terraform-provider-aws_v6.69.1", platform)
+
+
 class Lab:
     def __init__(self):
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="deploy-lab-"))
@@ -122,6 +137,7 @@ class Lab:
             self.directory / "registry.yml",
         )
         self.provider = self.spawn_provider()
+        mirror_provider(self.directory / "mirror")
         # Nothing else is to be had, from this machine or from a network.
         (self.directory / "terraformrc").write_text(
             f'provider_installation {{\n  filesystem_mirror {{ path = "{self.directory}" }}\n}}\n'
@@ -178,6 +194,7 @@ class Checkout:
             "HOME": str(lab.directory),
             "TF_CLI_CONFIG_FILE": str(lab.directory / "terraformrc"),
             "TF_REATTACH_PROVIDERS": lab.provider,
+            "TF_CLI_ARGS_providers_lock": f"-fs-mirror={lab.directory / 'mirror'}",
             "CHECKPOINT_DISABLE": "1",
             "AWS_ENDPOINT_URL": lab.aws,
             "AWS_REGION": "eu-west-1",
@@ -217,9 +234,8 @@ class Checkout:
             "project": "shop",
             "account_id": "123456789012",
             "region": "eu-west-1",
-            "vpc_id": "vpc-0123456789abcdef0",
+            "security_group": {"vpc_id": "vpc-0123456789abcdef0"},
             "subnet_ids": ["subnet-0123456789abcdef0"],
-            "warehouse_security_group_id": "sg-0123456789abcdef0",
             "credentials": "glue:redshift",
             "redshift_schema": "shop",
             "dag_destination": f"s3://{self.name}-airflow/dags",

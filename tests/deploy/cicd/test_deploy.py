@@ -1,17 +1,95 @@
 """scripts/deploy, from its arguments to what is then in the registry, the state and the buckets."""
 
+import base64
+import functools
 import hashlib
 import json
 import os
 import pathlib
 import pty
+import re
 import subprocess
+import tempfile
+import threading
 import time
 import unittest
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import lab
 
 ECR = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
+
+
+def variables(text):
+    return re.findall(r'(?ms)^variable "(\w+)" \{$(.*?)^\}$', text)
+
+
+class PrivatePackages(unittest.TestCase):
+    """What the image's build sets for git, and a server that wants to know who asks."""
+
+    def clone(self, credentials):
+        dockerfile = (lab.ROOT / "Dockerfile").read_text()
+        (setting,) = re.findall(r"export (GIT_CONFIG_COUNT=1 .*?); \\\n", dockerfile, re.S)
+        with tempfile.TemporaryDirectory() as name:
+            directory = pathlib.Path(name)
+            (directory / "git-credentials").write_text(credentials)
+            origin = directory / "served/package.git"
+            identity = ["-c", "user.name=test", "-c", "user.email=test@example.com"]
+            work = directory / "work"
+            commands: list[list[str | pathlib.Path]] = [
+                ["init", "--quiet", work],
+                [*identity, "-C", work, "commit", "--quiet", "--allow-empty", "-m", "x"],
+                ["clone", "--quiet", "--bare", work, origin],
+                ["-C", origin, "update-server-info"],
+            ]
+            for command in commands:
+                subprocess.run(["git", *command], check=True)
+
+            class Handler(SimpleHTTPRequestHandler):
+                def do_GET(self):
+                    wanted = "Basic " + base64.b64encode(b"ann:a-token").decode()
+                    if self.headers["Authorization"] == wanted:
+                        super().do_GET()
+                    else:
+                        self.send_response(401)
+                        self.send_header("WWW-Authenticate", 'Basic realm="git"')
+                        self.end_headers()
+
+                def log_message(self, *_):
+                    """What is asked for is of no interest."""
+
+            server = ThreadingHTTPServer(
+                ("127.0.0.1", 0),
+                functools.partial(Handler, directory=str(directory / "served")),
+            )
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            address = f"127.0.0.1:{server.server_port}"
+            (directory / "git-credentials").write_text(credentials.format(address))
+            place = str(directory / "git-credentials")
+            script = f"export {setting.replace('/run/secrets/git-credentials', place)}\n"
+            try:
+                return subprocess.run(
+                    ["bash", "-c", f"{script} git clone http://{address}/package.git {name}/got"],
+                    env={"PATH": os.environ["PATH"], "HOME": name},
+                    text=True,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    timeout=60,
+                )
+            finally:
+                server.shutdown()
+                server.server_close()
+
+    def test_the_secret_opens_a_private_repository(self):
+        result = self.clone("http://ann:a-token@{}\n")
+        self.assertEqual(result.returncode, 0, result.stdout)
+        self.assertNotIn("a-token", result.stdout)
+
+    def test_another_secret_does_not_and_nobody_is_asked(self):
+        result = self.clone("http://ann:another@{}\n")
+        self.assertNotEqual(result.returncode, 0, result.stdout)
+        self.assertNotIn("another", result.stdout)
 
 
 class Deploy(unittest.TestCase):
@@ -164,10 +242,34 @@ class Deploy(unittest.TestCase):
         self.refused(checkout.deploy("--yes"), "built for ARM64", "runs on X86_64")
         self.assertEqual(checkout.tags(checkout.repository), [])
 
+    def test_a_laptop_of_another_kind(self):
+        """Seen before anything is built, with what helps."""
+        checkout = self.checkout()
+        built = pathlib.Path(checkout.environment["LAB_DOCKER"])
+        laptop = checkout.environment | {"LAB_ARCH": "arm64"}
+        self.refused(
+            checkout.deploy("--yes", env=laptop),
+            "the task runs on X86_64, and Docker would build for ARM64",
+            "--platform linux/amd64",
+            'architecture = "ARM64"',
+        )
+        self.assertFalse(built.exists(), "the image was built")
+        self.passed(checkout.deploy("--plan-only", "--platform", "linux/amd64", env=laptop))
+        self.assertIn("linux/amd64: build ", built.read_text())
+        # The advice is good for CI, too: its runner is of the kind that the settings name.
+        checkout.configure(project=checkout.name, architecture="ARM64")
+        checkout.commit()
+        checkout.build(b"one", architecture="arm64")
+        self.passed(checkout.deploy("--plan-only", env=laptop))
+        self.assertEqual(checkout.run("scripts/architecture").stdout, "ARM64\n")
+        (checkout.path / "deploy/environment/live.tfvars").write_text("")
+        result = checkout.run("scripts/architecture")
+        self.assertEqual((result.returncode, "one image is built" in result.stdout), (1, True))
+
     def test_the_repository_is_never_deleted_on_the_way(self):
         checkout = self.checkout()
         self.passed(checkout.deploy("--yes"))
-        checkout.configure(project=checkout.name, create_repository=False)
+        checkout.configure(project=checkout.name, repository={"create": False})
         checkout.commit()
         self.refused(checkout.deploy("--yes"), "deletes the repository")
         self.assertIn("aws_ecr_repository", checkout.state()[0])
@@ -201,6 +303,74 @@ class Deploy(unittest.TestCase):
             "module.dbt.aws_ecs_task_definition.this create, with other values",
         )
         self.assertEqual(checkout.state()[0], {"aws_ecr_repository"})
+
+    def test_a_setting_that_nobody_knows(self):
+        """Terraform takes it for a warning, or drops it without a word."""
+        checkout = self.checkout(memroy=2048)
+        self.refused(checkout.deploy("--yes"), "is not known", "memroy", "variables.tf")
+        self.assertFalse(checkout.work("plan.tfplan").exists(), "the plan could be applied")
+        for settings, message in (
+            ({"repository": {"keep_imges": 5}}, "repository: there is a name in it"),
+            (
+                {"security_group": {"vpc_id": "vpc-1", "egress": {"db": {"prot": 5439}}}},
+                "security_group.egress: there is a name in it",
+            ),
+            ({"schedules": {"x": {"expresion": "rate(1 day)"}}}, "schedules: there is a name"),
+            ({"task_role_statements": [{"action": ["s3:PutObject"]}]}, "task_role_statements"),
+        ):
+            with self.subTest(message):
+                checkout.configure(project=checkout.name, **settings)
+                checkout.commit()
+                self.refused(checkout.deploy("--plan-only"), message)
+        self.assertEqual(checkout.tags(checkout.repository), [])
+
+    def test_all_that_the_module_takes_can_be_set(self):
+        """The root hands on every variable of the module, and knows every name in its objects."""
+        module = {
+            name: (body, path.name)
+            for path in (lab.ROOT / "deploy/terraform").glob("variables*.tf")
+            for name, body in variables(path.read_text())
+        }
+        root = dict(variables((lab.ROOT / "deploy/environment/variables.tf").read_text()))
+        call = (lab.ROOT / "deploy/environment/main.tf").read_text().partition('module "dbt" {')[2]
+        self.assertGreater(len(module), 30)
+        self.assertEqual(set(module) - set(re.findall(r"(?m)^  (\w+) +=", call)), set())
+        self.assertEqual(set(module) - {"image"} - set(root), set())
+        objects = 0
+        for name, (body, _) in module.items():
+            declared = re.search(r"(?ms)^  type += [a-z(]*object\(\{$(.*?)^  \}", body)
+            short = re.search(r"(?m)^  type += object\(\{ (.*) \}\)$", body)
+            if not (declared or short) or name == "image":
+                continue
+            objects += 1
+            # What lies deeper is indented more.
+            text = "    " + short[1] if short else declared[1]
+            known = set(re.findall(r"(?m)^    (\w+) +=", text))
+            told = re.search(r"setsubtract\(.*, \[(.*)\]\)\) == 0", root[name])
+            self.assertIsNotNone(told, name)
+            self.assertEqual(known, set(re.findall(r'"(\w+)"', told[1])), name)
+        self.assertGreater(objects, 8)
+
+    def test_the_lock_is_for_every_machine(self):
+        """Made on a laptop of one kind, it has to do in CI and on laptops of another."""
+        checkout = self.checkout()
+        first = self.passed(checkout.deploy("--plan-only"))
+        self.assertIn("locking the provider for linux_amd64 linux_arm64 darwin_amd64", first)
+        lock = checkout.path / "deploy/environment/.terraform.lock.hcl"
+        self.assertEqual(lock.read_text().count('"h1:'), len(lab.PLATFORMS))
+        before = lock.read_bytes()
+        again = self.passed(checkout.deploy("--plan-only"))
+        self.assertNotIn("locking the provider", again)
+        # One that was made for one machine alone is completed.
+        lines = lock.read_text().splitlines(keepends=True)
+        seen = [line for line in lines if '"h1:' in line]
+        lock.write_text("".join(line for line in lines if line not in seen[1:]))
+        self.passed(checkout.deploy("--plan-only"))
+        self.assertEqual(lock.read_bytes(), before)
+        # CI takes the one that was committed.
+        checkout.commit()
+        self.passed(checkout.deploy("--plan-only", env=checkout.environment | {"CI": "true"}))
+        self.assertEqual(lock.read_bytes(), before)
 
     def test_a_lock_is_waited_for(self):
         checkout = self.checkout()
@@ -257,6 +427,14 @@ class Deploy(unittest.TestCase):
             "--label org.opencontainers.image.source=https://github.com/acme/dbt ",
             built.read_text(),
         )
+        built.unlink()
+        credentials = self.lab.directory / "git-credentials"
+        credentials.write_text("https://ann:token@example.com\n")
+        told = checkout.environment | {"GIT_CREDENTIALS": str(credentials)}
+        self.passed(checkout.deploy("--plan-only", env=told))
+        self.assertIn(f"--secret id=git-credentials,src={credentials} ", built.read_text())
+        told["GIT_CREDENTIALS"] = "nowhere"
+        self.refused(checkout.deploy("--plan-only", env=told), "there is no file nowhere", code=2)
         for name, message in [
             ("none", "holds no dbt project"),
             ("../dbt", "is not the name of a folder"),
@@ -276,8 +454,22 @@ class Deploy(unittest.TestCase):
             code=3,
         )
         self.assertIn("aws_ecs_task_definition", checkout.state()[0])
+        # The stub registers nothing in the local ECS: two revisions, and one of another family.
+        for family in (f"dbt-{checkout.name}-dev", f"dbt-{checkout.name}-dev", "dbt-other-dev"):
+            container = {"name": "dbt", "image": "x", "memory": 512}
+            checkout.run(
+                *("aws", "--region", "eu-west-1", "ecs", "register-task-definition"),
+                *("--family", family),
+                *("--container-definitions", json.dumps([container])),
+                check=True,
+            )
         self.passed(checkout.deploy("--destroy", "--yes"))
         self.assertEqual(checkout.state()[0], set())
+        left = checkout.run(
+            "aws", "--region", "eu-west-1", "ecs", "list-task-definitions", check=True
+        ).stdout
+        self.assertNotIn(f"dbt-{checkout.name}-dev", left)
+        self.assertIn("dbt-other-dev", left)
         self.assertEqual(
             checkout.run("aws", "s3", "ls", f"s3://{checkout.name}-airflow/dags/").stdout, ""
         )
@@ -314,7 +506,7 @@ class Deploy(unittest.TestCase):
             (["Dev"], "'Dev' is not an environment's name"),
             (["dev", "live"], "one environment at a time"),
             (["dev", "--force"], "no option '--force'"),
-            (["dev", "--archive"], "--archive needs a file"),
+            (["dev", "--archive"], "--archive needs a value"),
             (["dev", "--plan-only", "--destroy"], "exclude each other"),
         ]:
             result = subprocess.run(
@@ -331,6 +523,7 @@ class Deploy(unittest.TestCase):
             "--destroy",
             "--yes",
             "--archive",
+            "--platform",
             "--project",
             "--root",
             "--allow-dirty",

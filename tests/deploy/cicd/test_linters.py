@@ -23,6 +23,20 @@ jobs:
     steps:
       - %s
 """
+WAREHOUSE = """\
+[sqlfluff]
+templater = dbt
+dialect = redshift
+exclude_rules = structure.column_order
+max_line_length = 120
+[sqlfluff:templater:dbt]
+project_dir = .
+profiles_dir = .
+profile = shop
+target = duckdb
+[sqlfluff:rules:references.keywords]
+ignore_words = day
+"""
 NEW_WORKFLOW = ".github/workflows/faulty.yml"
 
 # Linter, the file, what is put at its end (or the whole of a new one), what the linter says.
@@ -50,6 +64,8 @@ FAULTS = [
         "select 1 as one from {{ ref('no_such_model') }}\n",
         "no_such_model",
     ),
+    # A team's project beside the sample, by rules of its own.
+    ("sql", "warehouse/models/faulty.sql", "SELECT 1 as one\n", "CP01"),
     # Taken by DuckDB, which compiles it, and not by the warehouse.
     (
         "sql",
@@ -84,6 +100,8 @@ class Linters(unittest.TestCase):
             if (ROOT / name).is_file():
                 (cls.copy / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(ROOT / name, cls.copy / name)
+        shutil.copytree(cls.copy / "dbt", cls.copy / "warehouse")
+        (cls.copy / "warehouse/.sqlfluff").write_text(WAREHOUSE)
         for environment in (".venv", ".venv-lint"):
             (cls.copy / environment).symlink_to(ROOT / environment)
         (cls.copy / ".git/info").mkdir(parents=True)

@@ -187,10 +187,25 @@ def deployments_wait(workflows):
     if deploy["apply"].get("environment") != "${{ inputs.environment }}":
         yield "apply: nobody is asked, since it has no environment"
     if (
-        deploy["apply"].get("needs") != "plan"
+        deploy["apply"].get("needs") != ["plan", "approve"]
         or deploy["apply"].get("concurrency", {}).get("cancel-in-progress") is not False
     ):
         yield "apply: does not wait for its plan, or may be stopped half-way"
+    # Who waits holds the place in the group, or is replaced by who comes next.
+    gate = deploy.get("approve", {})
+    if gate.get("environment") != "${{ inputs.environment }}-approval" or "concurrency" in gate:
+        yield "approve: asks nobody, or holds up other deployments"
+    if gate.get("needs") != "plan" or gate.get("permissions") != {}:
+        yield "approve: is asked for before there is a plan, or may do something itself"
+
+
+def the_image_is_built_on_the_machine_of_the_settings(workflows):
+    jobs = workflows["ci.yml"]["jobs"]
+    runner = "${{ needs.settings.outputs.runner }}"
+    if jobs["image"]["runs-on"] != runner or "settings" not in jobs["image"]["needs"]:
+        yield "image: built on one kind of machine, whatever the settings say"
+    if not any("scripts/architecture" in step.get("run", "") for step in jobs["settings"]["steps"]):
+        yield "settings: reads none"
 
 
 def what_was_shown_is_applied(workflows):
@@ -267,6 +282,7 @@ RULES = [
     the_image_is_built_once,
     builds_cannot_sign,
     deployments_wait,
+    the_image_is_built_on_the_machine_of_the_settings,
     what_was_shown_is_applied,
     every_job_insists_on_the_archive_that_was_tested,
     scripts_exist,
@@ -355,6 +371,15 @@ def breakages():
     yield deployments_wait, lambda w: w["ci.yml"]["jobs"]["deploy-dev"]["needs"].remove("attest")
     yield deployments_wait, lambda w: w["deploy.yml"]["jobs"]["apply"].pop("environment")
     yield deployments_wait, lambda w: w["deploy.yml"]["jobs"]["apply"].pop("needs")
+    yield deployments_wait, lambda w: w["deploy.yml"]["jobs"]["apply"].update(needs=["plan"])
+    yield (
+        deployments_wait,
+        lambda w: w["deploy.yml"]["jobs"]["approve"].update(concurrency="deploy-live"),
+    )
+    yield deployments_wait, lambda w: w["deploy.yml"]["jobs"]["approve"].pop("environment")
+    machine = the_image_is_built_on_the_machine_of_the_settings
+    yield machine, lambda w: w["ci.yml"]["jobs"]["image"].update({"runs-on": "ubuntu-24.04"})
+    yield machine, lambda w: step(w, "settings", "scripts/architecture").update(run="true")
     yield deployments_wait, lambda w: w["ci.yml"]["jobs"]["deploy-live"]["needs"].remove("test")
     yield deployments_wait, lambda w: w["ci.yml"]["jobs"]["deploy-dev"].pop("if")
     yield deployments_wait, lambda w: w["ci.yml"]["jobs"].pop("deploy-live")
@@ -480,9 +505,8 @@ class Rules(unittest.TestCase):
 
 
 class Boundary(unittest.TestCase):
-    def test_the_documented_boundary_holds_all_that_the_roles_may(self):
-        text = (ROOT / "docs/deploy.md").read_text()
-        boundary = re.search(r"--policy-name dbt-boundary --policy-document '(.*?)'", text, re.S)[1]
+    def test_the_boundary_holds_all_that_the_roles_may(self):
+        boundary = (ROOT / "deploy/bootstrap/policies/boundary.json").read_text()
         bounded = set()
         for statement in json.loads(boundary)["Statement"]:
             bounded |= (
@@ -517,13 +541,12 @@ class Plan(unittest.TestCase):
     }
 
     def statements(self):
-        text = (ROOT / "docs/deploy.md").read_text()
-        policy = re.search(r"--policy-name plan --policy-document '(.*?)'", text, re.S)[1]
+        policy = (ROOT / "deploy/bootstrap/policies/plan.json").read_text()
         return json.loads(policy)["Statement"]
 
-    def test_the_documented_rights_read_settings_and_the_state_alone(self):
+    def test_the_rights_read_settings_and_the_state_alone(self):
         for statement in self.statements():
-            if "arn:aws:s3:::STATE" in str(statement["Resource"]):
+            if ":s3:::${state_bucket}/" in str(statement["Resource"]):
                 continue
             for action in statement["Action"]:
                 self.assertRegex(action, r"^[a-z0-9]+:(Describe|Get|List)[A-Za-z]*\*?$")
@@ -556,6 +579,10 @@ class Linters(unittest.TestCase):
             [hook["entry"] for hook in hooks[0]["hooks"]],
             [f"scripts/lint {linter}" for linter in linters],
         )
+        # Of a team's project, too, whose folder nobody knows here.
+        (sql,) = [hook["files"] for hook in hooks[0]["hooks"] if hook["id"] == "sql"]
+        for name in ("dbt/models/a.sql", "warehouse/models/a.sql", "warehouse/.sqlfluff"):
+            self.assertRegex(name, sql)
         functions = re.findall(r"^lint_(\w+)\(\)", (ROOT / "scripts/lint").read_text(), re.M)
         self.assertEqual(functions, linters)
         self.assertIn("scripts/test lint ", step(load(), "lint", "scripts/test")["run"] + " ")
