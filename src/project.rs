@@ -148,7 +148,7 @@ async fn copy(project: &Path, target: &Path, place: &Path) -> io::Result<Copied>
 }
 
 /// `DBT_TARGET_PATH`, else `target-path` of dbt_project.yml, else `target`; relative to the project
-/// unless absolute. The error is a sentence.
+/// unless absolute. An empty one of the file is the project itself. The error is a sentence.
 fn target_path(project: &Path, variables: &Variables) -> Result<PathBuf, String> {
     if let Some(path) = profile::engine_variable(variables, "TARGET_PATH") {
         return Ok(path.into());

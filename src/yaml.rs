@@ -113,6 +113,8 @@ impl Node {
 pub(crate) fn parse(text: &str) -> Result<Document, Error> {
     // Editors on Windows put a byte order mark before the first key.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    // In YAML 1.1 a line may end so.
+    let text = &text.replace('\u{85}', "\n");
     if let Some(line) = text
         .split('\n')
         .position(|line| line.contains(is_forbidden))
@@ -146,7 +148,7 @@ fn compose(text: &str) -> Result<Document, Error> {
 }
 
 fn is_forbidden(character: char) -> bool {
-    let is_control = character.is_control() && !matches!(character, '\t' | '\r' | '\u{85}');
+    let is_control = character.is_control() && !matches!(character, '\t' | '\r');
     is_control || matches!(character, '\u{fffe}' | '\u{ffff}')
 }
 

@@ -92,7 +92,8 @@ fn entries(text: &str, path: &Path, faults: &mut Vec<String>) -> Vec<(usize, Str
             Some((name, value)) if is_name(name) && !value.contains('\0') => {
                 entries.push((index + 1, name.to_owned(), value.to_owned()));
             }
-            Some((name, _)) if is_name(name) => faults.push(format!(
+            // What else looks like a name may be a part of a value.
+            Some((name, _)) if is_variable(name) => faults.push(format!(
                 "{}:{}: {name}: holds a NUL byte",
                 path.display(),
                 index + 1
@@ -110,7 +111,7 @@ fn entries(text: &str, path: &Path, faults: &mut Vec<String>) -> Vec<(usize, Str
                 index + 1
             )),
             // Docker hands on what is inherited under the name, and so does what follows.
-            None if is_name(start.trim_end()) => {}
+            None if is_variable(start.trim_end()) => {}
             None => faults.push(format!(
                 "{}:{}: is not NAME=value",
                 path.display(),
@@ -121,10 +122,15 @@ fn entries(text: &str, path: &Path, faults: &mut Vec<String>) -> Vec<(usize, Str
     entries
 }
 
+fn is_variable(name: &str) -> bool {
+    is_name(name) && !name.contains(['.', '-'])
+}
+
+/// Docker takes what a shell does not, such as `log.level` and `log-level`.
 fn is_name(name: &str) -> bool {
     !name.is_empty()
-        && !name.starts_with(|first: char| first.is_ascii_digit())
-        && name
-            .chars()
-            .all(|character| character.is_ascii_alphanumeric() || character == '_')
+        && !name.starts_with(|first: char| first.is_ascii_digit() || matches!(first, '.' | '-'))
+        && name.chars().all(|character| {
+            character.is_ascii_alphanumeric() || matches!(character, '_' | '.' | '-')
+        })
 }

@@ -36,7 +36,7 @@ impl ProjectFile {
             .filter(|text| !text.is_empty())
     }
 
-    /// The same with its Jinja rendered.
+    /// The same with its Jinja rendered, and perhaps empty.
     pub(crate) fn rendered(
         &self,
         key: &str,
@@ -54,7 +54,7 @@ impl ProjectFile {
         let text = text.ok_or_else(|| unrendered("is not a single value", true))?;
         let rendered = jinja::render(text, variables);
         match (rendered.text, rendered.missing.first()) {
-            (Some(text), _) => Ok(Some(text).filter(|text| !text.is_empty())),
+            (Some(text), _) => Ok(Some(text)),
             (None, Some(name)) => {
                 let what = format!("needs the variable {name}, which is not set");
                 Err(unrendered(&what, true))

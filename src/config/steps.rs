@@ -25,6 +25,26 @@ const SHORT: [&str; 10] = [
     "compile",
 ];
 const DEFAULT: [&str; 6] = ["deps", "debug", "run", "test", "freshness", "docs"];
+/// Options that dbt also takes before its subcommand, each followed by a value.
+const VALUED: [&str; 17] = [
+    "--defer-state",
+    "--deprecated-favor-state",
+    "--indirect-selection",
+    "--log-file-max-bytes",
+    "--log-format",
+    "--log-format-file",
+    "--log-level",
+    "--log-level-file",
+    "--log-path",
+    "--partial-parse-file-path",
+    "--printer-width",
+    "--profile",
+    "--record-timing-info",
+    "--state",
+    "--target",
+    "--warn-error-options",
+    "-t",
+];
 /// Two digits number the steps in the ledger, and the closing line has to hold them all.
 const MOST: usize = 99;
 const LONGEST_NAME: usize = 40;
@@ -230,10 +250,27 @@ fn spelled(step: &Node, file: &SettingsFile, faults: &mut Vec<String>) -> Option
     });
     Some(Step {
         name,
-        command: command?,
+        command: subcommand_first(command?),
         on_failure,
         timeout,
     })
+}
+
+/// What dbt takes before its subcommand, it takes after it as well; everything here looks for the
+/// subcommand in the first place.
+fn subcommand_first(mut command: Vec<String>) -> Vec<String> {
+    let mut options = 0;
+    while let Some(word) = command.get(options).filter(|word| word.starts_with('-')) {
+        let has_value = VALUED.contains(&word.as_str()) || word == "-r";
+        options += if has_value { 2 } else { 1 };
+    }
+    let Some(subcommand) = command.get(options) else {
+        return command;
+    };
+    let has_second = matches!(subcommand.as_str(), "docs" | "source");
+    let end = (options + 1 + usize::from(has_second)).min(command.len());
+    command[..end].rotate_left(options);
+    command
 }
 
 fn short(name: &str) -> Step {

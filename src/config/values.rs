@@ -224,6 +224,7 @@ pub(super) fn project_name(
     let name = ProjectFile::read(project_dir)?
         .rendered("name", variables)
         .map_err(|unrendered| format!("{}; {remedy}", unrendered.what))?
+        .filter(|name| !name.is_empty())
         .ok_or_else(|| format!("{path}: has no name; add one or {remedy}"))?;
     match stray(&name, true) {
         Some(what) => Err(format!(

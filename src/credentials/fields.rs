@@ -7,6 +7,7 @@
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use zeroize::Zeroizing;
 
 use super::connection::Connection;
 use super::jdbc;
@@ -60,7 +61,11 @@ pub(super) fn from_secret(text: &[u8], key: Option<&str>) -> Result<Connection, 
             column: error.column(),
         })
     };
-    let fields = read(text)?;
+    // What was encoded twice on its way is unpacked once more.
+    if let Ok(inner) = serde_json::from_slice::<String>(text) {
+        return from_secret(Zeroizing::new(inner).as_bytes(), key);
+    }
+    let mut fields = read(text)?;
     let Some(key) = key else {
         return fields.into_connection();
     };
@@ -70,7 +75,8 @@ pub(super) fn from_secret(text: &[u8], key: Option<&str>) -> Result<Connection, 
             found: fields.0.into_iter().map(|(name, _)| name).collect(),
         });
     };
-    match &fields.0[value].1 {
+    match &mut fields.0[value].1 {
+        Value::Object(inner) => std::mem::take(inner).into_connection(),
         Value::Text(text) if text.expose().trim_ascii_start().starts_with(b"{") => {
             read(text.expose())?.into_connection()
         }
@@ -182,6 +188,7 @@ enum Value {
     Missing,
     Text(Secret),
     Number(Option<u64>),
+    Object(Fields),
     Other(&'static str),
 }
 
@@ -219,10 +226,10 @@ impl Value {
                     field: field.to_owned(),
                 })
             }
-            Self::Other(found) => Err(Error::Type {
+            other => Err(Error::Type {
                 field: field.to_owned(),
                 expected: "a number or a string",
-                found,
+                found: other.name(),
             }),
         }
     }
@@ -232,6 +239,7 @@ impl Value {
             Self::Missing => "null",
             Self::Text(_) => "a string",
             Self::Number(_) => "a number",
+            Self::Object(_) => "an object",
             Self::Other(name) => name,
         }
     }
@@ -306,9 +314,8 @@ impl<'de> Visitor<'de> for Any {
         Ok(Value::Other("a list"))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Value::Other("an object"))
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Value, A::Error> {
+        Object.visit_map(map).map(Value::Object)
     }
 }
 

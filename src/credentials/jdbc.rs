@@ -131,7 +131,8 @@ fn parse_rest(protocol: Protocol, rest: &str) -> Result<Connection, Error> {
     let mut connection = Connection {
         host: Some(host),
         port: Some(port),
-        database: text(database, "database")?,
+        // No name of a database begins or ends so, but many a copied address does.
+        database: text(database.trim_matches('/'), "database")?,
         is_for_iam: protocol == Protocol::Iam,
         ..Connection::default()
     };

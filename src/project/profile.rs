@@ -213,8 +213,9 @@ fn profile_of_project(
     let Ok(project) = ProjectFile::read(project_dir) else {
         return Ok(None);
     };
-    project
-        .rendered("profile", variables)
+    let profile = project.rendered("profile", variables);
+    profile
+        .map(|name| name.filter(|name| !name.is_empty()))
         .map_err(|Unrendered { what, is_certain }| {
             if is_certain {
                 Unselected::Certainly(format!("{what}; or set DBT_PROFILE"))

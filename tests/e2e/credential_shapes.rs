@@ -54,7 +54,33 @@ const PASSWORD_IN_JSON: &str = "Sentinel-7f3a9c'\\\"$&";
 type Given = &'static [(&'static str, &'static str)];
 
 /// A secret in which `%PW%` stands for the password, what follows its ARN, variables, the login.
-const TAKEN: [(&str, &str, Given, &str); 11] = [
+const TAKEN: [(&str, &str, Given, &str); 15] = [
+    // Encoded twice, as by Terraform's jsonencode of what is JSON already.
+    (
+        r#""{\"user\":\"u\",\"password\":\"p-123456\",\"host\":\"h\",\"db\":\"d\"}""#,
+        "",
+        &[("DBT_REDSHIFT_SCHEMA", "s")],
+        "h:5439 u d s",
+    ),
+    (
+        r#""redshift://u:p-12345678@h:5440/d?schema=s""#,
+        "",
+        &[],
+        "h:5440 u d s",
+    ),
+    // ECS hands on the object under a key as JSON.
+    (
+        r#"{"live":{"host":"h","user":"u","password":"%PW%","db":"d","schema":"s"}}"#,
+        ":live::",
+        &[],
+        "h:5439 u d s",
+    ),
+    (
+        r#"{"host":"h:5440/d/","user":"u","password":"%PW%","schema":"s"}"#,
+        "",
+        &[],
+        "h:5440 u d s",
+    ),
     (
         r#"{"HOST":"h","PORT":"5440","USERNAME":"u","PASSWORD":"%PW%","DBNAME":"d","SCHEMA":"s"}"#,
         "",

@@ -360,6 +360,10 @@ fn a_step_that_writes_elsewhere_is_published_from_there() {
             &["manifest.json", "run_results.json"][..],
         ),
         (
+            "steps:\n  - {name: run, command: [--log-level, info, -x, run, --target-path, out2]}\n",
+            &["manifest.json", "run_results.json"],
+        ),
+        (
             "steps:\n  - {name: run, command: [run, --target-path=out2]}\n  - {name: docs, \
                 command: [docs, generate, --target-path, out2]}\n",
             &[

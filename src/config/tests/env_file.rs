@@ -27,6 +27,8 @@ fn a_value_is_all_that_follows_the_first_equals_sign() {
         ("A=b # no comment", "A", "b # no comment"),
         ("A=b\r", "A", "b"),
         ("_a1=ü", "_a1", "ü"),
+        ("log.level=b", "log.level", "b"),
+        ("log-level=b", "log-level", "b"),
         ("A=b\nA=c", "A", "c"),
     ] {
         let (config, _) = Scene::new()
@@ -48,7 +50,9 @@ fn a_malformed_line_is_named_by_its_number_and_never_shown() {
             "export A=SENTINEL",
             "is not NAME=value: leave out `export`, since no shell reads this file",
         ),
-        ("A-B=SENTINEL", "is not NAME=value: the name is malformed"),
+        ("\"A\"=SENTINEL", "is not NAME=value: the name is malformed"),
+        ("-A=SENTINEL", "is not NAME=value: the name is malformed"),
+        ("A.SENTINEL", "is not NAME=value"),
         ("A=SENTINEL\0", "A: holds a NUL byte"),
     ] {
         let faults = Scene::new().env_file(&format!("FINE=1\n{line}\n")).faults();

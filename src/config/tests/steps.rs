@@ -106,6 +106,35 @@ fn each_step_gets_the_flags_that_it_takes() {
     );
 }
 
+/// dbt takes some options before its subcommand. What is known of a step hangs on the latter.
+#[test]
+fn the_subcommand_comes_first_wherever_it_stands() {
+    for (command, expected) in [
+        (
+            "[--no-partial-parse, run]",
+            "run --no-partial-parse --target live",
+        ),
+        ("[-q, -x, run, -f]", "run -q -x -f --target live"),
+        (
+            "[--quiet, docs, generate]",
+            "docs generate --quiet --target live",
+        ),
+        (
+            "[--log-level, debug, source, freshness, -o, x]",
+            "source freshness --log-level debug -o x --target live",
+        ),
+        ("[--target, dev, run]", "run --target dev"),
+        ("[-t, dev, build]", "build -t dev"),
+        ("[--log-path=x, deps]", "deps --log-path=x --target live"),
+        ("[--version]", "--version"),
+        ("[--quiet, docs]", "docs --quiet --target live"),
+    ] {
+        let file = format!("steps:\n  - {{name: a, command: {command}}}\n");
+        let scene = Scene::new().settings(&file).flags(&["--target", "live"]);
+        assert_eq!(commands(&scene), [expected], "{command}");
+    }
+}
+
 #[test]
 fn an_option_is_found_as_dbt_finds_it() {
     for (command, expected) in [

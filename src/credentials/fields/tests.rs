@@ -65,7 +65,7 @@ fn no_error_repeats_a_value() {
     );
     assert_eq!(
         error("\"SENTINEL\""),
-        "it is not a JSON object (line 1, column 10)"
+        "it is not a JSON object (line 1, column 1)"
     );
     assert_eq!(
         error("{\n\"password\": SENTINEL}"),

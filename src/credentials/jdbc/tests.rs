@@ -153,6 +153,7 @@ fn an_endpoint_is_taken_apart() {
             Some(5439),
             Some("dev"),
         ),
+        ("h:5439/dev/", "h", Some(5439), Some("dev")),
         ("https://h/", "h", None, None),
         ("u:p@h:1/d", "h", Some(1), Some("d")),
         ("[::1]:5439/dev", "::1", Some(5439), Some("dev")),

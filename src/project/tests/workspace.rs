@@ -93,6 +93,8 @@ fn the_target_directory_comes_from_variables_then_the_project_then_the_default()
     for (yaml, variables, expected) in [
         ("name: shop", &[][..], Ok("target")),
         ("target-path: out", &[], Ok("out")),
+        ("target-path: \"\"", &[], Ok("")),
+        ("target-path:", &[], Ok("target")),
         ("target-path: a\ntarget-path: out", &[], Ok("out")),
         ("\u{feff}target-path: out", &[], Ok("out")),
         (
