@@ -351,7 +351,7 @@ impl Publisher {
         }
         Written::read(file, metadata.len(), target)
             .await
-            .inspect_err(|error| tracing::warn!("{name} of this step is not kept: {error}"))
+            .inspect_err(|error| tracing::warn!("cannot keep {name} of this step: {error}"))
             .ok()
     }
 

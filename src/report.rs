@@ -100,7 +100,7 @@ impl Console {
         if let Some(path) = file {
             write_summary(path, line).unwrap_or_else(|error| {
                 let path = path.display();
-                tracing::warn!("the closing line cannot be written to {path}: {error}");
+                tracing::warn!("cannot write the closing line to {path}: {error}");
             });
         }
         let table = if self.format == LogFormat::Text {

@@ -111,7 +111,7 @@ fn on_runtime(
     };
     let working_directory = match std::env::current_dir() {
         Ok(working_directory) => working_directory,
-        Err(error) => return failed("the working directory cannot be found", &error),
+        Err(error) => return failed("cannot find the working directory", &error),
     };
     let runtime = match tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -325,7 +325,7 @@ impl Session {
                     Err(_) => "its host has hung up".to_owned(),
                 }
             }
-            Err(error) => format!("its host cannot be understood ({error})"),
+            Err(error) => format!("its host sent something invalid ({error})"),
         }
     }
 }

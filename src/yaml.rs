@@ -286,7 +286,7 @@ impl Node {
 
 /// `<<: *one`, or `<<: [*one, *two]`, of which the first wins.
 fn merge(value: &Node, merged: &mut Vec<Field>) -> Result<(), Error> {
-    let refuse = |node: &Node| refused(node.line, "what << merges is not a mapping");
+    let refuse = |node: &Node| refused(node.line, "the value of << is not a mapping");
     match &value.value {
         Value::Map(fields) => merged.extend(fields.iter().cloned()),
         Value::List(items) => {

@@ -23,7 +23,7 @@ pub(crate) enum Error {
     Write { path: PathBuf, source: io::Error },
     #[error("cannot read {}", .path.display())]
     Read { path: PathBuf, source: io::Error },
-    #[error("the destination {} cannot be written to: {reason}", .path.display())]
+    #[error("cannot write to the destination {}: {reason}", .path.display())]
     Directory { path: PathBuf, reason: &'static str },
 }
 

@@ -90,7 +90,7 @@ async fn account_of_task(aws: &Aws) -> Option<String> {
             .ok()
             .and_then(|task| arn::account_in(&task.arn).map(str::to_owned)),
         Ok(Err(error)) => {
-            tracing::debug!("the metadata of the task cannot be read: {error}");
+            tracing::debug!("cannot read the metadata of the task: {error}");
             None
         }
         Err(_) => None,

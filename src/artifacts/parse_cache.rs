@@ -78,14 +78,13 @@ impl Label {
 enum Unusable {
     #[error(transparent)]
     Destination(#[from] super::DestinationError),
-    #[error("{} s were not enough to fetch it", PATIENCE.as_secs())]
+    #[error("it was not fetched within {} s", PATIENCE.as_secs())]
     TooSlow,
-    #[error("it and what is said of it do not belong together")]
+    #[error("it does not match its label")]
     NotTogether,
     #[error(
-        "it was not sealed with this login's password or this DBT_ENTRYPOINT_CACHE_KEY: either \
-            that \
-         has changed, or somebody else has written it"
+        "its seal does not fit this login's password or this DBT_ENTRYPOINT_CACHE_KEY: the secret \
+            has changed, or somebody else wrote it"
     )]
     NotSealed,
 }
@@ -99,11 +98,14 @@ pub(crate) async fn fetch(
     match find(&destination, keeping).await {
         Ok(found) => found,
         Err(why @ (Unusable::NotTogether | Unusable::NotSealed)) => {
-            tracing::warn!("the saved parse is left alone: {why}");
+            tracing::warn!("ignoring the saved parse: {why}");
             None
         }
         Err(why) => {
-            tracing::info!("no saved parse can be had: {}", causes::in_one_line(&why));
+            tracing::info!(
+                "cannot fetch the saved parse: {}",
+                causes::in_one_line(&why)
+            );
             None
         }
     }

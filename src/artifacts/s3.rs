@@ -131,13 +131,13 @@ impl S3 {
             }),
             (FaultKind::Denied, ..) => {
                 let unknown = owner.map_or_else(
-                    || "it is not known whose it is".to_owned(),
+                    || "its owner is unknown".to_owned(),
                     |owner| {
                         format!("it may be missing a permission, or not belong to account {owner}")
                     },
                 );
                 tracing::warn!(
-                    "the bucket {} could not be looked at ({fault}): {unknown}; the run goes on",
+                    "cannot look at the bucket {} ({fault}): {unknown}; the run goes on",
                     self.bucket
                 );
                 Ok(())

@@ -17,7 +17,7 @@ use super::fault::{Fault, FaultKind};
 use super::login::Obstacle;
 use super::words::{contains_text, find, find_last, innermost, limit, untrusted};
 
-const NO_WAY: &str = "check the way to AWS: subnet, security group, VPC endpoint or NAT, \
+const NO_WAY: &str = "check the network path to AWS: subnet, security group, VPC endpoint or NAT, \
     HTTPS_PROXY, NO_PROXY, AWS_ENDPOINT_URL";
 const UNTRUSTED: &str = "set AWS_CA_BUNDLE to a file with that authority's certificate, or install \
     the system's CA certificates";

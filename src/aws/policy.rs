@@ -37,7 +37,7 @@ pub(crate) fn remedy(message: &str, allow: &str) -> String {
         name
     };
     if message.contains("explicit deny") {
-        format!("lift the explicit deny of {what} in {name}; to permit it elsewhere does not help")
+        format!("remove the explicit deny of {what} in {name}; no allow elsewhere overrides it")
     } else if kind.starts_with("identity") {
         allow.to_owned()
     } else {
@@ -124,7 +124,7 @@ mod tests {
             let hint = remedy(&message, allow);
             assert!(hint.contains(expected), "{message}: {hint}");
             assert_eq!(
-                hint.contains("lift the explicit deny of s3:"),
+                hint.contains("remove the explicit deny of s3:"),
                 why.contains("explicit")
             );
         }

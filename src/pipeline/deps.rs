@@ -59,7 +59,7 @@ pub(super) async fn run(
         Ok(kept) => kept,
         Err(error) => {
             let what = format!(
-                "the installed packages cannot be kept while dbt replaces them: {error}; give the \
+                "cannot keep the installed packages while dbt replaces them: {error}; give the \
                  project or the temporary directory more room"
             );
             return Outcome::skipped(&step.name).lacking(step.on_failure, INTERNAL, what);

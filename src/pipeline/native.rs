@@ -222,7 +222,7 @@ impl Docs {
             return None;
         }
         let remedy = if self.site.has_new(PAGE) {
-            "look into dbt's own output"
+            "read dbt's own output"
         } else {
             "take a version that makes a site, leave the step out, or give it on_failure: warn"
         };

@@ -106,8 +106,8 @@ pub(crate) async fn end() {
     }
     match killed.len() {
         0 => {}
-        1 => tracing::warn!("a process that the step had left behind was ended"),
-        count => tracing::warn!("{count} processes that the step had left behind were ended"),
+        1 => tracing::warn!("ended a process that the step had left behind"),
+        count => tracing::warn!("ended {count} processes that the step had left behind"),
     }
 }
 

@@ -240,7 +240,7 @@ fn check_value(place: &str, key: &str, text: &str, variables: &Variables, findin
     // Without the text: it may be a password with braces in it.
     if found.is_undecided {
         findings.warnings.push(format!(
-            "{place}: it takes dbt to tell which variables {key} needs"
+            "{place}: only dbt can tell which variables {key} needs"
         ));
     }
 }

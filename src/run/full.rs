@@ -327,8 +327,8 @@ fn plan_keeping(config: &Config, plan: &Pipeline, environment: &Environment) -> 
         });
     if sealer.is_none() && plan.parse_cache == ParseCache::Sealed {
         tracing::info!(
-            "the parse of this project is not kept, since nothing can seal it: there is no \
-             password; set DBT_ENTRYPOINT_CACHE_KEY, or --parse-cache on to do without"
+            "not keeping the parse of this project: there is no password to seal it with; set \
+                DBT_ENTRYPOINT_CACHE_KEY, or --parse-cache on to keep it unsealed"
         );
         return None;
     }
@@ -357,7 +357,7 @@ fn offer_parse(
 ) {
     let Some(selected) = select_target(config, plan, &stage.environment.variables) else {
         tracing::info!(
-            "the parse of this project is not kept, since only dbt can tell its profile and target"
+            "not keeping the parse of this project: only dbt can tell its profile and target"
         );
         return;
     };

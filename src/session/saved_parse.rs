@@ -107,8 +107,8 @@ impl Parsing {
         let saved = saved.await.ok().flatten()?;
         if by != Some(&saved.by) {
             tracing::info!(
-                "the saved parse is of other versions, another profile or target, so it is left \
-                    alone"
+                "ignoring the saved parse: it is of other versions, another profile or another \
+                    target"
             );
             return None;
         }
@@ -120,7 +120,7 @@ impl Parsing {
                 );
             })
             .inspect_err(|error| {
-                tracing::warn!("the saved parse cannot be put into a temporary file: {error}");
+                tracing::warn!("cannot put the saved parse into a temporary file: {error}");
             });
         self.restored = file.ok();
         self.restored.as_ref().map(|file| file.path().to_owned())

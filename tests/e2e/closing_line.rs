@@ -344,7 +344,7 @@ fn a_file_that_cannot_be_written_is_a_warning() {
         run.assert_code(0);
         assert_eq!(run.closing()["status"], "success");
         assert!(
-            run.err().contains("the closing line cannot be written to"),
+            run.err().contains("cannot write the closing line to"),
             "{file}: {run}"
         );
     }

@@ -374,7 +374,7 @@ fn the_policy_that_stands_in_the_way_is_named() {
         ),
         (
             "with an explicit deny in a service control policy",
-            "hint: lift the explicit deny of glue:GetConnection on ",
+            "hint: remove the explicit deny of glue:GetConnection on ",
             "hint: allow",
         ),
         (

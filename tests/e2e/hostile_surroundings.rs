@@ -201,7 +201,7 @@ fn a_working_directory_that_is_gone_still_ends_with_the_closing_line() {
     ];
     let run = scene.runner().under(gone).run();
     run.assert_code(70)
-        .assert_err_has(&["the working directory cannot be found"]);
+        .assert_err_has(&["cannot find the working directory"]);
     assert_eq!(run.closing()["status"], "error");
 }
 

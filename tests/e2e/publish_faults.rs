@@ -110,7 +110,7 @@ fn what_stands_in_the_way_is_what_s3_says() {
             403,
             "AccessDenied",
             format!("{who} {put} with an explicit deny in a resource-based policy"),
-            "hint: lift the explicit deny of s3:PutObject",
+            "hint: remove the explicit deny of s3:PutObject",
         ),
         (
             403,

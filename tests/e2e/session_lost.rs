@@ -19,12 +19,12 @@ fn nonsense_instead_of_an_answer_ends_the_session_and_not_the_run() {
     let nonsense = [
         (
             "tell(b'Traceback (most recent call last):')",
-            "its host cannot be understood",
+            "its host sent something invalid",
         ),
-        ("tell(b'\\0\\0\\0\\2{}')", "its host cannot be understood"),
+        ("tell(b'\\0\\0\\0\\2{}')", "its host sent something invalid"),
         (
             "tell(b'\\0\\0\\0\\2\\xff\\xff')",
-            "its host cannot be understood",
+            "its host sent something invalid",
         ),
         (
             "tell(b'\\0\\0\\0\\x0b{\"code\": 0}')",

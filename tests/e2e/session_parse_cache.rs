@@ -353,7 +353,7 @@ fn without_the_right_to_read_or_to_write_it_the_run_is_the_same() {
     let deployed = Deployed::new(|proxy| proxy.on("/shop/state/", denied()));
     let run = deployed.run(&[]);
     assert!(
-        run.err().contains("no saved parse can be had") && run.err().contains("is not saved"),
+        run.err().contains("cannot fetch the saved parse") && run.err().contains("is not saved"),
         "{run}"
     );
     assert!(run.out().contains(PARSED) && !deployed.has_state());
@@ -521,7 +521,7 @@ fn a_deployment_with_nothing_to_seal_with_keeps_no_parse() {
         .args(["--steps", "seed"]);
     let run = runner.run();
     run.assert_code(0)
-        .assert_err_has(&["nothing can seal it", "DBT_ENTRYPOINT_CACHE_KEY"]);
+        .assert_err_has(&["no password to seal it with", "DBT_ENTRYPOINT_CACHE_KEY"]);
     assert!(!deployed.has_state());
 }
 
@@ -577,7 +577,7 @@ fn a_label_or_a_parse_without_end_is_not_read() {
         file.set_len(300 << 20).unwrap();
         let run = sealed(&container(), destination.path(), "", &[]);
         assert!(
-            run.err().contains("no saved parse can be had") && run.err().contains("larger than"),
+            run.err().contains("cannot fetch the saved parse") && run.err().contains("larger than"),
             "{name}: {run}"
         );
     }

@@ -140,7 +140,7 @@ fn a_bucket_that_may_not_be_looked_at_is_a_warning() {
     let lab = Deployment::with_faults(Fake::new(), |proxy, _| proxy.on("HEAD", denied()));
     let run = run(lab.runner());
     run.assert_code(0)
-        .assert_err_has(&["WARN the bucket", "could not be looked at", ACCOUNT]);
+        .assert_err_has(&["WARN cannot look at the bucket", ACCOUNT]);
 }
 
 /// What S3 says to every request that expects another owner.

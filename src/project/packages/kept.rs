@@ -80,12 +80,12 @@ pub(super) fn restore_leftover(place: &Path) {
         };
         match done {
             Ok(()) if is_complete => tracing::warn!(
-                "an earlier run was killed during deps: the packages in {} are as before it",
+                "an earlier run was killed during deps; restored the packages in {}",
                 place.display()
             ),
             Ok(()) => {}
             Err(error) => tracing::warn!(
-                "{} is left of a run that was killed during deps, and cannot be put back: {error}",
+                "cannot put back {}, which a run killed during deps left: {error}",
                 copy.display()
             ),
         }

@@ -197,12 +197,12 @@ fn what_cannot_be_decided_is_a_warning() {
         (
             of("{{ env_var(name) }}"),
             None,
-            "it takes dbt to tell which variables host needs",
+            "only dbt can tell which variables host needs",
         ),
         (
             of("{{ env_var('A') if x else '' }}"),
             None,
-            "it takes dbt to tell which variables host needs",
+            "only dbt can tell which variables host needs",
         ),
         (
             of("x"),
