@@ -20,6 +20,7 @@ use crate::report::{self, Console};
 mod closing;
 mod exec;
 mod full;
+mod parse;
 mod preflight;
 mod prepare;
 mod publishing;

@@ -6,23 +6,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::closing::{self, Run};
+use super::parse::{self, KeptParse};
 use super::prepare::{self, Error};
 use super::publishing::Due;
 use super::{Surroundings, log_where_it_writes, preflight};
-use crate::artifacts::{Destination, Keeping, Layout, Publisher, Sealer, parse_cache};
+use crate::artifacts::{Destination, Keeping, Layout, Publisher, parse_cache};
 use crate::cli::RunArgs;
-use crate::config::{self, Config, ParseCache, Pipeline, Publish, Step, Variables};
-use crate::environment::{self, Environment};
+use crate::config::{self, Config, ParseCache, Pipeline, Publish, Step};
+use crate::environment;
 use crate::exit_code::ExitCode;
 use crate::pipeline::{self, Engine, Outcome, Shutdown, Stage, Status, Stop};
 use crate::process;
-use crate::project::profile::{self, Selected};
 use crate::project::{Workspace, packages};
-use crate::session::{Parsing, SavedParse};
 
 /// The stop budget for the closing line of a run whose settings are not known.
 const STOP_TIMEOUT: Duration = Duration::from_secs(25);
@@ -42,13 +40,6 @@ struct Ready {
     workspace: Workspace,
     /// `None` where no parse is kept.
     kept_parse: Option<KeptParse>,
-}
-
-/// The parse of other runs and of this one.
-struct KeptParse {
-    keeping: Keeping,
-    /// What another run has left, on its way.
-    saved: Option<JoinHandle<Option<SavedParse>>>,
 }
 
 /// Runs the pipeline. Prints the closing line in any case.
@@ -100,7 +91,7 @@ impl Run<'_> {
                     kept_parse,
                 } = *ready;
                 let keeping = kept_parse.map(|KeptParse { keeping, saved }| {
-                    offer_parse(&mut engine, &config, plan, &stage, &workspace, saved);
+                    parse::offer(&mut engine, &config, plan, &stage, &workspace, saved);
                     keeping
                 });
                 self.run_steps_and_publish(plan, &stage, &workspace, engine, keeping)
@@ -265,7 +256,7 @@ async fn get_ready(
         workspace => workspace?,
     };
     let prepared = prepare::compose_environment(config, &connection, aws, &surroundings.console)?;
-    let keeping = plan_keeping(config, plan, &prepared.environment);
+    let keeping = parse::plan_keeping(config, plan, &prepared.environment);
     let kept_parse = keeping.map(|keeping| {
         // Where nothing is fetched, nobody listens.
         let _ = ask.send(keeping.clone());
@@ -310,76 +301,11 @@ fn layout(plan: &Pipeline, stage: &Stage, engine: &Engine) -> Layout {
     }
 }
 
-/// How the parse is kept, if it is: with a seal where there is anything to make one with.
-fn plan_keeping(config: &Config, plan: &Pipeline, environment: &Environment) -> Option<Keeping> {
-    let (Publish::To { location, .. }, ParseCache::Sealed | ParseCache::On) =
-        (&plan.publish, plan.parse_cache)
-    else {
-        return None;
-    };
-    let sealer = config
-        .cache_key
-        .clone()
-        .or_else(|| environment.password())
-        .map(|secret| {
-            let project = config.project_name.as_deref().unwrap_or_default();
-            Sealer::begin(secret, &[&location.to_string(), project, &config.env])
-        });
-    if sealer.is_none() && plan.parse_cache == ParseCache::Sealed {
-        tracing::info!(
-            "not keeping the parse of this project: there is no password to seal it with; set \
-                DBT_ENTRYPOINT_CACHE_KEY, or --parse-cache on to keep it unsealed"
-        );
-        return None;
-    }
-    let suspicious = environment::look_like_secrets(&environment.variables);
-    Some(Keeping { sealer, suspicious })
-}
-
-/// Faults in the profile are reported later, together with all others.
-fn select_target(config: &Config, plan: &Pipeline, variables: &Variables) -> Option<Selected> {
-    profile::select(
-        &config.project_dir,
-        config.profiles_dir.as_deref(),
-        &plan.steps,
-        variables,
-    )
-}
-
-/// Needs the whole environment, since profile and target may depend on it.
-fn offer_parse(
-    engine: &mut Engine,
-    config: &Config,
-    plan: &Pipeline,
-    stage: &Stage,
-    workspace: &Workspace,
-    saved: Option<JoinHandle<Option<SavedParse>>>,
-) {
-    let Some(selected) = select_target(config, plan, &stage.environment.variables) else {
-        tracing::info!(
-            "not keeping the parse of this project: only dbt can tell its profile and target"
-        );
-        return;
-    };
-    let Selected {
-        adapter,
-        profile,
-        target,
-    } = selected;
-    engine.offer(Parsing::new(
-        adapter,
-        profile,
-        target,
-        workspace.target.clone(),
-        saved,
-    ));
-}
-
 /// Faults of dbt are reported later, too.
 fn start_engine(config: &Config, plan: &Pipeline, surroundings: &Surroundings) -> Engine {
     let directory = &surroundings.working_directory;
     let dbt = process::find(&config.dbt, &config.variables, directory).ok();
-    let selected = select_target(config, plan, &config.variables);
+    let selected = parse::select_target(config, plan, &config.variables);
     let adapter = selected.as_ref().map(|selected| selected.adapter.as_str());
     Engine::begin(
         plan.engine,

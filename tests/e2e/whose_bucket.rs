@@ -152,7 +152,7 @@ fn a_strangers_bucket_gets_nothing_and_gives_nothing() {
     });
     let run = run(lab.runner());
     run.assert_code(74).assert_err_has(&[
-        "WARN the bucket",
+        "WARN cannot look at the bucket",
         &format!("does not belong to account {ACCOUNT}"),
         "--bucket-owner",
     ]);
