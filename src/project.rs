@@ -53,13 +53,14 @@ pub(crate) struct Workspace {
 impl Workspace {
     /// Takes the project as it is or, where dbt could not write what it has to, a copy without
     /// `target/` and `logs/`; in that case the settings are made to point at the copy.
-    /// `variables`: those that dbt gets. `changes_project`: whether dbt writes not only to its
-    /// target and its log.
+    /// `variables`: those that dbt gets. `steps`: which may name places of their own.
+    /// `changes_project`: whether dbt writes not only to its target and its log.
     ///
     /// dbt with a read-only project exits with 2, without a word where `logs/` is missing.
     pub(crate) async fn prepare(
         config: &mut Config,
         variables: &Variables,
+        steps: &[Step],
         changes_project: bool,
     ) -> Result<Self, Error> {
         let project = config.project_dir.clone();
@@ -67,7 +68,7 @@ impl Workspace {
             Ok(target) => (target, None),
             Err(why) => (PathBuf::from(TARGET), Some(why)),
         };
-        let mut places = vec![project.join(&target), log_path(&project, variables)];
+        let mut places = places(&project, &target, &log_path(&project, variables), steps);
         places.extend(changes_project.then(|| project.clone()));
         let is_project = project.join("dbt_project.yml").is_file();
         if !is_project || places.iter().all(|place| can_be_written(place)) {
@@ -167,6 +168,21 @@ fn log_path(project: &Path, variables: &Variables) -> PathBuf {
     };
     let path = profile::engine_variable(variables, "LOG_PATH").or_else(from_file);
     project.join(path.as_deref().unwrap_or(LOGS))
+}
+
+/// Where the steps write: each to its own `--target-path` and `--log-path`, if it has them.
+fn places(project: &Path, target: &Path, log: &Path, steps: &[Step]) -> Vec<PathBuf> {
+    if steps.is_empty() {
+        return vec![project.join(target), log.to_owned()];
+    }
+    let of_step = |step: &Step| {
+        let own = |flag, default: &Path| {
+            let path = step.option(&[flag]).filter(|path| !path.is_empty());
+            project.join(path.map_or(default, Path::new))
+        };
+        [own("--target-path", target), own("--log-path", log)]
+    };
+    steps.iter().flat_map(of_step).collect()
 }
 
 /// Whether something can be put into the directory, or into what it would be made in.

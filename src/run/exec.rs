@@ -131,7 +131,7 @@ async fn workspace(
     let changes = |word: &OsString| word == "deps" || word == "clean" || word == "init";
     let changes_project = !is_dbt || command.iter().any(changes);
     let variables = environment::compose(config, connection, false)?.variables;
-    Ok(Workspace::prepare(config, &variables, changes_project)
+    Ok(Workspace::prepare(config, &variables, &[], changes_project)
         .await
         .inspect_err(|error| tracing::warn!("{}", causes::in_one_line(error)))
         .ok())

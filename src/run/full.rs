@@ -246,12 +246,13 @@ async fn get_ready(
     };
     let changes_project = runs(&["clean", "init"]);
     let runs_deps = packages_installed.is_none() && runs(&["deps"]);
-    let workspace = match Workspace::prepare(config, &variables, changes_project || runs_deps).await
-    {
+    let steps = &plan.steps;
+    let changes = changes_project || runs_deps;
+    let workspace = match Workspace::prepare(config, &variables, steps, changes).await {
         // An empty directory for no packages is worth no copy.
         Err(_) if !changes_project && packages::has_none(&config.project_dir) => {
             packages_installed = Some("the project has no packages".to_owned());
-            Workspace::prepare(config, &variables, false).await?
+            Workspace::prepare(config, &variables, steps, false).await?
         }
         workspace => workspace?,
     };

@@ -328,6 +328,28 @@ fn a_read_only_project_that_dbt_writes_nothing_into_needs_no_copy() {
     }
 }
 
+/// Also where the steps say so themselves.
+#[test]
+fn a_read_only_project_whose_steps_write_elsewhere_needs_no_copy() {
+    let scene = Scene::healthy();
+    let elsewhere = tempfile::TempDir::new().unwrap();
+    let place = elsewhere.path().display();
+    scene.project.write(
+        "dbt-entrypoint.yml",
+        format!(
+            "steps:\n  - {{name: run, command: [--log-path, {place}/logs, run, \
+             --target-path={place}/target]}}\n"
+        ),
+    );
+    let run = scene
+        .runner()
+        .env("TMPDIR", "/nonexistent")
+        .under(read_only(scene.project.path()))
+        .run();
+    run.assert_code(0);
+    assert!(elsewhere.path().join("target/manifest.json").exists());
+}
+
 #[test]
 fn an_arbitrary_uid_runs_from_a_copy_too() {
     let scene = Scene::healthy();

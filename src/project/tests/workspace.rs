@@ -76,7 +76,7 @@ fn files(directory: &Path) -> Vec<String> {
 async fn a_writable_project_is_taken_as_it_is() {
     let project = project();
     let mut config = config(project.path());
-    let workspace = Workspace::prepare(&mut config, &Variables::new(), true)
+    let workspace = Workspace::prepare(&mut config, &Variables::new(), &[], true)
         .await
         .unwrap();
     assert_eq!(
