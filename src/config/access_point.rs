@@ -13,7 +13,8 @@ pub(super) fn split(text: &str) -> Option<Result<(&str, &str), String>> {
             format!(
                 "{text:?} does not begin with the ARN of an access point, such as \
                  arn:aws:s3:REGION:ACCOUNT:accesspoint/NAME or \
-                 arn:aws:s3-outposts:REGION:ACCOUNT:outpost/ID/accesspoint/NAME"
+                 arn:aws:s3-outposts:REGION:ACCOUNT:outpost/ID/accesspoint/NAME; a bucket is \
+                 called by its name alone: s3://NAME"
             )
         })?;
         let (arn, rest) = text.split_at(end);

@@ -175,6 +175,11 @@ fn parse(text: &str) -> Result<Location, String> {
                 .to_owned(),
         );
     }
+    if let Some(part) = unexpanded(text) {
+        return Err(format!(
+            "{text:?} holds {part}, which nothing replaces here; write what it stands for"
+        ));
+    }
     if let Some(rest) = text.strip_prefix("s3://") {
         // Not through the URL parser: a key may hold what a URL would escape, and a bucket is not a
         // host name.
@@ -220,6 +225,18 @@ fn may_hold_a_login(text: &str) -> bool {
     let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
     let authority = rest.split('/').next().unwrap_or_default();
     !authority.starts_with("arn:") && authority.contains(['@', ':']) && rest.contains('@')
+}
+
+/// What a shell or Jinja would have replaced. A key may be called so, but nobody means it.
+fn unexpanded(text: &str) -> Option<&'static str> {
+    let begins_name = |rest: &str| {
+        rest.starts_with(|first: char| first.is_ascii_alphabetic() || "_{(".contains(first))
+    };
+    if text.contains("{{") {
+        return Some("{{ … }}");
+    }
+    let is_variable = text.split('$').skip(1).any(begins_name);
+    is_variable.then_some("a variable after '$'")
 }
 
 /// The rules that S3 has ever had: in us-east-1 there are old buckets with upper case, underscores

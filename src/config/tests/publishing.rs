@@ -136,6 +136,7 @@ fn a_destination_is_a_bucket_with_a_prefix_or_an_absolute_directory() {
         ("s3://bucket/a/b//", "s3://bucket/a/b"),
         ("s3://bucket/with space/ü%20", "s3://bucket/with space/ü%20"),
         ("s3://a.b-1/x", "s3://a.b-1/x"),
+        ("s3://bucket/a$1/{b}", "s3://bucket/a$1/{b}"),
         ("file:///tmp/docs/", "file:///tmp/docs/"),
         ("file:///tmp/with%20space", "file:///tmp/with space"),
     ] {
@@ -162,6 +163,21 @@ fn what_is_no_destination_is_refused_even_if_nothing_is_published() {
         ("s3://bucket/../x", "holds an empty part, '.' or '..'"),
         ("s3://bucket/a\nb", "holds a control character"),
         (&long, "longer than 800 bytes"),
+        (
+            "s3://dbt-documentation-dev/$PROJECT_NAME",
+            "a variable after '$'",
+        ),
+        ("s3://dbt-documentation-${ENV}/x", "a variable after '$'"),
+        ("s3://bucket/$(date)", "a variable after '$'"),
+        ("file:///docs/$HOME", "a variable after '$'"),
+        (
+            "s3://bucket/{{ env_var('X') }}",
+            "{{ … }}, which nothing replaces",
+        ),
+        (
+            "s3://arn:aws:s3:::bucket/x",
+            "a bucket is called by its name alone",
+        ),
     ] {
         let faults = Scene::new()
             .flags(&["--destination", given, "--publish", "never"])
