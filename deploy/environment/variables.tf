@@ -24,7 +24,7 @@ variable "region" {
 }
 
 variable "airflow_settings" {
-  description = "What the DAG takes beyond the names of things: schedule, timezone, tags, retries; see the top of deploy/airflow/dbt_ecs.py."
+  description = "What the DAG takes beyond the names of things: schedule, timezone, tags, retries; see deploy/airflow/dbt_entrypoint_airflow/settings.py."
   type        = any
   default     = {}
 }

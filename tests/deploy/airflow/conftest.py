@@ -16,7 +16,6 @@ from support.settings import GOOD
 from support.slack import Webhook
 
 ROOT = pathlib.Path(__file__).parents[3]
-DAG_FILE = ROOT / "deploy/airflow/dbt_ecs.py"
 
 
 @pytest.fixture(scope="session")
@@ -66,6 +65,14 @@ def home_template(tmp_path_factory):
     return kept
 
 
+@pytest.fixture(scope="session")
+def dag_file(tmp_path_factory):
+    """The package as one file, as it lies in a bucket of DAGs."""
+    file = tmp_path_factory.mktemp("dag") / "dbt_ecs.py"
+    subprocess.run([sys.executable, ROOT / "deploy/airflow/single-file", file], check=True)
+    return file
+
+
 @pytest.fixture
 def project(request, lab, tmp_path):
     """A dbt project of this test's own on the local ECS, with the fake dbt unless the test says
@@ -76,10 +83,10 @@ def project(request, lab, tmp_path):
 
 
 @pytest.fixture
-def scheduler(lab, tmp_path, home_template):
+def scheduler(lab, tmp_path, home_template, dag_file):
     """An Airflow of this test's own."""
     one = airflow.Airflow(
-        template=home_template, home=tmp_path / "airflow", lab=lab, dag_file=DAG_FILE
+        template=home_template, home=tmp_path / "airflow", lab=lab, dag_file=dag_file
     )
     yield one
     one.end()
@@ -105,14 +112,14 @@ def connect(monkeypatch):
 
 
 @pytest.fixture(scope="session")
-def dbt_ecs(tmp_path_factory):
+def dbt_ecs(tmp_path_factory, dag_file):
     """The DAG file as a module of the test's own process, for what needs no run. It is loaded with
     settings that make one DAG.
     """
     home = tmp_path_factory.mktemp("home")
     os.environ.update(airflow.environment(home) | {"AIRFLOW_VAR_DBT_ECS": json.dumps(GOOD)})
     # Not from sys.path, for there is no package around it.
-    spec = spec_from_file_location("dbt_ecs", DAG_FILE)
+    spec = spec_from_file_location("dbt_ecs", dag_file)
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

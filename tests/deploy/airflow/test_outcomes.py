@@ -3,7 +3,7 @@
 import types
 
 import pytest
-from conftest import DAG_FILE, ROOT
+from conftest import ROOT
 from support import airflow, aws, network
 from support.slack import Webhook
 
@@ -39,7 +39,7 @@ FAULTS = {
 
 
 @pytest.fixture(scope="module")
-def runs(lab, tmp_path_factory, home_template):
+def runs(lab, dag_file, tmp_path_factory, home_template):
     """All of them, in one Airflow, from one variable."""
     folder = tmp_path_factory.mktemp("outcomes")
     projects, settings = {}, {}
@@ -64,7 +64,7 @@ def runs(lab, tmp_path_factory, home_template):
     add("other-role", role_arn="arn:aws:iam::123456789012:role/Other")
     add("no-connection", aws_connection_id="nowhere")
     one = airflow.Airflow(
-        template=home_template, home=folder / "airflow", lab=lab, dag_file=DAG_FILE
+        template=home_template, home=folder / "airflow", lab=lab, dag_file=dag_file
     )
     webhook = Webhook()
     one.connect("slack_dbt", **webhook.connection())

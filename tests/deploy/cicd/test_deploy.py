@@ -103,7 +103,7 @@ class Deploy(unittest.TestCase):
     def checkout(self, **settings):
         # A project of its own has a repository of its own.
         name = self.id().rsplit(".", 1)[1].removeprefix("test_").replace("_", "-")[:30].strip("-")
-        return lab.Checkout(self.lab, name, f"dbt-{name}", project=name, **settings)
+        return lab.Checkout(self.lab, name, f"dbt-{name}-dev", project=name, **settings)
 
     def passed(self, result):
         self.assertEqual(result.returncode, 0, result.stdout)
@@ -139,7 +139,9 @@ class Deploy(unittest.TestCase):
         dag = checkout.run(
             "aws", "s3", "cp", f"s3://{checkout.name}-airflow/dags/dbt_ecs.py", "-"
         ).stdout
-        self.assertEqual(dag, (lab.ROOT / "deploy/airflow/dbt_ecs.py").read_text())
+        made = checkout.run(lab.ROOT / "deploy/airflow/single-file").stdout
+        self.assertEqual(dag, made)
+        self.assertTrue(dag.endswith("\nbuild_dags()\n"))
         variable = json.loads(checkout.work("airflow_variable.json").read_text())
         self.assertEqual(variable["cluster"], f"dbt-{checkout.name}-dev")
         self.assertEqual(

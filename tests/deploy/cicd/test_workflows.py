@@ -407,7 +407,7 @@ def breakages():
     )
     insists = every_job_insists_on_the_archive_that_was_tested
     yield insists, lambda w: w["ci.yml"]["jobs"]["image"].pop("outputs")
-    yield insists, lambda w: w["ci.yml"]["jobs"]["image"]["steps"].insert(-4, {"uses": "x/y@1"})
+    yield insists, lambda w: w["ci.yml"]["jobs"]["image"]["steps"].insert(-5, {"uses": "x/y@1"})
     yield insists, lambda w: step(w, "attest", "sha256sum").update(run="true")
     yield insists, lambda w: step(w, "plan", "sha256sum", "deploy.yml").update(env={"SHA256": "x"})
     yield (

@@ -157,7 +157,7 @@ const both = table(
     ['s3:PutObject', 'arn:aws:s3:::acme-unload/orders'],
     ['redshift:GetClusterCredentials', warehouseUser, { 'redshift:DbName': 'finance' }],
     ['redshift:GetClusterCredentials', arn('redshift', 'dbuser:other/dbt'), { 'redshift:DbName': 'shop' }],
-    ['redshift:CreateClusterUser', warehouseUser, { 'redshift:DbName': 'shop' }],
+    ['redshift:CreateClusterUser', warehouseUser],
     ['glue:GetConnection', arn('glue', 'connection/redshift-live')],
     ['glue:UpdateConnection', arn('glue', 'connection/redshift-dev')],
     ['s3:PutObject', 'arn:aws:s3:::dbt-documentation-live/shop/manifest.json'],

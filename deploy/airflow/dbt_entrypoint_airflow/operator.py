@@ -1,0 +1,276 @@
+"""Owns the operator: starts the container, waits for it, and ends as it ended."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import math
+import time
+from typing import Any
+
+from airflow.providers.amazon.aws.operators.ecs import EcsRunTaskOperator
+from botocore.exceptions import BotoCoreError, ClientError
+
+from .outcome import believed, closing_line, details, exit_code, judge
+from .params import command, params
+from .places import (
+    AirflowException,
+    AirflowFailException,
+    AirflowNotFoundException,
+    AirflowTaskTimeout,
+    BaseHook,
+)
+from .settings import VARIABLE
+
+# A variable of the container, by which a later try knows whether it continues an earlier one.
+ROUND = "AIRFLOW_MAX_TRIES"
+
+
+def round_of(task: dict[str, Any]) -> str | None:
+    for container in task.get("overrides", {}).get("containerOverrides", []):
+        for variable in container.get("environment") or []:
+            if variable["name"] == ROUND:
+                return variable["value"]
+    return None
+
+
+class DbtRun(EcsRunTaskOperator):
+    """`EcsRunTaskOperator` for the runner: its exit code decides about retries, its closing line
+    goes to XCom.
+
+    The provider's operator fails in one way whatever the exit code, and hands a log line on only
+    after a success.
+    """
+
+    # How often, and how many seconds apart, to look for the closing line: CloudWatch shows a line a
+    # little after it was written.
+    looks = (0, 2, 4)
+
+    def __init__(
+        self,
+        *,
+        container_name: str,
+        role_arn: str | None,
+        deadline_seconds: int,
+        stop_timeout_seconds: int,
+        values: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        # What this run is told (select, steps, vars, …); it comes before the params of the DAG.
+        self.values = values or {}
+        # Set here, since earlier versions of the provider take no such argument: they learn the
+        # name as they start a task, and have none after a reattachment.
+        self.container_name = container_name
+        self.role_arn = role_arn
+        self.deadline_seconds = deadline_seconds
+        self.stop_timeout_seconds = stop_timeout_seconds
+        # Decided in `execute`: the provider would stop a healthy run because ECS could not be asked
+        # for a while, also where the next try can find it again; and would leave one running that
+        # the last try had found again.
+        self.stop_task_on_failure = False
+        self.timed_out = False
+        self.round: str | None = None
+        self.arn: str | None = None
+
+    def execute(self, context: Any) -> dict[str, Any] | None:
+        self.check_role()
+        ti = context["ti"]
+        # A person who clears the task raises the number of its last try, and wants another run;
+        # Airflow that tries again by itself does not.
+        self.round = str(ti.max_tries) if ti.try_number > 1 else None
+        self.overrides = {
+            "containerOverrides": [
+                {
+                    "name": self.container_name,
+                    "command": command(self.told(context["params"]), self.deadline_seconds),
+                    "environment": [{"name": ROUND, "value": str(ti.max_tries)}],
+                }
+            ]
+        }
+        failure = task = None
+        try:
+            # Unwrapped, since Airflow 2 takes a call of the parent's `execute` for one from outside
+            # of a task, and warns.
+            inspect.unwrap(EcsRunTaskOperator.execute)(self, context)
+        except Exception as error:
+            failure = error
+            task = self.stopped_task()
+            if task is None:
+                self.let_go(context)
+                if self.timed_out:
+                    raise AirflowFailException(
+                        f"the execution timeout of {self.execution_timeout} passed, "
+                        f"and whether the container has ended is not known: "
+                        f"{error}\nLook in ECS for {self.arn}."
+                    ) from error
+                raise
+        said = self.closing_line()
+        code = exit_code(task, self.container_name) if task else 0
+        line = believed(said, code)
+        if said and not line:
+            self.log.warning(
+                "What looks like the closing line says exit code %s, and the container ended "
+                "with %s: it is not believed.",
+                said["exit_code"],
+                code,
+            )
+        if failure and task:
+            code, retry, message = judge(task, self.container_name, line)
+            if code != 0:
+                self.fail(context, line, retry, message, failure)
+        if line is None:
+            self.log.warning(
+                "The run succeeded, but its closing line was not found in the log: "
+                "XCom has nothing."
+            )
+        return line
+
+    def told(self, of_dag: Any) -> dict[str, Any]:
+        """What this task was given, held to the same rules as the params of a DAG; and what the DAG
+        was triggered with, where its params are these.
+        """
+        rules = params()
+        unknown = sorted(self.values.keys() - rules.keys())
+        if unknown:
+            raise AirflowFailException(
+                f"values: there is no {', '.join(unknown)}; the names are {', '.join(rules)}"
+            )
+        given = {name: of_dag[name] for name in rules if name in of_dag} | self.values
+        return {name: rules[name].resolve(value) for name, value in given.items()}
+
+    def check_role(self) -> None:
+        """The connection has to assume the role of the settings, or all would be done with whatever
+        rights the worker has.
+        """
+        extra = json.dumps(
+            {
+                key: value
+                for key, value in (("role_arn", self.role_arn), ("region_name", self.region_name))
+                if value
+            }
+        )
+        add = f"airflow connections add {self.aws_conn_id} --conn-type aws --conn-extra '{extra}'"
+        try:
+            role = BaseHook.get_connection(self.aws_conn_id).extra_dejson.get("role_arn")
+        except AirflowNotFoundException:
+            raise AirflowFailException(
+                f"There is no connection {self.aws_conn_id!r}. Remedy: {add}"
+            ) from None
+        if role != self.role_arn:
+            raise AirflowFailException(
+                f"The connection {self.aws_conn_id!r} assumes {role or 'no role'}, "
+                f"and role_arn in the variable {VARIABLE!r} is "
+                f"{self.role_arn or 'null'}: they have to be the same. Remedy: "
+                # What is there is not overwritten.
+                f"airflow connections delete {self.aws_conn_id} && {add}"
+            )
+
+    def _try_reattach_task(self, started_by: str) -> None:
+        """The provider's look for a container that still runs; then for one that has ended while no
+        worker was there to see it, whose result is taken over.
+        """
+        super()._try_reattach_task(started_by)
+        if self.arn or not self.round:
+            return
+        arns = self.client.list_tasks(
+            cluster=self.cluster, desiredStatus="STOPPED", startedBy=started_by
+        )["taskArns"]
+        if not arns:
+            return
+        tasks = self.client.describe_tasks(cluster=self.cluster, tasks=arns[:100])["tasks"]
+        tasks = [task for task in tasks if self.round == round_of(task)]
+        for task in sorted(tasks, key=lambda task: str(task.get("createdAt")))[-1:]:
+            _, retry, message = judge(task, self.container_name or "", None)
+            # What was stopped from outside has no result of its own.
+            if not retry and task.get("stopCode") == "EssentialContainerExited":
+                self.arn = task["taskArn"]
+                self.log.info("Taking over what ended unseen: %s: %s", self.arn, message)
+
+    def _wait_for_task_ended(self) -> None:
+        """The provider's wait. When Airflow's timeout ends it, the container is stopped, and waited
+        for until it has ended.
+
+        Airflow would stop it too, but not wait: the end of the run would be missing in the log, and
+        the next run could begin while dbt still cancels its queries.
+        """
+        try:
+            super()._wait_for_task_ended()
+        except AirflowTaskTimeout:
+            self.timed_out = True
+            self.log.warning(
+                "The execution timeout of %s passed: stopping the container.",
+                self.execution_timeout,
+            )
+            self.client.stop_task(
+                cluster=self.cluster, task=self.arn, reason="Airflow's execution timeout passed"
+            )
+            self.waiter_max_attempts = math.ceil(
+                (self.stop_timeout_seconds + 60) / self.waiter_delay
+            )
+            super()._wait_for_task_ended()
+
+    def _check_success_task(self) -> None:
+        arn = self.arn
+        try:
+            super()._check_success_task()
+        finally:
+            # Version 9.2 of the provider forgets it where the container could not start, and nobody
+            # could look why.
+            self.arn = arn
+
+    def stopped_task(self) -> dict[str, Any] | None:
+        """What ECS says of the task, if it was started, has stopped, and ECS answers."""
+        if not self.arn:
+            return None
+        try:
+            tasks = self.client.describe_tasks(cluster=self.cluster, tasks=[self.arn])["tasks"]
+        except (BotoCoreError, ClientError):
+            return None
+        return next((task for task in tasks if task.get("lastStatus") == "STOPPED"), None)
+
+    def let_go(self, context: Any) -> None:
+        """ECS cannot be asked any more. While tries are left the container goes on, and the next
+        one finds it; else it is stopped.
+        """
+        tries_left = context["ti"].try_number <= context["ti"].max_tries and not self.timed_out
+        if not self.arn or tries_left:
+            return
+        try:
+            self.on_kill()
+        except (BotoCoreError, ClientError):
+            self.log.exception(
+                "The container %s may go on, and nobody waits for it: look in ECS.", self.arn
+            )
+
+    def closing_line(self) -> dict[str, Any] | None:
+        if not self.task_log_fetcher:
+            return None
+        for seconds in self.looks:
+            time.sleep(seconds)
+            try:
+                line = closing_line(
+                    self.task_log_fetcher.get_last_log_messages(self.number_logs_exception)
+                )
+            except (BotoCoreError, ClientError) as error:
+                self.log.warning("The end of the log cannot be read: %s", error)
+                return None
+            if line:
+                return line
+        return None
+
+    def fail(
+        self, context: Any, line: dict[str, Any] | None, retry: bool, message: str, cause: Exception
+    ) -> None:
+        if line:
+            # The key that a success would have, so that callbacks and later tasks look in one
+            # place.
+            context["ti"].xcom_push(key="return_value", value=line)
+        if self.timed_out:
+            retry, message = (
+                False,
+                f"the execution timeout of {self.execution_timeout} passed; {message}",
+            )
+        stream = f"{self.awslogs_group}: {self._get_logs_stream_name()}"
+        text = "\n".join([message, *details(line), f"log: {stream}"])
+        raise (AirflowException if retry else AirflowFailException)(text) from cause

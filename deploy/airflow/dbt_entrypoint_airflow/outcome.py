@@ -1,0 +1,161 @@
+"""Owns what became of a run: exit code, closing line, and whether to try again. Never asks AWS."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+# What the runner's exit codes mean and what to do: the table of the runner's README.
+EXIT_CODES = {
+    1: (
+        "a model or a test failed, or dbt could not connect",
+        "Mend what is named below, then run it again.",
+    ),
+    2: (
+        "dbt could not go on",
+        "Look at the end of the log: mostly the project does not parse, or dbt was interrupted.",
+    ),
+    64: (
+        "the command line or a setting is wrong",
+        "Mend what the message names: a param, or the task definition's environment.",
+    ),
+    65: (
+        "the warehouse's login cannot be had",
+        "The Glue Connection, secret or parameter is missing, incomplete or malformed.",
+    ),
+    69: (
+        "AWS could not be reached, or kept throttling",
+        "Nothing has run. If retries do not help: VPC endpoints, NAT, AWS's health.",
+    ),
+    70: ("a fault in the runner itself", "Report it, with the log."),
+    74: (
+        "dbt was done, but its artifacts could not be published",
+        "The data are there; a retry would build all of it again. Look at "
+        "the message: bucket, its policy, or a secret that was found in an artifact.",
+    ),
+    77: ("AWS denied access to the login", "Allow the task role what the message names."),
+    124: (
+        "the deadline or a step's timeout passed",
+        "Find what is slow, or raise deadline_seconds with Terraform.",
+    ),
+    126: ("the program cannot be run", "The image is broken: look at how it was built."),
+    127: ("the program was not found", "The image is broken: look at how it was built."),
+    130: ("it was interrupted", "Somebody stopped it. Run it again when that is right."),
+    137: (
+        "it was killed",
+        "Memory ran out (raise it with Terraform, or use fewer threads), "
+        "or stopTimeout was too short.",
+    ),
+    143: (
+        "it was stopped",
+        "Somebody stopped it, or Airflow did. Run it again when that is right.",
+    ),
+}
+UNKNOWN_CODE = ("a step ended with this code of its own", "Look at the end of the log.")
+
+# The login could not be fetched because AWS did not answer: nothing has run, so trying again is
+# safe and may help.
+RETRY_EXIT_CODE = 69
+# AWS took the machine away, which is nobody's decision about this run. It ends what runs there by
+# SIGTERM, then SIGKILL: a container with another code had ended before.
+TAKEN_AWAY_STOP_CODES = {"SpotInterruption", "TerminationNotice"}
+TAKEN_AWAY_EXIT_CODES = {None, 137, 143}
+
+
+def container_of(task: dict[str, Any], name: str) -> dict[str, Any]:
+    return next((c for c in task.get("containers", []) if c.get("name") == name), {})
+
+
+def exit_code(task: dict[str, Any], container_name: str) -> int | None:
+    return container_of(task, container_name).get("exitCode")
+
+
+def judge(
+    task: dict[str, Any], container_name: str, line: dict[str, Any] | None
+) -> tuple[int | None, bool, str]:
+    """From what ECS says of a stopped task, and the closing line: the exit code, whether to try
+    again, and what to tell people.
+    """
+    container = container_of(task, container_name)
+    code = container.get("exitCode")
+    reason = (
+        "; ".join(filter(None, [task.get("stoppedReason"), container.get("reason")]))
+        or "no reason given"
+    )
+    stop_code = task.get("stopCode", "")
+    if code == 0:
+        return code, False, "success"
+    if stop_code == "TaskFailedToStart":
+        return code, True, f"ECS could not start the container: {reason}"
+    if stop_code in TAKEN_AWAY_STOP_CODES and code in TAKEN_AWAY_EXIT_CODES:
+        return code, True, f"AWS took the container away ({stop_code}): {reason}"
+    if code is None and stop_code == "UserInitiated":
+        return code, False, f"it was stopped before it began: {reason}"
+    if code is None:
+        # It was neither ended nor stopped: the machine below it is gone.
+        return code, True, f"the container was lost ({stop_code or 'no stop code'}): {reason}"
+    # A step's own code is handed on, also one that has a meaning of the runner's.
+    of_a_step = code == RETRY_EXIT_CODE and line is not None and line["status"] != "error"
+    meaning, remedy = UNKNOWN_CODE if of_a_step else EXIT_CODES.get(code, UNKNOWN_CODE)
+    return (
+        code,
+        code == RETRY_EXIT_CODE and not of_a_step,
+        f"exit code {code}: {meaning} ({reason}). {remedy}",
+    )
+
+
+def closing_line(messages: list[str]) -> dict[str, Any] | None:
+    """The runner's closing line, which is the last that it writes."""
+    for message in reversed(messages):
+        if not message.lstrip().startswith("{"):
+            continue
+        try:
+            line = json.loads(message)
+        except ValueError:
+            continue
+        if is_closing_line(line):
+            return line
+    return None
+
+
+def is_closing_line(line: Any) -> bool:
+    """Whether it has what is read of it here. Whoever prints something like it must not make the
+    task fail in another way than it did.
+    """
+    texts = {"steps": ("name", "status"), "failed": ("step", "node", "message")}
+    return (
+        isinstance(line, dict)
+        and {"status", "exit_code", "run_id"} <= line.keys()
+        and all(
+            isinstance(line.get(key), list)
+            and all(
+                isinstance(entry, dict) and all(isinstance(entry.get(name), str) for name in names)
+                for entry in line[key]
+            )
+            for key, names in texts.items()
+        )
+        and all(isinstance(step.get("seconds"), int | float | None) for step in line["steps"])
+    )
+
+
+def believed(line: dict[str, Any] | None, code: int | None) -> dict[str, Any] | None:
+    """The line, unless it contradicts the exit code: that is the word of ECS, and what looks like a
+    closing line may be from a step.
+    """
+    return line if line and line["exit_code"] == code else None
+
+
+def details(line: dict[str, Any] | None) -> list[str]:
+    """What the closing line says of a failure, one item a line."""
+    if line is None:
+        return ["No closing line of the runner was found."]
+    said = [f"runner: {line['error']}"] if line.get("error") else []
+    steps = [f"{step['name']} ({step['status']})" for step in unhappy_steps(line)]
+    said += [f"steps: {', '.join(steps)}"] if steps else []
+    said += [f"{node['step']}: {node['node']}: {node['message']}" for node in line["failed"]]
+    ledger = line.get("destination")
+    return said + ([f"ledger: {ledger}/runs/{line['run_id']}/"] if ledger else [])
+
+
+def unhappy_steps(line: dict[str, Any]) -> list[dict[str, Any]]:
+    return [step for step in line["steps"] if step["status"] not in ("success", "skipped")]

@@ -1,0 +1,40 @@
+"""Owns from where Airflow is imported, which differs between its versions. Never anything else."""
+
+from __future__ import annotations
+
+try:
+    from airflow.sdk import DAG, BaseOperator, Param, TaskGroup, Variable
+except ImportError:  # Airflow 2
+    from airflow.models import DAG, BaseOperator, Param, Variable
+    from airflow.utils.task_group import TaskGroup
+try:
+    from airflow.sdk import BaseHook
+except ImportError:  # Airflow 2, and 3.0
+    from airflow.hooks.base import BaseHook
+try:
+    from airflow.sdk.exceptions import (
+        AirflowException,
+        AirflowFailException,
+        AirflowNotFoundException,
+        AirflowTaskTimeout,
+    )
+except ImportError:  # Airflow 2, and 3.0 and 3.1
+    from airflow.exceptions import (
+        AirflowException,
+        AirflowFailException,
+        AirflowNotFoundException,
+        AirflowTaskTimeout,
+    )
+
+__all__ = [
+    "DAG",
+    "AirflowException",
+    "AirflowFailException",
+    "AirflowNotFoundException",
+    "AirflowTaskTimeout",
+    "BaseHook",
+    "BaseOperator",
+    "Param",
+    "TaskGroup",
+    "Variable",
+]

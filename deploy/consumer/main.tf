@@ -1,0 +1,119 @@
+# One environment of your dbt project: what scripts/deploy applies. What differs between environments is in ENV.tfvars; whatever else the
+# module takes is written into its call. Terraform refuses a name that the module does not have.
+
+terraform {
+  required_version = ">= 1.10"
+
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = ">= 6.0, < 7.0"
+    }
+  }
+
+  # Which bucket and key, says ENV.s3.tfbackend.
+  backend "s3" {}
+}
+
+# scripts/deploy sets these two.
+variable "env" { type = string }
+variable "image_digest" { type = string }
+
+variable "project" { type = string }
+variable "account_id" { type = string }
+variable "region" { type = string }
+variable "role_name_suffix" {
+  type    = string
+  default = ""
+}
+variable "permissions_boundary" {
+  type    = string
+  default = null
+}
+variable "architecture" {
+  type    = string
+  default = "X86_64"
+}
+variable "documentation_bucket" { type = string }
+variable "subnet_ids" { type = list(string) }
+variable "vpc_id" { type = string }
+variable "warehouse" {
+  description = "The way to the warehouse: its port, and one of security_group_id, cidr_ipv4 and prefix_list_id."
+  type = object({
+    port              = optional(number, 5439)
+    security_group_id = optional(string)
+    cidr_ipv4         = optional(string)
+    prefix_list_id    = optional(string)
+  })
+}
+variable "credentials" { type = string }
+variable "secret_arns" {
+  type    = list(string)
+  default = []
+}
+variable "redshift_schema" { type = string }
+variable "schedules" {
+  type    = map(object({ expression = string, timezone = optional(string, "UTC"), command = optional(list(string)) }))
+  default = {}
+}
+variable "airflow_role_arns" {
+  type    = list(string)
+  default = []
+}
+variable "airflow_settings" {
+  type    = any
+  default = {}
+}
+variable "dag_destination" {
+  type    = string
+  default = null
+}
+variable "force_destroy" {
+  type    = bool
+  default = false
+}
+
+provider "aws" {
+  region              = var.region
+  allowed_account_ids = [var.account_id]
+
+  default_tags {
+    tags = { managed-by = "terraform", system = "dbt", project = var.project, env = var.env }
+  }
+}
+
+module "dbt" {
+  source = "git::https://github.com/OWNER/dbt-entrypoint.git//deploy/terraform?ref=v0.1.0"
+
+  project              = var.project
+  env                  = var.env
+  role_name_suffix     = var.role_name_suffix
+  permissions_boundary = var.permissions_boundary
+  image                = { digest = var.image_digest }
+  architecture         = var.architecture
+  cluster              = { name = "dbt-${var.project}-${var.env}" }
+  documentation_bucket = { name = var.documentation_bucket }
+  subnet_ids           = var.subnet_ids
+  security_group = {
+    vpc_id = var.vpc_id
+    egress = { https = { port = 443, cidr_ipv4 = "0.0.0.0/0" }, warehouse = var.warehouse }
+  }
+  credentials       = var.credentials
+  secret_arns       = var.secret_arns
+  redshift_schema   = var.redshift_schema
+  schedules         = var.schedules
+  airflow_role_arns = var.airflow_role_arns
+  orchestrator_role = "separate"
+  force_destroy     = var.force_destroy
+}
+
+output "repository_url" { value = module.dbt.repository_url }
+output "dag_destination" { value = var.dag_destination }
+output "security_group_id" { value = module.dbt.security_group_id }
+output "airflow_variable" {
+  value = merge(
+    module.dbt.airflow_variable,
+    { aws_connection_id = replace("aws_dbt_${var.project}_${var.env}", "-", "_") },
+    var.airflow_settings,
+  )
+}
