@@ -27,7 +27,7 @@ struct Choice {
 impl Choice {
     /// By the step's own flags; `None` for a step that needs no profile.
     fn of(step: &Step, project_dir: &Path) -> Option<Self> {
-        if matches!(step.subcommand(), "deps" | "clean" | "init") {
+        if !needs_profile(step) {
             return None;
         }
         let text = |flags: &[&str]| step.option(flags).map(str::to_owned);
@@ -60,6 +60,16 @@ pub(crate) fn check(
             Err(Unselected::Perhaps(warning)) => findings.warnings.push(warning),
         }
     }
+    for step in steps {
+        if let Some(other) = other_project(step, project_dir) {
+            findings.warnings.push(format!(
+                "step {}: --project-dir names another project, {}: its profile is not checked, and \
+                 its artifacts are neither reported nor published; set DBT_PROJECT_DIR instead",
+                step.name,
+                other.display()
+            ));
+        }
+    }
     findings.faults.dedup();
     findings.warnings.dedup();
     findings
@@ -70,6 +80,7 @@ fn choices(steps: &[Step], project_dir: &Path) -> Vec<Choice> {
     let mut choices: Vec<Choice> = Vec::new();
     for choice in steps
         .iter()
+        .filter(|step| other_project(step, project_dir).is_none())
         .filter_map(|step| Choice::of(step, project_dir))
     {
         if !choices.contains(&choice) {
@@ -77,6 +88,21 @@ fn choices(steps: &[Step], project_dir: &Path) -> Vec<Choice> {
         }
     }
     choices
+}
+
+/// Another project than that of the run, which a step names itself. What needs no profile leaves
+/// nothing to read either.
+fn other_project(step: &Step, project_dir: &Path) -> Option<PathBuf> {
+    let own = project_dir.join(step.option(&["--project-dir"])?);
+    let is_same = match (own.canonicalize(), project_dir.canonicalize()) {
+        (Ok(own), Ok(of_run)) => own == of_run,
+        _ => own == project_dir,
+    };
+    (!is_same && needs_profile(step)).then_some(own)
+}
+
+fn needs_profile(step: &Step) -> bool {
+    !matches!(step.subcommand(), "deps" | "clean" | "init")
 }
 
 /// What dbt will select, as far as it can be told without dbt.

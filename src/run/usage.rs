@@ -53,6 +53,12 @@ fn hint(error: &clap::Error) -> Option<String> {
                 .to_owned(),
         );
     };
+    // The two that are groups of commands.
+    let word = match *word {
+        "docs" => "docs generate",
+        "source" => "source freshness",
+        word => word,
+    };
     let pipeline = step.map_or_else(
         || format!("as a step of the pipeline, command: [{word}, …] in dbt-entrypoint.yml"),
         |step| {
@@ -174,7 +180,11 @@ mod tests {
             ),
             (
                 &["source", "freshness"],
-                ["dbt source", "exec -- dbt source", "--steps freshness"],
+                [
+                    "dbt-entrypoint dbt source freshness",
+                    "exec -- dbt source freshness",
+                    "--steps freshness",
+                ],
             ),
             (
                 &["run-operation", "grant"],

@@ -265,6 +265,8 @@ fn each_step_is_checked_by_the_target_that_it_selects_itself() {
         (&["run --profile other"], "HERE_HOST"),
         (&["run --profile other --target there"], "THERE_HOST"),
         (&["run --profiles-dir elsewhere"], "ELSEWHERE"),
+        (&["run --project-dir ."], "DEV_HOST"),
+        (&["deps --project-dir elsewhere"], ""),
         (&["deps", "clean"], ""),
         (&["deps --target live"], ""),
     ] {
@@ -277,6 +279,18 @@ fn each_step_is_checked_by_the_target_that_it_selects_itself() {
         assert_eq!(names.collect::<Vec<_>>().join(" "), needed, "{commands:?}");
         assert_eq!(found.warnings, [""; 0], "{commands:?}");
     }
+}
+
+#[test]
+fn a_step_that_runs_another_project_is_told_and_not_checked_by_this_one() {
+    let home = tempfile::tempdir().unwrap();
+    std::fs::write(home.path().join("dbt_project.yml"), "profile: shop\n").unwrap();
+    std::fs::write(home.path().join("profiles.yml"), PROFILES).unwrap();
+    let steps = [step("run --project-dir=other")];
+    let found = check(home.path(), Some(home.path()), &steps, &Variables::new());
+    assert_eq!(found.faults, [""; 0]);
+    assert_eq!(found.warnings.len(), 1, "{found:?}");
+    assert!(found.warnings[0].starts_with("step step: --project-dir names another project"));
 }
 
 #[test]
