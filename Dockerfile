@@ -1,9 +1,16 @@
-# The image that ECS and `docker run` start: the binary, dbt in a virtual environment, and a dbt project in /app/dbt.
+# The image that ECS and `docker run` start: the binary, dbt, and a dbt project in /app/dbt.
 #
 #   DOCKER_BUILDKIT=1 docker build -t dbt-entrypoint:local .
+#   DOCKER_BUILDKIT=1 docker build -t dbt-entrypoint:local --build-arg DBT=2 .
 #
-# Both base images are of one Debian release: the binary is built and run on the same glibc, and the virtual environment
-# is made for the Python of the release.
+# dbt 1 lies in a virtual environment, dbt 2 is a program and a driver, on as little of Debian as it
+# needs. Stages that end in -1 and -2 are of one dbt; all others are of both, and built once.
+#
+# Both base images are of one Debian release: the binary is built and run on the same glibc, and the
+# virtual environment is made for the Python of the release.
+ARG DBT=1
+# For dbt 2: `fetched` by dbt itself, or `local`.
+ARG DRIVERS_FROM=fetched
 ARG RUST_IMAGE=rust:1.95-slim-trixie
 ARG BASE_IMAGE=debian:trixie-slim
 
@@ -27,7 +34,7 @@ RUN touch src/main.rs \
  && install -D "target/$(rustc -vV | sed -n 's/^host: //p')/release/dbt-entrypoint" /out/dbt-entrypoint
 
 # ---- What the image has of Debian --------------------------------------------------------------------------------------
-FROM ${BASE_IMAGE} AS debian
+FROM ${BASE_IMAGE} AS debian-1
 # Not DL3008: the base image's tag pins the release, and a pinned patch version would be gone from the mirror with its first fix.
 # hadolint ignore=DL3008
 RUN apt-get update \
@@ -35,25 +42,71 @@ RUN apt-get update \
  && find / -xdev -type f -perm /6000 -exec chmod a-s {} + \
  && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/cache/debconf/*-old /var/lib/dpkg/*-old /var/log/*
 
-# ---- dbt, git and the project -----------------------------------------------------------------------------------------
-FROM debian AS dbt
+# dbt 2 is as large as Python, dbt and the adapter of dbt 1 together. So the rest is small: the files
+# of these packages, and BusyBox in the place of the shell's tools.
+FROM ${BASE_IMAGE} AS chosen
 SHELL ["/bin/bash", "-o", "pipefail", "-c"]
-# What the image has already need not be copied beside git.
-RUN find /usr/lib -name '*.so*' | sort > /libraries
 # Not DL3008, as above.
 # hadolint ignore=DL3008
 RUN apt-get update \
+ && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
+      busybox-static ca-certificates dash libstdc++6 netbase tzdata
+# Scanners of images find the packages in status.d. Nothing here converts character sets (gconv).
+RUN mkdir -p /chosen/var/lib/dpkg/status.d \
+ && for package in base-files busybox-static ca-certificates dash libc6 libgcc-s1 libstdc++6 \
+      netbase tzdata; do \
+      dpkg --status "$package" > "/chosen/var/lib/dpkg/status.d/$package"; \
+      dpkg --listfiles "$package"; \
+    done | sort -u | grep -v -e /gconv/ -e /gcc/python | while read -r file; do \
+      if [ -L "$file" ] || [ -e "$file" ]; then echo "$file"; fi; \
+    done | tar --create --no-recursion --files-from=- | tar --extract --directory=/chosen \
+ && cp -a /etc/passwd /etc/group /etc/nsswitch.conf /chosen/etc/ \
+ && cp -a /etc/ssl/certs /chosen/etc/ssl/ \
+ && cp -a --parents /usr/lib/locale/C.utf8 /chosen/ \
+ && for tool in [ awk basename cat chmod chown cp cut date dd df dirname du echo env expr false \
+      find free grep gunzip gzip head hostname id install kill less ln ls md5sum mkdir mktemp mv nproc \
+      od printf ps pwd readlink realpath rm rmdir sed seq sha256sum sleep sort stat sync tail tar \
+      tee test timeout top touch tr true tty uname uniq wc which whoami xargs; do \
+      ln -s busybox "/chosen/usr/bin/$tool"; \
+    done \
+ && find /chosen -type f -perm /6000 -exec chmod a-s {} +
+
+FROM scratch AS debian-2
+COPY --from=chosen /chosen /
+# Where dbt 2 looks for its driver before it fetches one. Root's, so that no step replaces it.
+ENV XDG_CACHE_HOME=/opt/dbt/cache \
+    ADBC_DRIVER_PATH=/opt/dbt/drivers
+
+# Not DL3006, here and below: it is a stage.
+# hadolint ignore=DL3006
+FROM debian-${DBT} AS debian
+
+# ---- git --------------------------------------------------------------------------------------------------------------
+FROM debian-1 AS tools
+SHELL ["/bin/bash", "-o", "pipefail", "-c"]
+# Not DL3008, as above; nor DL3009, since nothing of this stage is in the image.
+# hadolint ignore=DL3008,DL3009
+RUN apt-get update \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends git python3-pip python3-venv
+
+FROM tools AS git
+SHELL ["/bin/bash", "-o", "pipefail", "-c"]
 # The programs that a clone over https needs, and their libraries. Debian's package brings Perl and thirty more programs: 90 MB.
-RUN install -D /usr/bin/git /git/usr/bin/git \
+# What the image has already is not copied beside git.
+RUN --mount=type=bind,from=debian,target=/image \
+    install -D /usr/bin/git /git/usr/bin/git \
  && install -D /usr/lib/git-core/git-remote-http /git/usr/lib/git-core/git-remote-http \
  && ln -s git-remote-http /git/usr/lib/git-core/git-remote-https \
  && install -D -t /git/usr/share/doc/git /usr/share/doc/git/copyright \
  && mkdir -p /git/usr/share/git-core/templates \
  && ldd /usr/bin/git /usr/lib/git-core/git-remote-http | awk '$2 == "=>" {print $3}' | sort -u | while read -r library; do \
       place="/usr/lib/${library#*/lib/}"; \
-      grep -qxF "$place" /libraries || install -D -m 644 "$library" "/git$place"; \
+      [ -e "/image$place" ] || install -D -m 644 "$library" "/git$place"; \
     done
+
+# ---- dbt 1 ------------------------------------------------------------------------------------------------------------
+FROM tools AS dbt-1
+SHELL ["/bin/bash", "-o", "pipefail", "-c"]
 COPY scripts/requirements/dbt.txt /requirements.txt
 # pip stays outside: the environment cannot install anything once it is made. DuckDB is for tests and the demo, and a third of the whole.
 RUN python3 -m venv --without-pip /opt/dbt \
@@ -73,6 +126,58 @@ RUN packages=$(/opt/dbt/bin/python -c 'import sysconfig; print(sysconfig.get_pat
       -not -name redshift-serverless -not -name s3 -not -name secretsmanager -not -name sns -not -name sqs \
       -not -name ssm -not -name sso -not -name sso-oidc -not -name sts -exec rm -rf {} + \
  && /opt/dbt/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/dbt/lib
+
+# ---- dbt 2 ------------------------------------------------------------------------------------------------------------
+FROM tools AS dbt-2-alone
+SHELL ["/bin/bash", "-o", "pipefail", "-c"]
+COPY scripts/requirements/dbt2.txt /dbt2.txt
+# What pip is to install: the version and hashes that are locked, or for example "dbt==2.0.9". The
+# package is one native program; whatever else it brings is left out.
+ARG DBT2_INSTALL="--require-hashes --no-deps --only-binary :all: --requirement /dbt2.txt"
+# Not SC2086: these are several words.
+# hadolint ignore=SC2086
+RUN python3 -m venv /installed \
+ && /installed/bin/python -m pip install --no-cache-dir --disable-pip-version-check ${DBT2_INSTALL} \
+ && install -D /installed/bin/dbt /opt/dbt/bin/dbt \
+ && head -c 4 /opt/dbt/bin/dbt | grep -q ELF
+
+# The drivers that dbt fetches by itself: all, of which these stay.
+FROM dbt-2-alone AS drivers-fetched
+SHELL ["/bin/bash", "-o", "pipefail", "-c"]
+ARG DRIVERS=redshift
+RUN XDG_CACHE_HOME=/fetched /opt/dbt/bin/dbt system install-drivers \
+ && mkdir -p /opt/dbt/drivers /opt/dbt/cache \
+ && for driver in $DRIVERS; do \
+      found=$(find /fetched \( -name "libadbc_driver_$driver*" -o -name "lib$driver*" \) -printf '%P\n'); \
+      [ -n "$found" ] || { echo "dbt installed no driver for $driver" >&2; exit 1; }; \
+      echo "$found" | tar --create --directory=/fetched --files-from=- \
+        | tar --extract --directory=/opt/dbt/cache; \
+    done
+
+# Those that scripts/dbt2 has made: for tests.
+FROM dbt-2-alone AS drivers-local
+SHELL ["/bin/bash", "-o", "pipefail", "-c"]
+ARG DRIVERS=redshift
+COPY .venv-dbt2/drivers /local
+RUN mkdir -p /opt/dbt/drivers /opt/dbt/cache \
+ && for driver in $DRIVERS; do \
+      case $driver in \
+        redshift) cp -r /local/cache/. /opt/dbt/cache/ ;; \
+        duckdb) cp /local/libduckdb.so /opt/dbt/drivers/ \
+         && sed 's|"[^"]*/libduckdb.so"|"/opt/dbt/drivers/libduckdb.so"|' /local/duckdb.toml \
+              > /opt/dbt/drivers/duckdb.toml ;; \
+        *) echo "there is no local driver for $driver" >&2; exit 1 ;; \
+      esac; \
+    done
+
+# hadolint ignore=DL3006
+FROM drivers-${DRIVERS_FROM} AS dbt-2
+# Any user may run it.
+RUN chmod -R a+rX /opt/dbt
+
+# ---- The project ------------------------------------------------------------------------------------------------------
+# hadolint ignore=DL3006
+FROM dbt-${DBT} AS dbt
 # The dbt project, a folder beside this file; the sample unless told otherwise. All that is above stays as it is for another one.
 ARG PROJECT=dbt
 COPY ${PROJECT} /app/dbt
@@ -94,7 +199,7 @@ FROM debian
 RUN echo 'dbt:x:65532:65532::/home/dbt:/usr/sbin/nologin' >> /etc/passwd \
  && echo 'dbt:x:65532:' >> /etc/group \
  && install -d -o 65532 -g 65532 /home/dbt /app
-COPY --from=dbt /git /
+COPY --from=git /git /
 COPY --from=dbt /opt/dbt /opt/dbt
 COPY --from=dbt --chown=65532:65532 /app/dbt /app/dbt
 COPY --from=binary /out/dbt-entrypoint /usr/local/bin/dbt-entrypoint
@@ -107,7 +212,7 @@ USER 65532:65532
 # Fargate's volumes belong to root unless the image declares them; with a read-only root this is the one place to write to.
 VOLUME ["/tmp"]
 # Whoever builds on this image has a project of their own: none of the sample's files may lie among theirs.
-ONBUILD RUN ["find", "/app/dbt", "-mindepth", "1", "-delete"]
+ONBUILD RUN ["find", "/app/dbt", "-mindepth", "1", "-maxdepth", "1", "-exec", "rm", "-rf", "{}", "+"]
 STOPSIGNAL SIGTERM
 ARG VERSION=0.1.0
 LABEL org.opencontainers.image.title="dbt-entrypoint" \

@@ -88,7 +88,8 @@ pub(crate) async fn run(
             }
         }
         let was_stopped = matches!(outcome.stopped, Some(StopCause::Run(_)));
-        let goes_on = outcome.status == Status::Success || step.on_failure != OnFailure::Stop;
+        let goes_on = matches!(outcome.status, Status::Success | Status::Warned)
+            || step.on_failure != OnFailure::Stop;
         outcomes.push(outcome);
         if was_stopped || !goes_on {
             break;

@@ -5,19 +5,19 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::SystemTime;
 
-use tempfile::TempDir;
 use tokio::time::Instant;
 
 use super::child::{Ended, Program, StopCause};
 use super::output::Framing;
 use super::shutdown::Shutdown;
 use super::{Outcome, Stage, run_program};
-use crate::config::{Step, Variables, variable};
+use crate::config::{OnFailure, Step, Variables, variable};
 use crate::dbt::{SPANS, ended_before};
 use crate::process::{Ending, Error};
 
@@ -28,6 +28,7 @@ const OUTPUT_DIR: &str = "DBT_DOCS_OUTPUT_DIR";
 const PAGE: &str = "index.html";
 const CATALOG: &str = "catalog.json";
 const MANIFEST: &str = "manifest.json";
+const SOURCES: &str = "sources.json";
 /// Options that only `docs generate` has, and whether a value follows.
 const ONLY_DOCS: [(&str, bool); 6] = [
     ("--output-dir", true),
@@ -49,8 +50,9 @@ pub(super) async fn run(
 ) -> Outcome {
     let start = Instant::now();
     let mut variables = stage.environment.variables.clone();
-    let spans = Spans::ask_for(&mut variables);
+    let spans = Spans::ask_for(&mut variables, &target_directory(step, stage));
     let docs = is_docs(step).then(|| Docs::before(step, stage));
+    let sources = is_freshness(step).then(|| Before::of(target_directory(step, stage), &[SOURCES]));
     if docs.is_some() {
         // Of other commands it would be that of the nodes they run.
         variables.insert(WRITE_CATALOG.into(), "true".into());
@@ -74,8 +76,18 @@ pub(super) async fn run(
     {
         outcome = outcome.lacking(step.on_failure, stage.code_without_docs, missing);
     }
+    if sources.is_some_and(|before| is_complete && !before.has_new(SOURCES)) {
+        let version = version.unwrap_or("2");
+        let what =
+            format!("dbt {version} ended with 0 and wrote no {SOURCES}: it checked no source");
+        outcome = outcome.lacking(OnFailure::Warn, 0, what);
+    }
     if let Some(stopped) = moment_of_stop(outcome.stopped, until, shutdown) {
-        outcome.ended_nodes = Some(spans.map_or_else(BTreeMap::new, |spans| spans.read(stopped)));
+        outcome.ended_nodes = Some(
+            spans
+                .as_ref()
+                .map_or_else(BTreeMap::new, |spans| spans.read(stopped)),
+        );
     }
     outcome
 }
@@ -125,33 +137,62 @@ fn moment_of_stop(
     SystemTime::now().checked_sub(at.elapsed())
 }
 
-/// A file of ours, in which dbt 2 tells what becomes of its nodes.
+/// A file of ours, in which dbt 2 tells what becomes of its nodes. It lies where dbt writes, so
+/// that a run that is killed leaves it where the next one takes it away.
 struct Spans {
-    directory: TempDir,
+    file: PathBuf,
 }
 
 impl Spans {
-    const FILE: &str = "spans.jsonl";
+    const FILE: &str = "dbt-entrypoint-spans.jsonl";
 
     /// Not where somebody else wants them, and not where there is no place for them.
-    fn ask_for(variables: &mut Variables) -> Option<Self> {
+    fn ask_for(variables: &mut Variables, target: &Path) -> Option<Self> {
         if variable(variables, SPANS).is_some() {
             return None;
         }
-        let directory = TempDir::new().ok()?;
-        variables.insert(SPANS.into(), directory.path().join(Self::FILE).into());
-        Some(Self { directory })
+        fs::create_dir_all(target).ok()?;
+        let spans = Self {
+            file: target.join(Self::FILE),
+        };
+        spans.remove();
+        variables.insert(SPANS.into(), spans.file.clone().into());
+        Some(spans)
+    }
+
+    fn remove(&self) {
+        // Mostly it is not there.
+        drop(fs::remove_file(&self.file));
     }
 
     /// Nothing where dbt wrote nothing: then nothing is known.
     fn read(&self, stopped: SystemTime) -> BTreeMap<String, bool> {
-        ended_before(stopped, &self.directory.path().join(Self::FILE)).unwrap_or_default()
+        ended_before(stopped, &self.file).unwrap_or_default()
+    }
+}
+
+impl Drop for Spans {
+    fn drop(&mut self) {
+        self.remove();
     }
 }
 
 /// Whether a step makes the docs.
 fn is_docs(step: &Step) -> bool {
     step.subcommand() == "docs" && step.command.get(1).is_some_and(|word| word == "generate")
+}
+
+/// Whether a step asks how old the sources are. What it finds may go to a file of the user's.
+fn is_freshness(step: &Step) -> bool {
+    let is_asked = step.subcommand() == "source"
+        && (step.command.get(1)).is_some_and(|word| word.ends_with("freshness"));
+    is_asked && option(step, "--output").is_none() && option(step, "-o").is_none()
+}
+
+/// Where a step writes.
+fn target_directory(step: &Step, stage: &Stage) -> PathBuf {
+    option(step, "--target-path")
+        .map_or_else(|| stage.target.clone(), |path| stage.directory.join(path))
 }
 
 /// `compile --write-catalog` with the options of the step.
@@ -199,8 +240,7 @@ struct Docs {
 
 impl Docs {
     fn before(step: &Step, stage: &Stage) -> Self {
-        let target = option(step, "--target-path")
-            .map_or_else(|| stage.target.clone(), |path| stage.directory.join(path));
+        let target = target_directory(step, stage);
         let steps = std::slice::from_ref(step);
         let site = site_directory(steps, &stage.environment.variables, &stage.directory)
             .unwrap_or_else(|| target.clone());
@@ -261,10 +301,7 @@ impl Before {
 }
 
 fn stamp(path: &Path) -> Option<Stamp> {
-    let file = path
-        .symlink_metadata()
-        .ok()
-        .filter(std::fs::Metadata::is_file)?;
+    let file = path.symlink_metadata().ok().filter(fs::Metadata::is_file)?;
     Some((
         file.ino(),
         file.len(),
@@ -278,7 +315,6 @@ fn stamp(path: &Path) -> Option<Stamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::OnFailure;
 
     fn step(command: &str) -> Step {
         Step {

@@ -84,8 +84,12 @@ pub(crate) fn installed(project_dir: &Path, variables: &Variables) -> Option<Str
     let stamp = Stamp::read(&directory);
     let belongs_to_declaration = || {
         let declared = declared::packages(project_dir)?;
-        let hash = declared::sha1_hash(declared.items()?)?;
-        Some(lock.sha1_hash.as_ref()? == &hash)
+        let declared = declared.items()?;
+        let hashes = [
+            declared::hash_of_dbt_1(declared),
+            declared::hash_of_dbt_2(declared),
+        ];
+        Some(lock.sha1_hash.is_some() && hashes.contains(&lock.sha1_hash))
     };
     if !belongs_to_declaration().unwrap_or(false)
         && !stamp

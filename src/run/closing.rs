@@ -123,7 +123,7 @@ impl Run<'_> {
         if !matches!(outcome.status, Status::Success | Status::Warned) {
             summary.failed.extend(failed);
         }
-        if summary.error.is_none() {
+        if summary.error.is_none() && outcome.status != Status::Warned {
             summary.error = outcome.fault.as_ref().or(last_words).cloned();
         }
     }
@@ -135,7 +135,14 @@ impl Run<'_> {
             ExitCode::Success => RunStatus::Success,
             ExitCode::Signal(_) => RunStatus::Cancelled,
             ExitCode::TimedOut => RunStatus::TimedOut,
-            _ if outcomes.iter().any(|outcome| outcome.fault.is_some()) => RunStatus::Error,
+            // Of several failures the first one decides, as it does of the code.
+            _ if outcomes
+                .iter()
+                .find(|outcome| !matches!(outcome.status, Status::Success | Status::Warned))
+                .is_some_and(|outcome| outcome.fault.is_some()) =>
+            {
+                RunStatus::Error
+            }
             _ => RunStatus::Failed,
         };
         code

@@ -131,6 +131,22 @@ fn docs_without_a_page_or_a_catalogue_fail_or_warn() {
 }
 
 #[test]
+fn a_freshness_step_that_checked_nothing_is_a_warning_and_the_run_goes_on() {
+    let fake = Fake::two()
+        .on("source", "healthy", "")
+        .on("source", "remove", "sources.json");
+    let lab = Deployment::new(fake);
+    let run = lab.runner().args(["--engine", "native"]).run();
+    run.assert_code(0)
+        .assert_err_has(&["WARN step freshness", "wrote no sources.json"]);
+    assert_eq!(run.step("freshness")["status"], "warned", "{run}");
+    assert_eq!(run.step("docs")["status"], "success", "{run}");
+    let closing = run.closing();
+    assert_eq!(closing["status"], "success", "{run}");
+    assert_eq!(closing["error"], serde_json::Value::Null, "{run}");
+}
+
+#[test]
 fn each_engine_that_is_asked_for_is_told_what_it_became() {
     for (fake, engine, words) in [
         (Fake::two(), "auto", "INFO engine: native, since"),

@@ -277,7 +277,7 @@ fn a_file_that_holds_a_secret_is_not_published_and_named() {
         let fake = Fake::new().on("docs", "healthy", "").on(
             "docs",
             "write",
-            format!("compiled/leak.json {{\"p\": \"{secret}\"}}"),
+            format!("deep/leak.json {{\"p\": \"{secret}\"}}"),
         );
         let lab = Deployment::new(fake);
         let run = lab

@@ -7,7 +7,7 @@ use std::io::Read as _;
 use serde_json::{Value, json};
 
 use crate::container::Container;
-use crate::engine::{docker, image, needs_engine, stream};
+use crate::engine::{docker, image, layers, needs_engine, stream};
 use crate::support::repo;
 
 fn configuration() -> Value {
@@ -75,23 +75,6 @@ fn its_environment_decides_nothing() {
     );
 }
 
-/// Bytes of the layers that an instruction with these words made, unpacked.
-fn layers(of: &str, words: &str) -> u64 {
-    let history = docker(&[
-        "history",
-        "--human=false",
-        "--no-trunc",
-        "--format",
-        "{{.Size}} {{.CreatedBy}}.",
-        of,
-    ]);
-    let sizes = history
-        .lines()
-        .filter_map(|line| line.split_once(' '))
-        .filter(|(_, by)| by.contains(words));
-    sizes.map(|(size, _)| size.parse::<u64>().unwrap()).sum()
-}
-
 #[test]
 fn beside_python_and_dbt_it_adds_at_most_60_megabytes_to_its_base() {
     needs_engine!();
@@ -133,6 +116,8 @@ fn nothing_of_the_machine_that_builds_reaches_the_context() {
         "Cargo.toml",
         "Cargo.lock",
         "scripts/requirements/dbt.txt",
+        "scripts/requirements/dbt2.txt",
+        ".venv-dbt2/drivers/duckdb.toml",
     ];
     let unwanted = [
         "sandbox.env",
@@ -140,6 +125,7 @@ fn nothing_of_the_machine_that_builds_reaches_the_context() {
         ".git/config",
         "target/debug/x",
         ".venv/bin/x",
+        ".venv-dbt2/bin/dbt",
         "deploy/terraform.tfvars",
         "dbt/.env",
         "dbt/deep/dev.env",

@@ -31,6 +31,11 @@ pub fn image() -> String {
     env::var("DBT_ENTRYPOINT_TEST_IMAGE").unwrap_or_else(|_| "dbt-entrypoint:local".to_owned())
 }
 
+/// The one with dbt 2.
+pub fn image_2() -> String {
+    env::var("DBT_ENTRYPOINT_TEST_IMAGE_2").unwrap_or_else(|_| "dbt-entrypoint:dbt2".to_owned())
+}
+
 /// `scripts/test-image` gives all of one run the same value, and removes what carries it when the
 /// run was cut off.
 pub fn label() -> String {
@@ -43,11 +48,12 @@ pub fn answers() -> bool {
     let answers =
         *ANSWER.get_or_init(|| client().is_some_and(|client| ask(client, &["info"]).is_ok()));
     if answers {
-        let image = image();
-        assert!(
-            ask(client().unwrap(), &["image", "inspect", &image]).is_ok(),
-            "there is no image {image}: run scripts/image"
-        );
+        for image in [image(), image_2()] {
+            assert!(
+                ask(client().unwrap(), &["image", "inspect", &image]).is_ok(),
+                "there is no image {image}: run scripts/test image, which builds both"
+            );
+        }
     } else {
         assert!(
             env::var("CI").as_deref() != Ok("true"),
@@ -111,6 +117,23 @@ fn ask(client: &Path, arguments: &[&str]) -> Result<String, String> {
 pub fn docker(arguments: &[&str]) -> String {
     ask(client().unwrap(), arguments)
         .unwrap_or_else(|error| panic!("docker {arguments:?}: {error}"))
+}
+
+/// Bytes of the layers that an instruction with these words made, unpacked.
+pub fn layers(of: &str, words: &str) -> u64 {
+    let history = docker(&[
+        "history",
+        "--human=false",
+        "--no-trunc",
+        "--format",
+        "{{.Size}} {{.CreatedBy}}.",
+        of,
+    ]);
+    let sizes = history
+        .lines()
+        .filter_map(|line| line.split_once(' '))
+        .filter(|(_, by)| by.contains(words));
+    sizes.map(|(size, _)| size.parse::<u64>().unwrap()).sum()
 }
 
 /// Its standard output as it comes, for what is too large to hold.

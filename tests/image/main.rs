@@ -28,6 +28,7 @@ mod engine;
 
 mod commands;
 mod contents;
+mod dbt_2;
 mod fargate;
 mod hardship;
 mod hostile_steps;

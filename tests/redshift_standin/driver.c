@@ -1,17 +1,16 @@
 /* The driver of dbt 2's Redshift adapter, for the stand-in of Redshift and for nothing else.
  *
  * dbt 2 talks to Redshift through an ADBC driver, a library that comes from outside. This one has
- * the name that dbt 2 looks for, and hands everything to the driver of PostgreSQL that the variable
- * STANDIN_DRIVER names, since the stand-in speaks PostgreSQL's protocol. Options that only
- * Redshift's driver has are dropped: the login comes in the option "uri". So dbt 2 and its adapter
- * run as they are.
+ * the name that dbt 2 looks for, and hands everything to the driver of PostgreSQL that lies beside
+ * it, since the stand-in speaks PostgreSQL's protocol. Options that only Redshift's driver has are
+ * dropped: the login comes in the option "uri". So dbt 2 and its adapter run as they are.
  *
  *     cc -shared -fPIC -o libadbc_driver_redshift-VERSION.so driver.c -ldl
  */
+#define _GNU_SOURCE /* dladdr */
 #include <dlfcn.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 typedef uint8_t Status;
@@ -30,12 +29,24 @@ static Status set_option(void *database, const char *name, const char *value, vo
     return set_option_of_postgres(database, name, value, error);
 }
 
+static void *open_postgres(void) {
+    static const char name[] = "libadbc_driver_postgresql.so";
+    char path[4096];
+    Dl_info here;
+    if (!dladdr((void *)open_postgres, &here)) return NULL;
+    const char *slash = strrchr(here.dli_fname, '/');
+    int folder = slash ? (int)(slash - here.dli_fname) + 1 : 0;
+    int size = snprintf(path, sizeof path, "%.*s%s", folder, here.dli_fname, name);
+    if (size < 0 || (size_t)size >= sizeof path) return NULL;
+    return dlopen(path, RTLD_NOW | RTLD_LOCAL);
+}
+
 Status AdbcDriverInit(int version, void *driver, void *error) {
-    const char *path = getenv("STANDIN_DRIVER");
-    void *library = path ? dlopen(path, RTLD_NOW | RTLD_LOCAL) : NULL;
+    void *library = open_postgres();
     Initialise initialise = library ? (Initialise)dlsym(library, "AdbcDriverInit") : NULL;
     if (!initialise) {
-        fprintf(stderr, "STANDIN_DRIVER: %s\n", path ? dlerror() : "not set");
+        const char *why = dlerror();
+        fprintf(stderr, "the driver of the stand-in: %s\n", why ? why : "its path is too long");
         return UNKNOWN;
     }
     Status status = initialise(version, driver, error);

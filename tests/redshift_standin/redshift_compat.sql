@@ -172,4 +172,26 @@ language sql stable strict as $$
 $$;
 create or replace function pg_catalog.datediff(part text, a date, b date) returns bigint
 language sql immutable strict as $$ select pg_catalog.datediff(part, a::timestamp, b::timestamp) $$;
+
+-- 3. Only for dbt 2 ---------------------------------------------------------
+-- Where its unit tests find the columns of what they are given.
+
+create or replace view pg_catalog.svv_all_columns as
+select table_catalog::varchar as database_name, table_schema::varchar as schema_name,
+       table_name::varchar as table_name, column_name::varchar as column_name,
+       ordinal_position::int as ordinal_position, column_default::varchar as column_default,
+       is_nullable::varchar as is_nullable, data_type::varchar as data_type,
+       character_maximum_length::int as character_maximum_length,
+       numeric_precision::int as numeric_precision, numeric_scale::int as numeric_scale,
+       col_description(format('%I.%I', table_schema, table_name)::regclass,
+                       ordinal_position)::varchar as remarks
+from information_schema.columns;
+
+-- Spectrum's: there are none here.
+create or replace view pg_catalog.svv_external_tables as
+select null::varchar as schemaname, null::varchar as tablename, null::varchar as tabletype,
+       null::varchar as redshift_database_name
+where false;
+grant select on pg_catalog.svv_all_columns, pg_catalog.svv_external_tables to public;
+
 commit;

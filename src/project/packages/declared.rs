@@ -1,4 +1,4 @@
-//! Owns the packages that a project declares, and the hash by which dbt tells whether
+//! Owns the packages that a project declares, and the hashes by which dbt 1 and dbt 2 tell whether
 //! package-lock.yml was made from them.
 //!
 //! Never renders Jinja: an entry that holds some has no hash here.
@@ -27,13 +27,46 @@ pub(super) fn packages(project_dir: &Path) -> Option<Node> {
     <[Node; 1]>::try_from(lists).ok().map(|[packages]| packages)
 }
 
-/// What dbt writes as `sha1_hash` (`_create_sha1_hash` in dbt/task/deps.py, 1.7 and later): the
+/// What dbt 1 writes as `sha1_hash` (`_create_sha1_hash` in dbt/task/deps.py, 1.7 and later): the
 /// hash of the declared packages as Python's `json.dumps` writes them, sorted. `None` where an
 /// entry is of a kind that is not known, or holds Jinja.
-pub(super) fn sha1_hash(declared: &[Node]) -> Option<String> {
+pub(super) fn hash_of_dbt_1(declared: &[Node]) -> Option<String> {
+    sha1_hash(declared, declaration)
+}
+
+/// What dbt 2 writes there: the same of each entry as serde writes it, without the fields that are
+/// not given.
+pub(super) fn hash_of_dbt_2(declared: &[Node]) -> Option<String> {
+    sha1_hash(declared, |entry| {
+        // In the order of its structures.
+        let kinds: [&[&str]; 4] = [
+            &["package", "version", "install_prerelease"],
+            &["git", "revision", "warn-unpinned", "subdirectory"],
+            &["local"],
+            &["tarball"],
+        ];
+        let names = *kinds.iter().find(|names| entry.get(names[0]).is_some())?;
+        // dbt 2 knows no name of a tarball.
+        let is_known = |key: &str| names.contains(&key) || (names[0] == "tarball" && key == "name");
+        let mut keys = entry.fields()?.iter().map(|field| field.key.as_str());
+        if !keys.all(|key| key.is_some_and(is_known)) {
+            return None;
+        }
+        let fields = names
+            .iter()
+            .filter_map(|name| Some((name, entry.get(name)?)));
+        let fields = fields.filter(|(_, value)| !value.is_null());
+        let written = fields
+            .map(|(name, value)| Some(format!("\"{name}\":{}", compact_json(value)?)))
+            .collect::<Option<Vec<_>>>()?;
+        Some(format!("{{{}}}", written.join(","))).filter(|text| !text.contains("{{"))
+    })
+}
+
+fn sha1_hash(declared: &[Node], write: impl Fn(&Node) -> Option<String>) -> Option<String> {
     let mut lines = declared
         .iter()
-        .map(declaration)
+        .map(write)
         .collect::<Option<Vec<String>>>()?;
     lines.sort_unstable();
     let mut hash = String::new();
@@ -73,6 +106,24 @@ fn declaration(entry: &Node) -> Option<String> {
     }
     whole.insert("unrendered", written);
     Some(python_object(&whole))
+}
+
+/// As serde writes a text, a truth, a list of texts, or a number, which is always a float here.
+fn compact_json(node: &Node) -> Option<String> {
+    Some(match &node.value {
+        Value::Scalar(scalar) => match &scalar.kind {
+            Kind::Bool(truth) => truth.to_string(),
+            Kind::Int(number) => format!("{number}.0"),
+            Kind::Float(number) => serde_json::to_string(number).ok()?,
+            Kind::Text => serde_json::Value::from(scalar.text.as_str()).to_string(),
+            _ => return None,
+        },
+        Value::List(items) => {
+            let items: Option<Vec<String>> = items.iter().map(compact_json).collect();
+            format!("[{}]", items?.join(","))
+        }
+        Value::Map(_) => return None,
+    })
 }
 
 /// `json.dumps(value, sort_keys=True)`: blanks after `,` and `:`, and nothing beyond ASCII.
@@ -133,7 +184,7 @@ mod tests {
 
     fn hash(packages: &str) -> String {
         let packages = yaml::parse(packages).unwrap().root;
-        sha1_hash(packages.items().unwrap()).unwrap()
+        hash_of_dbt_1(packages.items().unwrap()).unwrap()
     }
 
     /// Written by dbt-core 1.11.
@@ -169,9 +220,44 @@ mod tests {
         );
     }
 
+    /// Written by dbt-core 2.0.0-alpha.4; the last two follow its source.
+    #[test]
+    fn the_hash_of_dbt_2_is_the_one_that_it_writes() {
+        for (packages, expected) in [
+            (
+                "[{local: local_packages/sample_data}]",
+                "dda78d1a15c0876455a9d69611b348b3971283e3",
+            ),
+            (
+                r#"[{git: "file:///tmp/packages-of-dbt-2/tiny", revision: "1.0"}]"#,
+                "e2b64526e11145a4a267d62fe42cd4bb61a5a5f1",
+            ),
+            (
+                r#"[{subdirectory: sub, git: "file:///tmp/packages-of-dbt-2/tiny",
+                    revision: "1.0", warn-unpinned: false}, {local: ../tiny}]"#,
+                "ea6e8146811b72011c96877c3b3453e954abccbb",
+            ),
+            (
+                r#"[{package: dbt-labs/dbt_utils, version: [">=1.0.0", "<2.0.0"]}]"#,
+                "5bca39d39cedcb077462d0877ffce9c1c4e7f1d8",
+            ),
+            (
+                "[{package: dbt-labs/dbt_utils, version: 1}]",
+                "76855a541260623ef34be3d4e03b28af0cdbcce4",
+            ),
+        ] {
+            let packages = yaml::parse(packages).unwrap().root;
+            let hash = hash_of_dbt_2(packages.items().unwrap());
+            assert_eq!(hash.as_deref(), Some(expected));
+        }
+        let unknown = yaml::parse("[{local: tiny, colour: red}]").unwrap().root;
+        assert_eq!(hash_of_dbt_2(unknown.items().unwrap()), None);
+    }
+
     #[test]
     fn an_entry_with_jinja_is_not_decided() {
         let packages = yaml::parse(r#"[{git: "https://{{ env_var('T') }}@x/y.git"}]"#).unwrap();
-        assert_eq!(sha1_hash(packages.root.items().unwrap()), None);
+        assert_eq!(hash_of_dbt_1(packages.root.items().unwrap()), None);
+        assert_eq!(hash_of_dbt_2(packages.root.items().unwrap()), None);
     }
 }

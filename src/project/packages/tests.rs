@@ -122,7 +122,7 @@ impl Installed {
 
 fn hash_of(declared: &str) -> Option<String> {
     let declared = crate::yaml::parse(declared).unwrap().root;
-    declared::sha1_hash(declared.get("packages")?.items()?)
+    declared::hash_of_dbt_1(declared.get("packages")?.items()?)
 }
 
 type Change = fn(&Installed);

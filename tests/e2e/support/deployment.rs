@@ -10,7 +10,7 @@ use super::aws::{Aws, Bucket};
 use super::fake::Fake;
 use super::fault_proxy::FaultProxy;
 use super::project::Scene;
-use super::repo::unique;
+use super::repo::{engine, unique};
 use super::result::Finished;
 use super::runner::Runner;
 
@@ -122,6 +122,31 @@ impl Deployment {
         };
         done.iter().map(|seen| key(&seen.line)).collect()
     }
+}
+
+/// The docs that a healthy dbt of the suite's engine leaves. The site of dbt 2 has parts.
+pub fn site() -> Vec<String> {
+    let parts = [
+        "assets/index-Bd4c.js",
+        "assets/index-MKfhBlCr.css",
+        "assets/inter-latin.woff2",
+        "index/dbt.nodes.parquet",
+        "index/dbt_rt.run_results.parquet",
+    ];
+    let own = [
+        "catalog.json",
+        "index.html",
+        "manifest.json",
+        "run_results.json",
+        "sources.json",
+    ];
+    let parts = parts.iter().filter(|_| engine() == "native");
+    let mut keys: Vec<_> = parts
+        .chain(&own)
+        .map(|name| format!("shop/{name}"))
+        .collect();
+    keys.sort();
+    keys
 }
 
 /// The id of the run, from its closing line, after a look at its form: `20261122T061442Z-1a2b3c4d`.

@@ -138,18 +138,11 @@ pub fn with_real_dbt(runner: Runner) -> Runner {
 /// A real dbt 2 with its drivers.
 pub fn with_dbt_2(runner: Runner) -> Runner {
     let dbt_2 = repo::dbt_2();
-    let packages = WalkDir::new(dbt_2.join("lib"));
-    let postgres = packages
-        .into_iter()
-        .filter_map(Result::ok)
-        .find(|entry| entry.file_name() == "libadbc_driver_postgresql.so")
-        .unwrap();
     runner
         .env("DBT_ENTRYPOINT_DBT", dbt_2.join("bin/dbt"))
         .env("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
         .env("ADBC_DRIVER_PATH", dbt_2.join("drivers"))
         .env("XDG_CACHE_HOME", dbt_2.join("drivers/cache"))
-        .env("STANDIN_DRIVER", postgres.path())
 }
 
 /// The project that the repository ships, in a folder of its own and without what an earlier run
