@@ -149,11 +149,19 @@ class Consumer(unittest.TestCase):
         self.assertEqual(listed, "")
 
     def test_it_is_small(self):
-        owned = sorted(str(path.relative_to(TEMPLATE)) for path in TEMPLATE.rglob("*.*"))
-        self.assertEqual(
-            owned,
-            [".gitignore", "README.md", "dags/dbt.py", "dev.s3.tfbackend", "dev.tfvars", "main.tf"],
-        )
+        owned = {str(path.relative_to(TEMPLATE)) for path in TEMPLATE.rglob("*") if path.is_file()}
+        files = {
+            *("Dockerfile", "main.tf", "dags/dbt.py", "dev.tfvars", "dev.s3.tfbackend"),
+            ".github/workflows/dbt.yml",
+        }
+        self.assertEqual(owned, files | {"README.md", ".gitignore"})
+        # All of one release: a team raises it in one commit.
+        version = re.search(r'(?m)^version = "(.*)"', (lab.ROOT / "Cargo.toml").read_text())[1]
+        for file in ("Dockerfile", "main.tf", ".github/workflows/dbt.yml", "README.md"):
+            text = (TEMPLATE / file).read_text()
+            self.assertEqual(
+                set(re.findall(r"(?<![\d.])\d+\.\d+\.\d+(?![\d.])", text)), {version}, file
+            )
         self.assertLessEqual(len((TEMPLATE / "dags/dbt.py").read_text().splitlines()), 15)
 
 

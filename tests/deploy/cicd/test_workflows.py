@@ -75,8 +75,11 @@ def permissions_are_least(workflows):
         if not isinstance(job.get("permissions"), dict):
             yield f"{place}: no permissions of its own"
             continue
+        # Who publishes a release, and nobody else, writes to the registry and the repository.
+        published = {"contents": "write", "packages": "write"}
+        more = published if place == "release.yml: publish" else {}
         for name, value in job["permissions"].items():
-            if value not in allowed.get(name, ()) or not value:
+            if value != more.get(name) and (value not in allowed.get(name, ()) or not value):
                 yield f"{place}: {name}: {value} is more than any job needs"
         roles = "uses" in job or any(
             step.get("uses", "").startswith(("aws-actions/", "actions/attest@"))
@@ -125,12 +128,12 @@ def strangers_get_nothing(workflows):
             yield f"{file}: {trigger} runs with rights that a pull request must not have"
 
 
-BUILDS = r"scripts/(test image|image\b(?!-))|docker build"
+BUILDS = r"scripts/(test image|image\b(?!-))|docker build\b"
 
 
 def the_image_is_built_once(workflows):
     builds = {place for place, step in steps(workflows) if re.search(BUILDS, step.get("run", ""))}
-    if builds != {"ci.yml: image"}:
+    if builds != {"ci.yml: image", "consumer.yml: image", "release.yml: image"}:
         yield f"the image is built in {builds}"
     # First the tests, then a team's project on the very layers that passed.
     runs = [
@@ -150,7 +153,7 @@ def the_image_is_built_once(workflows):
             yield f"{place}: the tests know the sample project only"
     for place, step in steps(workflows):
         if (
-            "scripts/deploy" in step.get("run", "")
+            re.search(r"(scripts|\$SCRIPTS)/deploy\b", step.get("run", ""))
             and "--archive target/image/image.tar" not in step["run"]
         ):
             yield f"{place}: deploys another image than the one that was built"
@@ -170,19 +173,26 @@ def builds_cannot_sign(workflows):
 
 
 def deployments_wait(workflows):
-    calls = {job["with"]["environment"]: job for place, job in jobs(workflows) if "uses" in job}
-    if sorted(calls) != ["dev", "live"]:
-        yield f"deployments to {sorted(calls)}"
-    for environment, job in calls.items():
-        needs = {"lint", "test", "image", "attest"} | (
-            {"deploy-dev"} if environment == "live" else set()
-        )
-        if set(job.get("needs", ())) != needs:
-            yield f"{environment} does not wait for {needs}"
-        if "github.ref == 'refs/heads/main'" not in job.get(
-            "if", ""
-        ) or "!= 'pull_request'" not in job.get("if", ""):
-            yield f"{environment} is deployed from anywhere"
+    for file, before in (
+        ("ci.yml", {"lint", "test", "image", "attest"}),
+        ("consumer.yml", {"image"}),
+    ):
+        calls = {
+            job["with"]["environment"]: job
+            for job in workflows[file]["jobs"].values()
+            if "uses" in job
+        }
+        if sorted(calls) != ["dev", "live"]:
+            yield f"{file}: deployments to {sorted(calls)}"
+        for environment, job in calls.items():
+            needs = before | ({"deploy-dev"} if environment == "live" else set())
+            told = job.get("needs", ())
+            if ({told} if isinstance(told, str) else set(told)) != needs:
+                yield f"{file}: {environment} does not wait for {needs}"
+            if "github.ref == 'refs/heads/main'" not in job.get(
+                "if", ""
+            ) or "!= 'pull_request'" not in job.get("if", ""):
+                yield f"{file}: {environment} is deployed from anywhere"
     deploy = workflows["deploy.yml"]["jobs"]
     if deploy["apply"].get("environment") != "${{ inputs.environment }}":
         yield "apply: nobody is asked, since it has no environment"
@@ -197,6 +207,46 @@ def deployments_wait(workflows):
         yield "approve: asks nobody, or holds up other deployments"
     if gate.get("needs") != "plan" or gate.get("permissions") != {}:
         yield "approve: is asked for before there is a plan, or may do something itself"
+
+
+def a_release_is_what_was_tested(workflows):
+    """On each kind of machine, with the sums by another way than the files."""
+    image, publish = (workflows["release.yml"]["jobs"][name] for name in ("image", "publish"))
+    kinds = {each["kind"] for each in image["strategy"]["matrix"]["include"]}
+    if set(image.get("outputs", ())) != kinds or kinds != {"amd64", "arm64"}:
+        yield "release: not for both kinds of machine, or without their sums"
+    runs = [step.get("run", "") for step in image["steps"]]
+    order = ["GITHUB_REF_NAME", "scripts/test image", "scripts/image dbt", "image-archive", "sums="]
+    places = [next((at for at, run in enumerate(runs) if word in run), None) for word in order]
+    if None in places or places != sorted(places) or places[-1] - places[-2] != 1:
+        yield f"release: not in the order {order}"
+    words = ["sha256sum --check --strict", "skopeo", "gh release create"]
+    runs = [step.get("run", "") for step in publish["steps"]]
+    places = [next((at for at, run in enumerate(runs) if word in run), None) for word in words]
+    if None in places or places != sorted(places):
+        yield "publish: takes any files"
+    if publish.get("needs") != "image" or not publish.get("environment"):
+        yield "publish: waits for nothing"
+    if set(workflows["release.yml"][True]) != {"push"} or set(
+        workflows["release.yml"][True]["push"]
+    ) != {"tags"}:
+        yield "release: of something else than a tag"
+
+
+def a_teams_push_compiles_nothing(workflows):
+    """It builds on a released image, and takes its scripts from the same release."""
+    text = "\n".join(strings(workflows["consumer.yml"]))
+    if re.search(r"cargo|rust|scripts/(test|image)\b(?!-)", text, re.I):
+        yield "consumer: something is compiled, or tested that is not the team's"
+    for name in ("tools", "version"):
+        for job in ("deploy-dev", "deploy-live"):
+            if (
+                workflows["consumer.yml"]["jobs"][job]["with"].get(name)
+                != f"${{{{ inputs.{name} }}}}"
+            ):
+                yield f"{job}: is not told the {name}"
+    if "'.tools/scripts'" not in workflows["deploy.yml"]["env"].get("SCRIPTS", ""):
+        yield "deploy: a team's repository has no scripts of its own"
 
 
 def the_image_is_built_on_the_machine_of_the_settings(workflows):
@@ -224,15 +274,19 @@ def what_was_shown_is_applied(workflows):
         ]
         if None in places or places != sorted(places):
             yield f"{job}: not in the order {order}"
-    uploads = [step["with"]["name"] for place, step in steps(workflows, "actions/upload-artifact@")]
-    for name in (
-        "image",
-        "dag",
-        "plan-${{ inputs.environment }}",
-        "airflow-variable-${{ inputs.environment }}",
+    uploads = {
+        (place.partition(":")[0], step["with"]["name"])
+        for place, step in steps(workflows, "actions/upload-artifact@")
+    }
+    for kept in (
+        ("ci.yml", "image"),
+        ("ci.yml", "dag"),
+        ("consumer.yml", "image"),
+        ("deploy.yml", "plan-${{ inputs.environment }}"),
+        ("deploy.yml", "airflow-variable-${{ inputs.environment }}"),
     ):
-        if name not in uploads:
-            yield f"{name} is not kept"
+        if kept not in uploads:
+            yield f"{kept} is not kept"
 
 
 def every_job_insists_on_the_archive_that_was_tested(workflows):
@@ -254,7 +308,7 @@ def every_job_insists_on_the_archive_that_was_tested(workflows):
         for at, step in enumerate(steps):
             if not step.get("uses", "").startswith("actions/download-artifact@"):
                 continue
-            if step["with"]["name"] != "image":
+            if step["with"].get("name") != "image":
                 continue
             check = steps[at + 1]
             if check.get("env") != {"SHA256": f"${{{{ {told} }}}}"} or check.get("run") != CHECK:
@@ -282,6 +336,8 @@ RULES = [
     the_image_is_built_once,
     builds_cannot_sign,
     deployments_wait,
+    a_release_is_what_was_tested,
+    a_teams_push_compiles_nothing,
     the_image_is_built_on_the_machine_of_the_settings,
     what_was_shown_is_applied,
     every_job_insists_on_the_archive_that_was_tested,
@@ -352,7 +408,7 @@ def breakages():
     )
     yield (
         the_image_is_built_once,
-        lambda w: step(w, "apply", "scripts/deploy", "deploy.yml").update(
+        lambda w: step(w, "apply", "SCRIPTS/deploy", "deploy.yml").update(
             run="scripts/deploy dev --planned --yes"
         ),
     )
@@ -383,9 +439,31 @@ def breakages():
     yield deployments_wait, lambda w: w["ci.yml"]["jobs"]["deploy-live"]["needs"].remove("test")
     yield deployments_wait, lambda w: w["ci.yml"]["jobs"]["deploy-dev"].pop("if")
     yield deployments_wait, lambda w: w["ci.yml"]["jobs"].pop("deploy-live")
+    yield deployments_wait, lambda w: w["consumer.yml"]["jobs"]["deploy-dev"].pop("needs")
+    released = a_release_is_what_was_tested
+    yield released, lambda w: w["release.yml"]["jobs"]["image"].pop("outputs")
+    yield (
+        released,
+        lambda w: step(w, "image", "scripts/test image", "release.yml").update(run="true"),
+    )
+    yield released, lambda w: step(w, "publish", "sha256sum", "release.yml").update(run="true")
+    yield released, lambda w: w["release.yml"]["jobs"]["publish"].pop("environment")
+    yield released, lambda w: w["release.yml"][True]["push"].update(branches=["main"])
+    yield (
+        permissions_are_least,
+        lambda w: w["release.yml"]["jobs"]["image"]["permissions"].update({"contents": "write"}),
+    )
+    yield deployments_wait, lambda w: w["consumer.yml"]["jobs"]["deploy-live"].pop("if")
+    yield (
+        a_teams_push_compiles_nothing,
+        lambda w: step(w, "image", "docker build", "consumer.yml").update(
+            run=".tools/scripts/image"
+        ),
+    )
+    yield a_teams_push_compiles_nothing, lambda w: w["deploy.yml"]["env"].update(SCRIPTS="scripts")
     yield (
         what_was_shown_is_applied,
-        lambda w: step(w, "apply", "scripts/deploy", "deploy.yml").update(
+        lambda w: step(w, "apply", "SCRIPTS/deploy", "deploy.yml").update(
             run='scripts/deploy "$ENVIRONMENT" --yes --archive target/image/image.tar'
         ),
     )
@@ -426,7 +504,10 @@ def breakages():
 class Rules(unittest.TestCase):
     def test_the_workflows_keep_all_rules(self):
         workflows = load()
-        self.assertEqual(sorted(workflows), ["ci.yml", "deploy.yml", "fuzz.yml", "matrix.yml"])
+        self.assertEqual(
+            sorted(workflows),
+            ["ci.yml", "consumer.yml", "deploy.yml", "fuzz.yml", "matrix.yml", "release.yml"],
+        )
         for rule in RULES:
             with self.subTest(rule.__name__):
                 self.assertEqual(list(rule(workflows)), [])
