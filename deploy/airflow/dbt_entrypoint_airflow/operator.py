@@ -11,7 +11,7 @@ from typing import Any
 from airflow.providers.amazon.aws.operators.ecs import EcsRunTaskOperator
 from botocore.exceptions import BotoCoreError, ClientError
 
-from .outcome import believed, closing_line, details, exit_code, judge
+from .outcome import believed, closing_line, details, exit_code, judge, places
 from .params import command, params
 from .places import (
     AirflowException,
@@ -124,6 +124,9 @@ class DbtRun(EcsRunTaskOperator):
                 "The run succeeded, but its closing line was not found in the log: "
                 "XCom has nothing."
             )
+        else:
+            for place in places(line):
+                self.log.info("%s", place)
         return line
 
     def told(self, of_dag: Any) -> dict[str, Any]:

@@ -153,7 +153,13 @@ def details(line: dict[str, Any] | None) -> list[str]:
     steps = [f"{step['name']} ({step['status']})" for step in unhappy_steps(line)]
     said += [f"steps: {', '.join(steps)}"] if steps else []
     said += [f"{node['step']}: {node['node']}: {node['message']}" for node in line["failed"]]
-    ledger = line.get("destination")
+    return said + places(line)
+
+
+def places(line: dict[str, Any]) -> list[str]:
+    """Where to read on: the run's page, if it has one, and the ledger."""
+    page, ledger = line.get("page"), line.get("destination")
+    said = [f"page: {page}"] if isinstance(page, str) else []
     return said + ([f"ledger: {ledger}/runs/{line['run_id']}/"] if ledger else [])
 
 

@@ -120,3 +120,14 @@ def test_what_only_looks_like_a_closing_line_is_none(dbt_ecs, change):
     forged = json.dumps(GENUINE | change)
     assert dbt_ecs.closing_line([forged]) is None
     assert dbt_ecs.closing_line([json.dumps(GENUINE), forged]) == GENUINE
+
+
+def test_where_to_read_on(dbt_ecs):
+    """In the task's log after a success, in its message and in Slack after a failure."""
+    line = {"run_id": "1", "destination": "s3://docs/shop", "page": "https://docs/shop/runs/1/"}
+    ledger = "ledger: s3://docs/shop/runs/1/"
+    assert dbt_ecs.places(line) == ["page: https://docs/shop/runs/1/", ledger]
+    assert dbt_ecs.places({**line, "page": None}) == [ledger]
+    # A step may have printed it.
+    assert dbt_ecs.places({**line, "page": 5, "destination": None}) == []
+    assert dbt_ecs.details({**line, "steps": [], "failed": []})[-1] == ledger
