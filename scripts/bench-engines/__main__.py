@@ -1,7 +1,7 @@
 """Measures the engines beside the shell script that dbt-entrypoint takes the place of, for
 `scripts/bench engines`.
 
-Each round runs all four, in another order each time; ratios are taken round by round, so that a
+Each round runs all five, in another order each time; ratios are taken round by round, so that a
 slow hour of the machine meets both sides. Every run is noted at once in target/bench/engines.jsonl:
 broken off and started again, the measuring goes on where it was, for as long as the runner is the
 same build. It judges nothing; the goals stand beside the figures.

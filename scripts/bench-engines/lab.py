@@ -1,4 +1,4 @@
-"""Everything that a run needs around it, and the runs: four ways to do the same six steps.
+"""Everything that a run needs around it, and the runs: five ways to do the same six steps.
 
 A run finds the project as a container finds it in its image: no target/, no logs/, no packages. The
 warehouse keeps what the run before it built, as warehouses do.
@@ -22,15 +22,22 @@ CONTENDERS = {
     "process": "process engine",
     "session": "session engine",
     "cached": "session engine, parse cache",
+    "native": "native engine (dbt 2)",
 }
 OPTIONS = {
     "process": ["--engine", "process"],
     "session": ["--engine", "session", "--parse-cache", "off"],
     "cached": ["--engine", "session", "--parse-cache", "on"],
+    "native": ["--engine", "native", "--publish", "always"],
 }
 LIMITS = {"none": group.Limit(), "half": group.Limit(cpus=0.5, memory=1 << 30)}
 # What shows that a run was whole.
 PUBLISHED = {"manifest.json", "catalog.json", "index.html", "run_results.json", "sources.json"}
+STEPS = ["success"] * 6
+# The dbt 2 that can be had checks no source and makes no page: docs/dbt2.md.
+LACKING = {"index.html", "sources.json"}
+STEPS_OF_DBT_2 = [*["success"] * 4, "warned", "failed"]
+DBT_2 = ROOT / ".venv-dbt2"
 
 
 class Lab:
@@ -86,11 +93,20 @@ class Case:
             "DBT_REDSHIFT_SCHEMA": "analytics",
             "DBT_TARGET": warehouse,
         }
+        # What dbt 2 has otherwise.
+        self.native = {
+            "PATH": f"{DBT_2 / 'bin'}:{self.environment['PATH']}",
+            "ADBC_DRIVER_PATH": str(DBT_2 / "drivers"),
+            "XDG_CACHE_HOME": str(DBT_2 / "drivers" / "cache"),
+        }
         if warehouse == "duckdb":
             # Beside the project, which each run gets anew.
             database = lab.work / f"{self.name}.duckdb"
             self.environment["DBT_DUCKDB_PATH"] = str(database)
             servers.duckdb_database(database, sql)
+            # One of its own, since neither DuckDB reads what a newer one wrote.
+            self.native["DBT_DUCKDB_PATH"] = str(database.with_suffix(".native.duckdb"))
+            shutil.copyfile(database, self.native["DBT_DUCKDB_PATH"])
             lab.aws.connection(self.name, servers.Login())
         else:
             self.environment["DBT_REDSHIFT_SSLMODE"] = "disable"
@@ -108,11 +124,12 @@ class Case:
             else [str(self.lab.runner), "run", *OPTIONS[contender]]
         )
         log = self.lab.work / f"{name}.log"
+        environment = {**self.environment, "PROJECT_NAME": name}
+        if contender == "native":
+            environment.update(self.native)
         with group.Group(LIMITS[limit]) as place:
-            used = place.run(
-                command, {**self.environment, "PROJECT_NAME": name}, self.lab.work, log
-            )
-        if used.code != 0:
+            used = place.run(command, environment, self.lab.work, log)
+        if used.code != (74 if contender == "native" else 0):
             raise SystemExit(
                 f"{name}, limit {limit}: ended with {used.code}:\n"
                 f"{log.read_text(errors='replace')[-5000:]}"
@@ -122,17 +139,21 @@ class Case:
 
     def check(self, contender: str, name: str, log: str, first: bool) -> None:
         """A run that left something out, or took a wrong path, is not a measurement."""
-        missing = PUBLISHED - self.lab.aws.published(name)
+        is_native = contender == "native"
+        wanted = PUBLISHED - LACKING if is_native else PUBLISHED
+        missing = wanted - self.lab.aws.published(name)
         if missing:
             raise SystemExit(f"{name}: not published: {', '.join(sorted(missing))}")
         if contender == "script":
             return
         steps = closing_line(log)["steps"]
-        if [step["status"] for step in steps] != ["success"] * 6:
+        expected = STEPS_OF_DBT_2 if is_native else STEPS
+        if [step["status"] for step in steps] != expected:
             raise SystemExit(f"{name}: not all six steps ran: {steps}")
         for words, wanted in [
-            ("engine: session", contender != "process"),
+            ("engine: session", contender in ("session", "cached")),
             ("engine: process", contender == "process"),
+            ("engine: native", is_native),
             ("restored the saved parse", contender == "cached" and not first),
         ]:
             if (words in log) != wanted:

@@ -15,6 +15,10 @@ LIMITS = {"none": "all cores", "half": "0.5 CPU, 1 GB"}
 
 def goal(measure: str, project: str, limit: str, contender: str) -> float | None:
     """What a ratio to the script should be at most."""
+    if contender == "native":
+        if measure == "cpu":
+            return {"30": 0.1, "1000": 0.3}.get(project)
+        return 0.15 if (measure, limit) == ("wall", "half") else None
     if contender not in ("session", "cached"):
         return None
     if measure == "peak":

@@ -138,6 +138,12 @@ class Redshift(Server, Login):
 
 
 def duckdb_database(path: pathlib.Path, sql: str) -> None:
-    """In a process of its own: DuckDB lets one process alone write to a file."""
-    program = "import duckdb, sys; duckdb.connect(sys.argv[1]).execute(sys.stdin.read())"
+    """In a process of its own: DuckDB lets one process alone write to a file. As an older DuckDB
+    would write it, since dbt 2 has one.
+    """
+    program = (
+        "import duckdb, sys; base = duckdb.connect(); "
+        "base.execute(f\"attach '{sys.argv[1]}' as bench (storage_version 'v1.2.0')\"); "
+        "base.execute('use bench'); base.execute(sys.stdin.read())"
+    )
     subprocess.run([sys.executable, "-c", program, str(path)], input=sql, text=True, check=True)

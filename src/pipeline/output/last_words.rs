@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Deserialize;
 
+use crate::dbt::without_backtrace;
+
 /// Room for the reason, also as lines of JSON.
 const KEPT: usize = 16 * 1024;
 /// Characters of the closing line.
@@ -41,13 +43,14 @@ impl LastWords {
     pub(crate) fn tell(&self) -> Option<String> {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let is_cut = kept.len() == KEPT;
-        let text = String::from_utf8_lossy(kept.make_contiguous()).into_owned();
+        let text = without_backtrace(&String::from_utf8_lossy(kept.make_contiguous()));
         let lines = text
             .lines()
             .skip(usize::from(is_cut && text.contains('\n')));
         let lines: Vec<String> = lines
             .flat_map(|line| {
-                let event = serde_json::from_str::<Event>(line).map(|event| event.info.msg);
+                let event = serde_json::from_str::<Event>(line)
+                    .map(|event| without_backtrace(&event.info.msg));
                 let line = without_colours(&event.unwrap_or_else(|_| line.to_owned()));
                 line.lines()
                     .map(|line| without_time(line).trim_end().to_owned())
@@ -130,6 +133,10 @@ mod tests {
             (
                 "Env var required but not provided: X\n",
                 Some("Env var required but not provided: X"),
+            ),
+            (
+                "no such host\n   0: <unknown>\n  12: start_thread\n             at ./x.c:442:8\n",
+                Some("no such host"),
             ),
             (
                 "20:12:01  Running with dbt=1.11.16\n20:12:02  Encountered an error:\nParsing \
