@@ -72,7 +72,7 @@ def test_failure_of_a_lost_worker(dbt_ecs, connect, pull):
     """
     webhook = Webhook()
     connect("slack_dbt", **webhook.connection())
-    dag = dbt_ecs.build_dag(dbt_ecs.load_settings(json.dumps(GOOD))[0])
+    dag = dbt_ecs.build_dag(dbt_ecs.load_settings(json.dumps(GOOD))[0][0])
     (callback,) = as_list(dag.get_task("dbt").on_failure_callback)
     without = context(pull=pull)
     assert "exception" not in without
@@ -86,7 +86,7 @@ def test_failure_of_a_lost_worker(dbt_ecs, connect, pull):
 def test_success_is_told_as_one(dbt_ecs, connect):
     webhook = Webhook()
     connect("slack_dbt", **webhook.connection())
-    dag = dbt_ecs.build_dag(dbt_ecs.load_settings(json.dumps(GOOD))[0])
+    dag = dbt_ecs.build_dag(dbt_ecs.load_settings(json.dumps(GOOD))[0][0])
     (callback,) = as_list(dag.get_task("dbt").on_success_callback)
     callback(context())
     webhook.close()

@@ -106,7 +106,7 @@ module "shop_dev" {
     {
       actions    = ["redshift:GetClusterCredentials"]
       resources  = ["arn:aws:redshift:eu-west-1:123456789012:dbuser:warehouse/dbt"]
-      conditions = [{ test = "StringEquals", variable = "redshift:DbName", values = ["shop"] }]
+      conditions = [{ test = "StringEquals", variable = "redshift:DbUser", values = ["dbt"] }]
     },
   ]
 }

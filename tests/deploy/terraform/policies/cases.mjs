@@ -150,14 +150,14 @@ const both = table(
     ['s3:ListBucket', 'arn:aws:s3:::dbt-documentation-dev'],
     // What the caller has added.
     ['s3:PutObject', 'arn:aws:s3:::acme-unload/shop/orders/0000_part_00'],
-    ['redshift:GetClusterCredentials', warehouseUser, { 'redshift:DbName': 'shop' }],
+    ['redshift:GetClusterCredentials', warehouseUser, { 'redshift:DbUser': 'dbt' }],
   ],
   [
     ['s3:GetObject', 'arn:aws:s3:::acme-unload/shop/orders/0000_part_00'],
     ['s3:PutObject', 'arn:aws:s3:::acme-unload/orders'],
-    ['redshift:GetClusterCredentials', warehouseUser, { 'redshift:DbName': 'finance' }],
-    ['redshift:GetClusterCredentials', arn('redshift', 'dbuser:other/dbt'), { 'redshift:DbName': 'shop' }],
-    ['redshift:CreateClusterUser', warehouseUser],
+    ['redshift:GetClusterCredentials', warehouseUser, { 'redshift:DbUser': 'admin' }],
+    ['redshift:GetClusterCredentials', arn('redshift', 'dbuser:other/dbt'), { 'redshift:DbUser': 'dbt' }],
+    ['redshift:CreateClusterUser', warehouseUser, { 'redshift:DbUser': 'dbt' }],
     ['glue:GetConnection', arn('glue', 'connection/redshift-live')],
     ['glue:UpdateConnection', arn('glue', 'connection/redshift-dev')],
     ['s3:PutObject', 'arn:aws:s3:::dbt-documentation-live/shop/manifest.json'],
