@@ -6,8 +6,8 @@
 //! blanks, waits for a silent file system in the way of every signal, and reads a pipe twice.
 
 use std::fmt::Write as _;
-use std::io::ErrorKind;
-use std::path::PathBuf;
+use std::io::{self, ErrorKind, Read as _};
+use std::path::{Path, PathBuf};
 
 use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
@@ -25,6 +25,9 @@ const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'@')
     .remove(b':')
     .remove(b'+');
+
+/// Nobody writes a larger file by hand.
+const LARGEST: u64 = 16 << 20;
 
 /// Keys whose value is the name of another section.
 const REFERENCES: [&str; 3] = ["source_profile", "sso_session", "services"];
@@ -62,7 +65,7 @@ pub(super) async fn read(
         let path = expanded(path, variables);
         let wanted = path.clone();
         // A signal must not wait for a file system or a pipe.
-        let content = tokio::task::spawn_blocking(move || std::fs::read(wanted)).await;
+        let content = tokio::task::spawn_blocking(move || content_of(&wanted)).await;
         let content = match content.unwrap_or_else(|error| Err(error.into())) {
             Ok(content) => String::from_utf8_lossy(&content).into_owned(),
             Err(source) => {
@@ -86,6 +89,17 @@ pub(super) async fn read(
         files.with_contents(EnvConfigFileKind::Config, "").build(),
         unread,
     ))
+}
+
+/// A pipe is as good as a file, as long as it ends.
+fn content_of(path: &Path) -> io::Result<Vec<u8>> {
+    let mut content = Vec::new();
+    let file = std::fs::File::open(path)?;
+    file.take(LARGEST + 1).read_to_end(&mut content)?;
+    if content.len() as u64 > LARGEST {
+        return Err(io::Error::other("it is larger than 16 MiB"));
+    }
+    Ok(content)
 }
 
 /// A name as the SDK knows it.

@@ -271,7 +271,7 @@ fn the_files_of_the_aws_cli_are_read_as_it_reads_them() {
 }
 
 /// Variables, the code, and what the message says.
-const WRONG: [(Given, i32, &[&str]); 26] = [
+const WRONG: [(Given, i32, &[&str]); 27] = [
     (
         &[
             ("AWS_ACCESS_KEY_ID", "AKIA"),
@@ -313,6 +313,14 @@ const WRONG: [(Given, i32, &[&str]); 26] = [
         ],
         77,
         &["where the AWS credentials may be: is a directory"],
+    ),
+    (
+        &[
+            ("AWS_SHARED_CREDENTIALS_FILE", "/dev/zero"),
+            ("AWS_REGION", REGION),
+        ],
+        77,
+        &["cannot read /dev/zero", "larger than"],
     ),
     (&[("AWS_PROFILE", "sso")], 77, &["aws sso login"]),
     (&[("AWS_PROFILE", "old-sso")], 77, &["aws sso login"]),
