@@ -8,6 +8,7 @@
 use std::io::{self, PipeReader, PipeWriter, Write};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::thread;
@@ -82,7 +83,14 @@ while part and left > 0:
     part = f.read(left)
     text += part
     left -= len(part)
-exec(compile(text, 'dbt-entrypoint', 'exec'))";
+if sys.version_info < (3, 9):
+    import json, os
+    version = '.'.join(map(str, sys.version_info[:2]))
+    why = {'unable': 'Python ' + version + ' is too old for it, which needs 3.9 or later'}
+    content = json.dumps(why).encode()
+    os.write(0, len(content).to_bytes(4, 'big') + content)
+else:
+    exec(compile(text, 'dbt-entrypoint', 'exec'))";
 
 /// An idle host needs a moment to see that nobody is there any more, one that parses would need
 /// seconds.
@@ -129,6 +137,7 @@ pub(crate) struct Forked {
 /// What a step itself says of its end, for the case that the host is gone by then.
 #[derive(Debug)]
 pub(crate) struct Status {
+    awaited: Awaited,
     pipe: pipe::Receiver,
     said: Vec<u8>,
 }
@@ -237,10 +246,7 @@ impl Session {
         let (stderr, its_stderr) = io::pipe().map_err(text)?;
         let (its_payload, payload) = io::pipe().map_err(text)?;
         let (status, its_status) = io::pipe().map_err(text)?;
-        let mut status = Status {
-            pipe: pipe::Receiver::from_owned_fd(status.into()).map_err(text)?,
-            said: Vec::new(),
-        };
+        let status = pipe::Receiver::from_owned_fd(status.into()).map_err(text)?;
         let descriptors = [
             its_stdout.as_raw_fd(),
             its_stderr.as_raw_fd(),
@@ -252,15 +258,20 @@ impl Session {
         // ended.
         drop((its_stdout, its_stderr, its_payload, its_status));
         let number = match self.channel.next().await {
-            Ok(Answer::Started(number)) => number,
+            Ok(Answer::Started(number)) => Pid::from_raw(number),
             other => return Err(self.failure_reason(other).await),
+        };
+        let mut status = Status {
+            awaited: Awaited::new(number),
+            pipe: status,
+            said: Vec::new(),
         };
         if !status.has_begun().await {
             return Err("the child ended before it began".to_owned());
         }
         Ok((
             Forked {
-                group: ProcessGroup::led_by(Pid::from_raw(number)),
+                group: ProcessGroup::led_by(number),
                 stdout,
                 stderr,
                 status,
@@ -278,12 +289,28 @@ impl Session {
 
     /// Waits for the end of the step. May be dropped and called again.
     pub(crate) async fn ended(&mut self, status: &mut Status) -> Ending {
-        match self.channel.next().await {
-            Ok(Answer::Code(code)) => Ending::Code(code),
-            Ok(Answer::Signal(number)) => Ending::Signal(number),
+        let lost = match self.channel.next().await {
+            Ok(Answer::Code(code)) => return Ending::Code(code),
+            Ok(Answer::Signal(number)) => return Ending::Signal(number),
             // The host is gone or talks nonsense. The step is a process of its own and goes on.
-            _ => status.ending().await,
+            lost => lost,
+        };
+        if let Some(code) = status.code().await {
+            return Ending::Code(code);
         }
+        // Ended by force, which only its parent is told: once that is gone, we are.
+        self.failure_reason(lost).await;
+        self.kill();
+        if let Some(ending) = status.awaited.inherited_ending().await {
+            return ending;
+        }
+        // The host may have taken that in the moment of its own end: then one and the same signal
+        // has ended both.
+        let host = self.host.try_wait().ok().flatten();
+        Ending::Signal(
+            host.and_then(|host| host.signal())
+                .unwrap_or(Signal::SIGKILL as i32),
+        )
     }
 
     /// Ends the host, and waits until it is gone: by itself if it is idle, else by force.
@@ -348,14 +375,10 @@ impl Status {
         self.said[0] == b'+'
     }
 
-    /// What the step said of its end; one that said nothing was killed.
-    async fn ending(&mut self) -> Ending {
+    /// What the step said of its end. One that was ended by force says nothing.
+    async fn code(&mut self) -> Option<u8> {
         while self.said.len() < 2 && self.read_more().await {}
-        self.said
-            .get(1)
-            .map_or(Ending::Signal(Signal::SIGKILL as i32), |code| {
-                Ending::Code(*code)
-            })
+        self.said.get(1).copied()
     }
 
     /// Says whether there may be more. May be dropped and called again.

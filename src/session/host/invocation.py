@@ -8,8 +8,9 @@ import warnings
 
 
 def invoke(script, arguments):
-    """What the script `dbt` does."""
+    """What the script `dbt` does, as the main module, whose file others may ask for."""
     sys.argv = [script, *arguments]
+    sys.modules["__main__"].__file__ = script
     sys.exit(importlib.import_module("dbt.cli.main").cli())
 
 
