@@ -9,11 +9,12 @@ import re
 import subprocess
 from collections.abc import Iterator
 
-#: Keys of artifacts whose values are times and numbers of one run.
+#: Keys of artifacts whose values are times and numbers of one run, and by which engine it was.
 OF_ONE_RUN = {
     "completed_at",
     "created_at",
     "elapsed_time",
+    "engine",
     "execution_time",
     "generated_at",
     "invocation_id",
