@@ -84,12 +84,12 @@ impl Error {
             Self::Destination(error) => error.hint(),
             Self::Leak { .. } => Some(
                 "find what writes it (a model, a hook, a macro that prints env_var), and \
-                    change the secret"
+                    rotate the secret"
                     .to_owned(),
             ),
             Self::NoDocs { .. } => Some(
-                "see what the step printed; let docs generate write both there, or set publish to \
-                 never, or leave the step out"
+                "read what the step printed; make docs generate write both files there, set \
+                 publish to never, or leave the step out"
                     .to_owned(),
             ),
             Self::Name { .. } | Self::Upload(_) => None,
@@ -215,7 +215,7 @@ impl Publisher {
         let scanned = async {
             let file = open_below(&self.target, Path::new(SAVED_PARSE))?;
             if file.metadata()?.len() > parse_cache::LARGEST {
-                return Err(io::Error::other("it is larger than any that is restored"));
+                return Err(io::Error::other("it is too large to be restored later"));
             }
             Scanned::new(file, path.clone(), &self.redactor).await
         };

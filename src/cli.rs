@@ -127,12 +127,12 @@ pub(crate) struct DbtArgs {
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
   0         everything ran and was published
-  1, 2      dbt said so; any other code of a step is passed through
+  1, 2      a dbt step failed with this code; other codes of a step are passed through, too
   64        bad command line or settings
   65        the credentials do not exist, are incomplete or malformed
   69        AWS could not be reached, or kept throttling, while credentials were fetched
   70        a fault in the runner itself
-  74        dbt succeeded, but publishing failed; or the destination is unusable
+  74        dbt succeeded, but docs are missing or unpublished; or the destination is unusable
   77        AWS denied access to the credentials
   124       the deadline or a step's timeout passed
   126, 127  the program cannot be run, was not found

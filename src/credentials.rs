@@ -61,7 +61,7 @@ pub(crate) enum Error {
         list(.found)
     )]
     NoParameters { path: String, found: Vec<String> },
-    #[error("the {field} from {source_name} is itself a reference that nothing has resolved")]
+    #[error("the {field} from {source_name} is an unresolved reference, not a value")]
     Reference {
         field: &'static str,
         source_name: String,
@@ -100,8 +100,8 @@ impl Error {
             Self::Fields { .. } => Some(
                 "a secret is a JSON object with host, port, username (or user, login), password, \
                     dbname (or database, \
-                 db) and schema, or a connection URI; what it lacks, DBT_REDSHIFT_* variables may \
-                 supply"
+                 db) and schema, or a connection URI; DBT_REDSHIFT_* variables may supply what it \
+                 lacks"
                     .to_owned(),
             ),
             Self::NoParameters { .. } => Some("check the path and AWS_REGION".to_owned()),

@@ -1,4 +1,5 @@
-//! Owns every exit code of the program, and which failure leads to which.
+//! Owns every exit code of the program, and which error of the modules above leads to which. Those
+//! of a run itself are decided in `run`: `prepare`, `preflight`, `publishing`.
 //!
 //! Never exits: only `main` and `init` do.
 

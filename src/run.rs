@@ -1,5 +1,5 @@
-//! Owns the order of a run: settings, credentials, environment, steps, artifacts, report, exit
-//! code. Read just this file and you know the program.
+//! Owns the way from the command line to one of the runs: `full`, `exec` or `env`. Read this file
+//! and `run/full.rs` and you know the program.
 //!
 //! Reads the inherited environment, once. Never does any of the work itself.
 

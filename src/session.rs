@@ -267,7 +267,7 @@ impl Session {
             said: Vec::new(),
         };
         if !status.has_begun().await {
-            return Err("the child ended before it began".to_owned());
+            return Err("the process of the step ended before dbt started".to_owned());
         }
         Ok((
             Forked {

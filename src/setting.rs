@@ -100,9 +100,9 @@ settings! { PIPELINE:
     ENGINE = Some("engine"), "ENGINE", "DBT_ENTRYPOINT_ENGINE", "engine",
         "process, session, native or auto", "auto";
     PARSE_CACHE = Some("parse-cache"), "WHEN", "DBT_ENTRYPOINT_PARSE_CACHE", "parse_cache",
-        "on, off or auto: keep dbt's parse below the destination", "auto: off in a local run";
+        "Keep dbt's parse for the next run: on, off or auto", "auto, which is off in a local run";
     SUMMARY_FILE = Some("summary-file"), "FILE", "DBT_ENTRYPOINT_SUMMARY_FILE", "summary_file",
-        "File that gets the closing line too, as /dev/termination-log", "none";
+        "File that also gets the closing line, such as /dev/termination-log", "none";
 }
 
 /// All settings, in the order of the help.

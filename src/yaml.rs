@@ -1,5 +1,5 @@
-//! Owns YAML as PyYAML's safe loader reads it, since dbt does: types of YAML 1.1, merge keys, and
-//! of a key that is there twice the last. Each value knows its line.
+//! Owns YAML as PyYAML's safe loader, and so dbt, reads it: the types of YAML 1.1, merge keys, and
+//! the last value of a repeated key. Each value knows its line.
 //!
 //! Never decides what a file means.
 

@@ -1,5 +1,5 @@
-//! Owns which docs a run wrote: all that is new, and of a site also what did not have to be written
-//! anew.
+//! Owns which docs a run publishes: each new or changed file; of a site whose page is new, all its
+//! files.
 //!
 //! Never reads their content.
 

@@ -21,7 +21,7 @@ const STS: Duration = Duration::from_secs(5);
 /// The account that has to own the bucket. Cheap to clone; asked for once.
 #[derive(Debug, Clone)]
 pub(super) enum Owner {
-    /// The user named the bucket and not its owner, which is his word for it.
+    /// The user named the bucket but no owner: the name is trusted.
     Anybody,
     Account(String),
     AccountOfTheRun(Arc<Lookup>),

@@ -1,8 +1,8 @@
 //! Owns the saved parse at the destination, `state/partial_parse.msgpack`: a container starts from
 //! a clean disk, and dbt would parse the whole project each time.
 //!
-//! Only a matter of time: whatever goes wrong is a line in the log, and the run goes on. But a
-//! parse is code that dbt runs, so none is restored that somebody else could have left there.
+//! It only saves time: whatever goes wrong is logged, and the run goes on. But a parse is code that
+//! dbt runs, so a parse that somebody else could have left there is never restored.
 
 use std::time::Duration;
 
@@ -160,8 +160,8 @@ pub(super) async fn save(
 ) {
     if let Some(name) = keeping.suspicious_in(&parse).await {
         tracing::warn!(
-            "the parse of this project holds the value of {name}, which looks like a secret, so it \
-             is not saved; a name that begins with DBT_ENV_SECRET_ keeps a value out of it"
+            "the parse of this project is not saved: it holds the value of {name}, which looks \
+             like a secret; rename the variable to DBT_ENV_SECRET_… to keep its value out of it"
         );
         return;
     }

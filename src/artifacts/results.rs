@@ -60,8 +60,8 @@ struct Node {
     max_loaded_at_time_ago_in_s: Option<f64>,
 }
 
-/// More nodes than any project has are not counted; nor is it told of more than these why they
-/// failed. A step could fill the memory otherwise.
+/// A file with more nodes than any project has is refused, and only so many messages are kept.
+/// Otherwise a step could fill the memory.
 const MOST_NODES: usize = 200_000;
 const MOST_MESSAGES: usize = 1000;
 

@@ -133,7 +133,10 @@ impl S3 {
                 let unknown = owner.map_or_else(
                     || "its owner is unknown".to_owned(),
                     |owner| {
-                        format!("it may be missing a permission, or not belong to account {owner}")
+                        format!(
+                            "the role may lack s3:ListBucket, or the bucket does not belong to \
+                             account {owner}"
+                        )
                     },
                 );
                 tracing::warn!(

@@ -1,6 +1,6 @@
-//! Owns the seal on a saved parse: whether it was made by somebody who has the login, or the key of
-//! the settings. A parse is code that dbt runs, and whoever can write to the destination could
-//! leave one there.
+//! Owns the seal on a saved parse. It proves that whoever made the parse knew the password of the
+//! login, or `DBT_ENTRYPOINT_CACHE_KEY`. A parse is code that dbt runs, and anybody who can write
+//! to the destination could leave one there.
 //!
 //! Never keeps a parse and never reads one.
 

@@ -169,15 +169,15 @@ fn derived(layers: &Layers, config: &Config) -> Result<Location, String> {
 fn parse(text: &str) -> Result<Location, String> {
     if may_hold_a_login(text) {
         return Err(
-            "the value, which is withheld, holds '@' or ':' where a bucket or host is named, as \
-             with credentials; write s3://bucket/prefix, and give credentials in AWS's own \
+            "the value (not shown) seems to hold credentials: an '@' or ':' stands where the \
+             bucket should be; write s3://bucket/prefix, and put credentials into AWS's own \
              variables or files"
                 .to_owned(),
         );
     }
     if let Some(part) = unexpanded(text) {
         return Err(format!(
-            "{text:?} holds {part}, which nothing replaces here; write what it stands for"
+            "{text:?} holds {part}, which is not expanded here; write its value instead"
         ));
     }
     if let Some(rest) = text.strip_prefix("s3://") {

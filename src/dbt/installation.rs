@@ -182,7 +182,7 @@ mod tests {
         found.inspect(|found| assert!(found.python.starts_with(directory.path()), "{found:?}"))
     }
 
-    /// Scripts that installers of today and of old wrote: `tests/installers` makes them.
+    /// Scripts that old and new installers write; `tests/matrix/test_installers.py` makes them.
     #[test]
     fn the_first_lines_of_installers_name_the_interpreter() {
         for (first, python, options) in [

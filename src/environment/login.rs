@@ -69,7 +69,7 @@ pub(crate) enum Error {
     },
     #[error("cannot read DBT_REDSHIFT_HOST as host, host:port or host:port/database")]
     Host(#[source] EndpointError),
-    #[error("{name} is itself a reference that nothing has resolved")]
+    #[error("{name} is an unresolved reference, not a value")]
     Reference { name: &'static str },
     #[error("DBT_REDSHIFT_PORT is not a port number; expected 1 to 65535")]
     Port,

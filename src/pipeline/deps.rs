@@ -59,8 +59,8 @@ pub(super) async fn run(
         Ok(kept) => kept,
         Err(error) => {
             let what = format!(
-                "cannot keep the installed packages while dbt replaces them: {error}; give the \
-                 project or the temporary directory more room"
+                "cannot back up the installed packages before dbt replaces them: {error}; free \
+                 space in the project's folder or in the temporary directory"
             );
             return Outcome::skipped(&step.name).lacking(step.on_failure, INTERNAL, what);
         }
@@ -76,9 +76,9 @@ pub(super) async fn run(
     });
     if let Some(Err(error)) = settled {
         tracing::warn!(
-            "step {}: what was kept of the installed packages cannot be {}: {error}",
+            "step {}: cannot {} the backup of the installed packages: {error}",
             step.name,
-            if has_succeeded { "removed" } else { "put back" }
+            if has_succeeded { "remove" } else { "restore" }
         );
     }
     if has_succeeded && installs_lock(step) {

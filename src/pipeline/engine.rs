@@ -98,7 +98,7 @@ impl Engine {
             }
         };
         let is_possible = match choice {
-            config::Engine::Process => Err("it is set".to_owned()),
+            config::Engine::Process => Err("the settings ask for it".to_owned()),
             config::Engine::Native => Err(format!("{} is dbt 1", dbt.display())),
             // Apple's libraries do not survive a fork reliably: the child may end at any time.
             config::Engine::Auto if cfg!(target_os = "macos") => {
@@ -147,9 +147,7 @@ impl Engine {
             self.is_native &= is_demanded || !dbt::is_no_dbt(version);
             self.is_native |= dbt::is_two(version);
         }
-        let told = version
-            .as_deref()
-            .unwrap_or("of a version that it does not tell");
+        let told = version.as_deref().unwrap_or("of unknown version");
         if self.is_native {
             let why = format!("dbt {told} is one native program");
             match self.choice {
@@ -157,14 +155,14 @@ impl Engine {
                     tracing::warn!("engine: native instead of session, since {why}");
                 }
                 config::Engine::Process => {
-                    tracing::info!("engine: native, since {why}; process means the same for it");
+                    tracing::info!("engine: native, since {why}; each step is a process anyway");
                 }
                 _ => tracing::info!("engine: native, since {why}"),
             }
             self.announced = true;
             self.identity.engine = Some("native");
         } else if self.choice == config::Engine::Process {
-            self.leave("it is set");
+            self.leave("the settings ask for it");
         } else {
             let version = version.as_deref().map_or_else(
                 || "tells no version".to_owned(),
@@ -341,7 +339,7 @@ fn tell_what_is_left_out(versions: &Versions) {
         );
     } else if !left_out.is_empty() {
         tracing::info!(
-            "the session goes without {}, since dbt-core {dbt} is not as expected there",
+            "the session skips the shortcuts {}: dbt-core {dbt} is not what they expect",
             left_out.join(", ")
         );
     }

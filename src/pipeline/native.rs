@@ -264,7 +264,7 @@ impl Docs {
         let remedy = if self.site.has_new(PAGE) {
             "read dbt's own output"
         } else {
-            "take a version that makes a site, leave the step out, or give it on_failure: warn"
+            "use a version of dbt that writes a site, leave the step out, or set on_failure: warn"
         };
         let version = version.unwrap_or("2");
         Some(format!(

@@ -1,7 +1,7 @@
-//! Owns where to look: it passes quickly over all text with which no value can begin.
+//! Owns where to look: it quickly skips text at which no value can begin.
 //!
-//! It has what it knows from the matcher alone, by asking it about beginnings of text, so that the
-//! two can never differ. Never decides what is a value.
+//! All it knows comes from asking the matcher about short beginnings of text, so the two can never
+//! disagree. Never decides what is a value.
 
 use std::fmt;
 

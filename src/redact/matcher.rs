@@ -59,9 +59,9 @@ impl Matcher {
             .0
     }
 
-    /// What begins at this place that is not part of what began before it: `followed` is of the
-    /// places before, in order, none of which was left open. An end that was reached from one of
-    /// them may be missing.
+    /// Like `at`, for places that are asked in order. `followed` remembers what earlier places led
+    /// to, none of which was left open. An end that an earlier place has reached already may not
+    /// be reported again.
     pub(super) fn at_next(
         &self,
         bytes: &[u8],

@@ -156,7 +156,7 @@ pub(super) fn compose_environment(
     console.hide(&redactor);
     if !environment.overridden.is_empty() {
         tracing::info!(
-            "set in the settings or the environment, so not taken from {}: {}",
+            "not taken from {}, since the settings or the environment set them: {}",
             config.credentials,
             environment.overridden.join(", ")
         );

@@ -143,8 +143,9 @@ impl Run<'_> {
 
     /// The upload did not finish in time: the stop decides, unless dbt had failed before.
     fn record_abort(&mut self, code: ExitCode) -> ExitCode {
-        tracing::error!("the upload was given up; what is published is incomplete");
-        self.summary.error = Some("the upload was given up".to_owned());
+        tracing::error!("the upload did not finish before the run had to stop; it is incomplete");
+        let what = "the upload did not finish before the run had to stop";
+        self.summary.error = Some(what.to_owned());
         match (code, self.shutdown.requested()) {
             (ExitCode::Success, Some(stop)) => self.record_stop(stop),
             _ => code,

@@ -47,9 +47,9 @@ fn hint(error: &clap::Error) -> Option<String> {
     }
     let Some((word, step)) = OF_DBT.iter().find(|(name, _)| name == word) else {
         return Some(
-            "dbt-entrypoint exec -- sh -c '…' runs a program with the login, dbt-entrypoint dbt \
-             build one command of dbt, and dbt-entrypoint --steps build the pipeline with the \
-             steps that are named"
+            "to run a program with the login: dbt-entrypoint exec -- sh -c '…'; one dbt command: \
+             dbt-entrypoint dbt build; a pipeline of the steps you name: \
+             dbt-entrypoint --steps build"
                 .to_owned(),
         );
     };

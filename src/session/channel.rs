@@ -1,7 +1,7 @@
 //! Owns the socket between the runner and the host: frames of four bytes of length and as much
 //! content, descriptors along with them.
 //!
-//! Never waits where it is not awaited.
+//! Never blocks the thread.
 
 use std::io::{self, IoSlice};
 use std::os::fd::{AsRawFd, RawFd};

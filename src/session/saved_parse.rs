@@ -16,8 +16,7 @@ use super::Versions;
 /// The name that dbt looks for in the target directory.
 pub(crate) const FILE: &str = "partial_parse.msgpack";
 
-/// What a parse belongs to. Between two that differ in any of it, dbt would parse anew in any case,
-/// or should.
+/// What a parse was made for. If any of it differs, dbt has to parse again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ParsedBy {
     /// The version of dbt-core.
@@ -96,8 +95,8 @@ impl Parsing {
         })
     }
 
-    /// Puts the saved parse into a file, if there is none in the target directory, which is newer,
-    /// and says where it is.
+    /// Writes the saved parse to a file and returns its path. Does nothing if the target directory
+    /// has a parse: that one is newer.
     ///
     /// Never under dbt's own name: times and places in it are those of another container, and only
     /// the session's host puts them right.
@@ -107,8 +106,8 @@ impl Parsing {
         let saved = saved.await.ok().flatten()?;
         if by != Some(&saved.by) {
             tracing::info!(
-                "ignoring the saved parse: it is of other versions, another profile or another \
-                    target"
+                "ignoring the saved parse: it was made with another version of dbt or of the \
+                 adapter, or for another profile or target"
             );
             return None;
         }

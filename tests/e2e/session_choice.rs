@@ -95,7 +95,7 @@ fn process_is_taken_at_its_word() {
     assert!(!forked, "{run}");
     let line = line(&run);
     assert!(
-        line.contains("engine: process, since it is set") && line.contains("INFO"),
+        line.contains("engine: process, since the settings ask for it") && line.contains("INFO"),
         "{line}"
     );
 }

@@ -223,5 +223,9 @@ fn a_child_that_ends_before_it_begins_has_not_started() {
         "import os\ndef setsid(): raise PermissionError('no')\nos.setsid = setsid",
     );
     let run = scene.runner().args(["--engine", "auto"]).run();
-    assert_process_from_here_on(&scene, &run, "the child ended before it began");
+    assert_process_from_here_on(
+        &scene,
+        &run,
+        "the process of the step ended before dbt started",
+    );
 }

@@ -213,12 +213,12 @@ fn what_does_not_fit_is_left_alone() {
         (
             other("dbt"),
             content_then.clone(),
-            "of other versions, another profile or another target",
+            "made with another version of dbt or of the",
         ),
         (
             other("adapter"),
             content_then.clone(),
-            "of other versions, another profile or another target",
+            "made with another version of dbt or of the",
         ),
         (
             other("sha256"),

@@ -172,7 +172,7 @@ fn what_is_no_destination_is_refused_even_if_nothing_is_published() {
         ("file:///docs/$HOME", "a variable after '$'"),
         (
             "s3://bucket/{{ env_var('X') }}",
-            "{{ … }}, which nothing replaces",
+            "{{ … }}, which is not expanded here",
         ),
         (
             "s3://arn:aws:s3:::bucket/x",
@@ -204,7 +204,7 @@ fn credentials_in_a_destination_are_refused_and_not_repeated() {
         let faults = Scene::new().flags(&["--destination", given]).faults();
         assert!(
             faults.len() == 1
-                && faults[0].contains("withheld")
+                && faults[0].contains("(not shown)")
                 && !faults[0].contains("SEC")
                 && !faults[0].contains("AKIAKEY"),
             "{given}: {faults:?}"

@@ -1,4 +1,4 @@
-"""Owns how what dbt has to say becomes a message."""
+"""Owns the filling of dbt's event messages (protobuf) without the detour over JSON."""
 
 
 def fill_messages_directly():

@@ -102,7 +102,7 @@ def main():
         try:
             child = os.fork()
         except (OSError, MemoryError) as error:
-            send(control, unable=f"no child can be made: {words(error)}")
+            send(control, unable=f"cannot fork a process: {words(error)}")
             return
         if child == 0:
             control.close()

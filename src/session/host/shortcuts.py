@@ -1,4 +1,4 @@
-"""Owns what dbt does in a roundabout way, and is done here with the same result and less work.
+"""Owns the replacements for slow detours in dbt: the same result with less work.
 
 Each is taken only where dbt and Python are as they are expected to be. Nothing here changes what anybody can see.
 """
