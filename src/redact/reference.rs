@@ -15,6 +15,8 @@ use super::{MASK, parts};
 #[derive(Debug, Clone, Copy)]
 enum Piece {
     Byte(u8),
+    /// A letter, in either case.
+    Letter(u8),
     /// A hex digit, in either case.
     Hex(u8),
     /// None, or up to so many of them.
@@ -113,6 +115,11 @@ fn ends(form: &[Piece], text: &[u8], at: usize, depth: usize) -> Vec<usize> {
             let alike = found.filter(|(_, end)| text[*end..].starts_with(&text[at..*end]));
             alike.map(|(one, end)| (one, 2 * end - at)).collect()
         }
+        Piece::Letter(letter) => {
+            let mut found = one(letter.to_ascii_lowercase());
+            found.extend(one(letter.to_ascii_uppercase()));
+            found
+        }
         Piece::Hex(digit) => {
             let character = char::from_digit(digit.into(), 16).unwrap();
             let mut found = one(character as u8);
@@ -208,17 +215,15 @@ fn of_ascii(byte: u8) -> Vec<Form> {
 }
 
 fn named(name: &str) -> Vec<Form> {
-    let forms = [name.to_owned(), name.to_uppercase()];
+    let means_the_same =
+        |other: String| entities::named(other.as_bytes()) == entities::named(name.as_bytes());
     // É is no é.
-    let count = if entities::named(forms[1].as_bytes()) == entities::named(name.as_bytes()) {
-        2
-    } else {
-        1
+    let is_blind = means_the_same(name.to_uppercase()) && means_the_same(name.to_lowercase());
+    let piece = |byte: u8| match byte {
+        letter if is_blind && letter.is_ascii_alphabetic() => Piece::Letter(letter),
+        byte => Piece::Byte(byte),
     };
-    forms[..count]
-        .iter()
-        .map(|name| format!("&{name};").bytes().map(Piece::Byte).collect())
-        .collect()
+    vec![format!("&{name};").bytes().map(piece).collect()]
 }
 
 /// Two escapes for one character, as everything writes it that counts in UTF-16.
@@ -306,6 +311,10 @@ pub(super) fn spelled(
             match *piece {
                 Piece::Byte(byte) => text.push(byte),
                 Piece::Doubled(_) => {}
+                Piece::Letter(letter) => text.push(match choose(2) {
+                    0 => letter.to_ascii_lowercase(),
+                    _ => letter.to_ascii_uppercase(),
+                }),
                 Piece::Hex(digit) => {
                     let digit = char::from_digit(digit.into(), 16).unwrap();
                     let is_upper = choose(2) == 1;
