@@ -67,6 +67,7 @@ const HOST: &str = concat!(
     include_str!("session/host/shortcuts.py"),
     include_str!("session/host/pages.py"),
     include_str!("session/host/manifest.py"),
+    include_str!("session/host/compared.py"),
     include_str!("session/host/parser.py"),
     include_str!("session/host/step.py"),
     include_str!("session/host/main.py"),

@@ -132,6 +132,8 @@ def pack_a_manifest(script, arguments, memory, restored):
         own = os.path.join(self.root_project.project_target_path, "partial_parse.msgpack")
         if not restored or os.path.exists(own) or getattr(flags, "PARTIAL_PARSE_FILE_PATH", None):
             return read(self)
+        if not is_as_the_files_are(restored, self.all_projects):
+            return read(self)
         # Not under dbt's own name: who reads it there would take it for a parse of these files, in this place.
         object.__setattr__(flags, "PARTIAL_PARSE_FILE_PATH", restored)
         manifest = read(self)
