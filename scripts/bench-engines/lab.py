@@ -105,7 +105,7 @@ class Case:
             self.environment["DBT_DUCKDB_PATH"] = str(database)
             servers.duckdb_database(database, sql)
             # One of its own, since neither DuckDB reads what a newer one wrote.
-            self.native["DBT_DUCKDB_PATH"] = str(database.with_suffix(".native.duckdb"))
+            self.native["DBT_DUCKDB_PATH"] = str(database.with_name(f"{self.name}_native.duckdb"))
             shutil.copyfile(database, self.native["DBT_DUCKDB_PATH"])
             lab.aws.connection(self.name, servers.Login())
         else:
