@@ -111,14 +111,26 @@ class Run(unittest.TestCase):
     def test_it_is_stopped_in_order(self):
         ready = self.project.hang()
         process = self.start()
+        # The container may have begun before ECS's answer is read; either way it is stopped.
         aws.wait_for(ready.exists, "dbt's start")
         os.kill(process.pid, signal.SIGINT)
         out, err = process.communicate(timeout=180)
         self.assertEqual(process.returncode, 143, err)
         # What came after the signal is shown, too.
         self.assertEqual(json.loads(out.splitlines()[-1])["status"], "cancelled")
-        (stop,) = self.lab.events("stop_task")
+        (stop,) = self.lab.events("stop_task", task=self.project.tasks()[0]["task"])
         self.assertEqual(stop["reason"], "stopped by scripts/run")
+
+    def test_it_is_stopped_while_it_is_started(self):
+        """As soon as ECS has it, and before its answer may have been read."""
+        self.project.hang()
+        process = self.start()
+        (task,) = aws.wait_for(self.project.tasks, "the task")
+        os.kill(process.pid, signal.SIGINT)
+        _, err = process.communicate(timeout=180)
+        # It had begun, or had not.
+        self.assertIn(process.returncode, (143, 1), err)
+        self.assertEqual(len(self.lab.events("stop_task", task=task["task"])), 1, err)
 
     def test_what_is_missing_is_named(self):
         (self.root / "dev.s3.tfbackend").write_text(
