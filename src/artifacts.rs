@@ -14,7 +14,7 @@ use tokio::task::{JoinSet, yield_now};
 
 use crate::config::Step;
 use crate::redact::Redactor;
-use crate::session::{ParsedBy, SAVED_PARSE};
+use crate::session::{ParseIdentity, SAVED_PARSE};
 
 mod content_type;
 mod destination;
@@ -207,7 +207,7 @@ impl Publisher {
     }
 
     /// Keeps the parse of this run for the next one. `by`: its label.
-    pub(crate) async fn keep_parse(&self, by: ParsedBy, keeping: &Keeping) {
+    pub(crate) async fn keep_parse(&self, by: ParseIdentity, keeping: &Keeping) {
         let Some(destination) = &self.destination else {
             return;
         };

@@ -55,7 +55,7 @@ pub(crate) struct Config {
     /// `None` where nobody knows it, which only `exec` and `env` can do without.
     pub(crate) project_name: Option<String>,
     /// Why nobody knows it.
-    pub(crate) why_nameless: Option<String>,
+    pub(crate) no_name_reason: Option<String>,
     /// Absolute.
     pub(crate) project_dir: PathBuf,
     /// Absolute. `None` where neither the project nor dbt's own default has one.
@@ -198,7 +198,7 @@ pub(crate) fn resolve_run(
     // run earlier.
     let is_there = config.project_dir.join("dbt_project.yml").exists();
     if !layers.has_unread_file() && (is_there || !faults.is_empty()) {
-        faults.extend(config.why_nameless.clone());
+        faults.extend(config.no_name_reason.clone());
     }
     finish(
         (
@@ -234,7 +234,7 @@ fn common(layers: &Layers, working_directory: &Path, faults: &mut Vec<String>) -
     // dbt gets the environment as it was resolved.
     let mut known = variables.clone();
     known.insert("ENV".into(), env.clone().into());
-    let (project_name, why_nameless) =
+    let (project_name, no_name_reason) =
         match values::project_name(layers, &project_dir, &known, faults) {
             Ok(name) => (Some(name), None),
             Err(why) => (None, Some(why)),
@@ -256,7 +256,7 @@ fn common(layers: &Layers, working_directory: &Path, faults: &mut Vec<String>) -
         env,
         variables,
         project_name,
-        why_nameless,
+        no_name_reason,
         project_dir,
         profiles_dir,
     }

@@ -24,9 +24,9 @@ pub(crate) enum Kind {
     /// The command of dbt-core in Python.
     Script(Installation),
     /// One native program that is called dbt: dbt 2.
-    Native,
+    NativeDbt,
     /// A native program with another name, which only its version tells.
-    Binary,
+    NativeOther,
     /// A script of somebody's own; in words that follow "since".
     Other(String),
 }
@@ -35,8 +35,8 @@ impl Kind {
     /// `program`: the absolute path of dbt.
     pub(crate) fn of(program: &Path, variables: &Variables, working_directory: &Path) -> Self {
         match native::is_binary(program) {
-            true if native::is_called_dbt(program) => Self::Native,
-            true => Self::Binary,
+            true if native::is_called_dbt(program) => Self::NativeDbt,
+            true => Self::NativeOther,
             false => Installation::of(program, variables, working_directory)
                 .map_or_else(Self::Other, Self::Script),
         }
@@ -54,7 +54,7 @@ pub(crate) struct Identity {
 
 impl Identity {
     /// What the installation of dbt-core says by the names of its folders, without being started.
-    pub(crate) fn installed(&mut self, installation: &Installation) {
+    pub(crate) fn set_from_installation(&mut self, installation: &Installation) {
         self.version = installation.version_of("dbt_core");
         let adapter = self.adapter.take();
         self.adapter = adapter.map(|kind| {
@@ -64,7 +64,7 @@ impl Identity {
     }
 
     /// What a session says of itself.
-    pub(crate) fn told_by(&mut self, version: &str, adapter: Option<&str>) {
+    pub(crate) fn set_from_session(&mut self, version: &str, adapter: Option<&str>) {
         self.engine = Some("session");
         self.version = Some(version.to_owned());
         let kind = self
@@ -78,11 +78,11 @@ impl Identity {
 }
 
 /// Whether it is dbt 2 by the version that it tells.
-pub(crate) fn is_two(version: &str) -> bool {
+pub(crate) fn is_dbt_2(version: &str) -> bool {
     version.starts_with("2.")
 }
 
-/// Whether a version is none that any dbt has: the program only shares the name.
-pub(crate) fn is_no_dbt(version: &str) -> bool {
-    !is_two(version) && !version.starts_with("1.")
+/// Whether any dbt has such a version; a program may only share the name.
+pub(crate) fn is_known_version(version: &str) -> bool {
+    is_dbt_2(version) || version.starts_with("1.")
 }

@@ -25,7 +25,7 @@ pub(crate) enum ExitCode {
     /// A fault in the runner itself.
     Internal,
     /// dbt succeeded but publishing did not, or the destination was found unusable before step one.
-    Publish,
+    PublishFailed,
     /// AWS denied access to the credentials.
     Denied,
     /// The deadline or a step's timeout passed.
@@ -48,7 +48,7 @@ impl ExitCode {
             Self::Credentials => 65,
             Self::Unavailable => 69,
             Self::Internal => 70,
-            Self::Publish => 74,
+            Self::PublishFailed => 74,
             Self::Denied => 77,
             Self::TimedOut => 124,
             Self::CannotRun => 126,
@@ -217,7 +217,7 @@ mod tests {
             ExitCode::Credentials,
             ExitCode::Unavailable,
             ExitCode::Internal,
-            ExitCode::Publish,
+            ExitCode::PublishFailed,
             ExitCode::Denied,
             ExitCode::TimedOut,
             ExitCode::CannotRun,

@@ -220,7 +220,7 @@ async fn run_framed(
             pump_until_end(running, output, framing, redactor, until, budget, shutdown).await
         }
         Attempt::Stopped(ended) => Ok(ended),
-        Attempt::Left => {
+        Attempt::NoSession => {
             run_program(
                 process_of(step, stage),
                 framing,

@@ -15,7 +15,7 @@ use nix::unistd::setsid;
 
 mod group;
 mod lookup;
-mod processes;
+mod proc_fs;
 pub(crate) mod seclusion;
 pub(crate) mod strays;
 

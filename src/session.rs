@@ -31,7 +31,7 @@ mod saved_parse;
 
 pub(crate) use channel::Versions;
 use channel::{Answer, Channel};
-pub(crate) use saved_parse::{FILE as SAVED_PARSE, ParsedBy, Parsing, SavedParse};
+pub(crate) use saved_parse::{FILE as SAVED_PARSE, ParseIdentity, Parsing, SavedParse};
 
 /// The newest dbt-core whose inside is known. Of a later one the session uses the command alone.
 pub(crate) const NEWEST_KNOWN: (u8, u8) = (1, 13);

@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Layout {
     /// The page is one file beside its JSON.
-    One,
+    Dbt1,
     /// The page is a site: scripts below `assets`, and tables below `index` that it reads in the
     /// browser. Beside it lie SQL, schemas, and stored rows of the warehouse.
-    Two {
+    Dbt2 {
         /// Where the site was written, if not into the target directory.
         site: Option<PathBuf>,
     },
@@ -60,8 +60,8 @@ impl Layout {
     /// Where the site is, if not in the target directory.
     pub(super) fn site(&self) -> Option<&Path> {
         match self {
-            Self::Two { site } => site.as_deref(),
-            Self::One => None,
+            Self::Dbt2 { site } => site.as_deref(),
+            Self::Dbt1 => None,
         }
     }
 
@@ -70,17 +70,17 @@ impl Layout {
         let extension = path.extension().and_then(OsStr::to_str).unwrap_or_default();
         let is_text = matches!(extension, "html" | "json");
         match self {
-            Self::One => is_text,
-            Self::Two { site: None } => is_text && !is_working(path) || is_part(path),
+            Self::Dbt1 => is_text,
+            Self::Dbt2 { site: None } => is_text && !is_working(path) || is_part(path),
             // The site is elsewhere, whole.
-            Self::Two { site: Some(_) } => extension == "json" && !is_working(path),
+            Self::Dbt2 { site: Some(_) } => extension == "json" && !is_working(path),
         }
     }
 
     /// Whether a file belongs to a site that is published whole or not at all: a table that nobody
     /// had to write anew is needed as well.
     pub(super) fn is_part_of_site(&self, path: &Path) -> bool {
-        *self == Self::Two { site: None } && is_part(path) && !is_text_of_dbt(path)
+        *self == Self::Dbt2 { site: None } && is_part(path) && !is_text_of_dbt(path)
     }
 }
 
@@ -126,10 +126,10 @@ mod tests {
 
     #[test]
     fn docs_are_what_the_page_needs_and_nothing_of_the_warehouse() {
-        let elsewhere = Layout::Two {
+        let elsewhere = Layout::Dbt2 {
             site: Some("/site".into()),
         };
-        let layouts = [Layout::One, Layout::Two { site: None }, elsewhere];
+        let layouts = [Layout::Dbt1, Layout::Dbt2 { site: None }, elsewhere];
         for (path, expected) in [
             ("index.html", [true, true, false]),
             ("manifest.json", [true, true, true]),
@@ -172,7 +172,7 @@ mod tests {
 
     #[test]
     fn the_parts_of_a_site_go_together() {
-        let layout = Layout::Two { site: None };
+        let layout = Layout::Dbt2 { site: None };
         for (path, expected) in [
             ("index/dbt.nodes.parquet", true),
             ("assets/chunk.js", true),
@@ -184,7 +184,7 @@ mod tests {
             ("run/a.js", false),
         ] {
             assert_eq!(layout.is_part_of_site(Path::new(path)), expected, "{path}");
-            assert!(!Layout::One.is_part_of_site(Path::new(path)), "{path}");
+            assert!(!Layout::Dbt1.is_part_of_site(Path::new(path)), "{path}");
         }
     }
 }

@@ -108,8 +108,8 @@ impl Scanned {
     }
 
     /// Reads it again. The last part comes only if all is as it was.
-    pub(super) fn reader(&self) -> Unchanged {
-        Unchanged {
+    pub(super) fn reader(&self) -> VerifiedReader {
+        VerifiedReader {
             scanned: self.clone(),
             offset: 0,
             hash: Sha256::new(),
@@ -119,13 +119,13 @@ impl Scanned {
 
 /// The content of a scanned file, or an error before its end.
 #[derive(Debug)]
-pub(super) struct Unchanged {
+pub(super) struct VerifiedReader {
     scanned: Scanned,
     offset: u64,
     hash: Sha256,
 }
 
-impl Unchanged {
+impl VerifiedReader {
     pub(super) fn left(&self) -> u64 {
         self.scanned.size - self.offset
     }
@@ -139,7 +139,7 @@ impl Unchanged {
     }
 }
 
-impl Read for Unchanged {
+impl Read for VerifiedReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let file = if let Some(file) = &self.scanned.file {
             file

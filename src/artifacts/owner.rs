@@ -22,7 +22,7 @@ const STS: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone)]
 pub(super) enum Owner {
     /// The user named the bucket but no owner: the name is trusted.
-    Anybody,
+    Unchecked,
     Account(String),
     AccountOfTheRun(Arc<Lookup>),
 }
@@ -42,7 +42,7 @@ impl Owner {
                 aws: aws.clone(),
                 account: OnceCell::new(),
             })),
-            None => Self::Anybody,
+            None => Self::Unchecked,
         }
     }
 
@@ -50,7 +50,7 @@ impl Owner {
     /// the run cannot be learned.
     pub(super) async fn expected(&self) -> Result<Option<String>, Fault> {
         match self {
-            Self::Anybody => Ok(None),
+            Self::Unchecked => Ok(None),
             Self::Account(account) => Ok(Some(account.clone())),
             Self::AccountOfTheRun(lookup) => {
                 let account = lookup.account.get_or_init(|| account(&lookup.aws));
@@ -62,7 +62,7 @@ impl Owner {
     /// The same as far as it is known by now.
     pub(super) fn known(&self) -> Option<&str> {
         match self {
-            Self::Anybody => None,
+            Self::Unchecked => None,
             Self::Account(account) => Some(account),
             Self::AccountOfTheRun(lookup) => lookup.account.get()?.as_deref().ok(),
         }

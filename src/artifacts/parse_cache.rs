@@ -19,7 +19,7 @@ use super::seal::Sealer;
 use crate::causes;
 use crate::redact::{Redactor, SHORTEST};
 use crate::secret::Secret;
-use crate::session::{ParsedBy, SavedParse};
+use crate::session::{ParseIdentity, SavedParse};
 
 const CONTENT: &str = "state/partial_parse.msgpack";
 const LABEL: &str = "state/partial_parse.json";
@@ -142,7 +142,7 @@ async fn find(
         target,
         ..
     } = label;
-    let by = ParsedBy {
+    let by = ParseIdentity {
         dbt,
         adapter,
         profile,
@@ -154,7 +154,7 @@ async fn find(
 /// Saves a parse, unless it holds what looks like a secret.
 pub(super) async fn save(
     destination: &Destination,
-    by: ParsedBy,
+    by: ParseIdentity,
     parse: Scanned,
     keeping: &Keeping,
 ) {
@@ -165,7 +165,7 @@ pub(super) async fn save(
         );
         return;
     }
-    let ParsedBy {
+    let ParseIdentity {
         dbt,
         adapter,
         profile,

@@ -48,7 +48,7 @@ impl Sealer {
     fn new(secret: Secret, place: &[&str]) -> Self {
         Self(Arc::new(Inner {
             secret,
-            place: unambiguous(place),
+            place: length_prefixed(place),
             key: OnceCell::new(),
         }))
     }
@@ -70,7 +70,7 @@ impl Sealer {
     async fn mac(&self, words: &[&str]) -> Option<Hmac<Sha256>> {
         let key = self.key().await?;
         let mut mac = Hmac::<Sha256>::new_from_slice(&key[..]).ok()?;
-        mac.update(&unambiguous(words));
+        mac.update(&length_prefixed(words));
         Some(mac)
     }
 
@@ -96,7 +96,7 @@ fn derive(secret: &Secret, place: &[u8]) -> Option<Key> {
 }
 
 /// Several texts as one, so that no two lists are the same bytes.
-fn unambiguous(texts: &[&str]) -> Vec<u8> {
+fn length_prefixed(texts: &[&str]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for text in texts {
         bytes.extend_from_slice(&(text.len() as u64).to_be_bytes());

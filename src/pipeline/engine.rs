@@ -20,7 +20,7 @@ use crate::environment;
 use crate::process::{Ending, strays};
 use crate::redact::Redactor;
 use crate::secret::Secret;
-use crate::session::{NEWEST_KNOWN, ParsedBy, Parsing, Session, Unusable, Versions};
+use crate::session::{NEWEST_KNOWN, ParseIdentity, Parsing, Session, Unusable, Versions};
 
 const PLACEHOLDER: &str = "placeholder-for-a-secret";
 
@@ -38,7 +38,7 @@ pub(crate) struct Engine {
     identity: Identity,
     /// Only if the parse is worth keeping.
     parsing: Option<Parsing>,
-    parsed_by: Option<ParsedBy>,
+    parsed_by: Option<ParseIdentity>,
 }
 
 /// The result of an attempt to start a step in the session.
@@ -48,7 +48,7 @@ pub(super) enum Attempt<'a> {
     /// The run or the step should end before the step began.
     Stopped(Ended),
     /// There is no session, or no longer one.
-    Left,
+    NoSession,
 }
 
 impl Engine {
@@ -76,23 +76,23 @@ impl Engine {
             parsed_by: None,
         };
         let Some(dbt) = dbt else {
-            engine.leave("dbt was not found");
+            engine.fall_back("dbt was not found");
             return engine;
         };
         let harmless = without_secrets(variables, &environment::secrets(variables));
         let installation = match Kind::of(dbt, variables, working_directory) {
             Kind::Script(installation) => {
-                engine.identity.installed(&installation);
+                engine.identity.set_from_installation(&installation);
                 installation
             }
             // A script is asked only where the answer matters, since it may have to import dbt 1.
             Kind::Other(why) if choice == config::Engine::Process => {
-                engine.leave(why);
+                engine.fall_back(why);
                 return engine;
             }
             kind => {
-                engine.is_native = matches!(kind, Kind::Native)
-                    || matches!((&kind, choice), (Kind::Binary, config::Engine::Native));
+                engine.is_native = matches!(kind, Kind::NativeDbt)
+                    || matches!((&kind, choice), (Kind::NativeOther, config::Engine::Native));
                 engine.ask(dbt, harmless, working_directory);
                 return engine;
             }
@@ -122,7 +122,7 @@ impl Engine {
         });
         match session {
             Ok(session) => engine.session = Some(session),
-            Err(why) => engine.leave(why),
+            Err(why) => engine.fall_back(why),
         }
         engine
     }
@@ -144,8 +144,8 @@ impl Engine {
         let version = answer.await.ok().flatten();
         if let Some(version) = &version {
             let is_demanded = self.choice == config::Engine::Native;
-            self.is_native &= is_demanded || !dbt::is_no_dbt(version);
-            self.is_native |= dbt::is_two(version);
+            self.is_native &= is_demanded || dbt::is_known_version(version);
+            self.is_native |= dbt::is_dbt_2(version);
         }
         let told = version.as_deref().unwrap_or("of unknown version");
         if self.is_native {
@@ -162,14 +162,14 @@ impl Engine {
             self.announced = true;
             self.identity.engine = Some("native");
         } else if self.choice == config::Engine::Process {
-            self.leave("the settings ask for it");
+            self.fall_back("the settings ask for it");
         } else {
             let version = version.as_deref().map_or_else(
                 || "tells no version".to_owned(),
                 |version| format!("is dbt {version}"),
             );
             let dbt = dbt.display();
-            self.leave(format!(
+            self.fall_back(format!(
                 "{dbt} is not the script that comes with dbt-core, and {version}"
             ));
         }
@@ -198,7 +198,7 @@ impl Engine {
 
     /// What the parse belongs to that lies in the target directory now; `None` where nobody parsed,
     /// or nobody wants to know.
-    pub(crate) fn parsed_by(&self) -> Option<&ParsedBy> {
+    pub(crate) fn parsed_by(&self) -> Option<&ParseIdentity> {
         self.parsed_by
             .as_ref()
             .filter(|_| self.parsing.as_ref().is_some_and(Parsing::is_new))
@@ -213,7 +213,7 @@ impl Engine {
         shutdown: &mut Shutdown,
     ) -> Attempt<'_> {
         let Some(mut session) = self.session.take() else {
-            return Attempt::Left;
+            return Attempt::NoSession;
         };
         let result = {
             let forked = async {
@@ -223,7 +223,7 @@ impl Engine {
                     self.announced = true;
                     tell_what_is_left_out(&versions);
                     self.identity
-                        .told_by(&versions.dbt, versions.adapter.as_deref());
+                        .set_from_session(&versions.dbt, versions.adapter.as_deref());
                     tracing::info!(
                         "engine: session, since dbt-core {} can be imported once for all steps",
                         versions.dbt
@@ -272,14 +272,14 @@ impl Engine {
                 Attempt::Started(running, output)
             }
             Ok(Err(why)) => {
-                self.leave(why);
-                Attempt::Left
+                self.fall_back(why);
+                Attempt::NoSession
             }
             // Nothing has reached the database yet, so the session may end at once.
             Err(cause) => {
                 session.end().await;
                 if cause == StopCause::StepTimeout {
-                    self.leave("a step ran out of time before it began");
+                    self.fall_back("a step ran out of time before it began");
                 }
                 Attempt::Stopped(Ended {
                     ending: Ending::Signal(Signal::SIGINT as i32),
@@ -302,7 +302,7 @@ impl Engine {
     }
 
     /// Goes on without a session.
-    fn leave(&mut self, why: impl Into<Unusable>) {
+    fn fall_back(&mut self, why: impl Into<Unusable>) {
         self.session = None;
         let (why, is_broken) = match why.into() {
             Unusable::Impossible(why) => (why, false),

@@ -9,7 +9,7 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use tokio::time::sleep;
 
-use super::processes;
+use super::proc_fs;
 
 /// How soon to look at a group again: nothing reports the end of its last member. Each look reads
 /// all of `/proc`, so the pauses grow.
@@ -32,8 +32,7 @@ impl ProcessGroup {
     }
 
     pub(crate) fn is_alive(self) -> bool {
-        killpg(self.0, None) != Err(Errno::ESRCH)
-            && processes::is_group_alive(self.0).unwrap_or(true)
+        killpg(self.0, None) != Err(Errno::ESRCH) && proc_fs::is_group_alive(self.0).unwrap_or(true)
     }
 
     /// Waits until nobody in it lives. May be dropped.

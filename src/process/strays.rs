@@ -13,7 +13,7 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, getpgid, getsid};
 use tokio::time::{Instant, sleep};
 
-use super::{AFTER_SIGKILL, Ending, processes};
+use super::{AFTER_SIGKILL, Ending, proc_fs};
 use crate::init;
 
 /// What ends with its step, as Python's resource tracker does, needs a moment to notice.
@@ -150,7 +150,7 @@ fn end_now(strays: &[Pid]) {
 /// The children that nobody waits for, those that have ended among them.
 fn strays() -> Vec<Pid> {
     let ours = getsid(None).ok();
-    let mut children = processes::children();
+    let mut children = proc_fs::children();
     // Steps and the host have sessions of their own, and nobody can enter another session.
     children.retain(|child| !awaited().contains(child) && getsid(Some(*child)).ok() != ours);
     children

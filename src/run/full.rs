@@ -280,7 +280,7 @@ async fn get_ready(
         log_format: config.log_format,
         stop_timeout: config.stop_timeout,
         packages_installed,
-        code_without_docs: ExitCode::Publish.number(),
+        code_without_docs: ExitCode::PublishFailed.number(),
     };
     engine.settle().await;
     Ok(Ready {
@@ -294,11 +294,11 @@ async fn get_ready(
 fn layout(plan: &Pipeline, stage: &Stage, engine: &Engine) -> Layout {
     if engine.is_native() {
         let variables = &stage.environment.variables;
-        Layout::Two {
+        Layout::Dbt2 {
             site: pipeline::site_directory(&plan.steps, variables, &stage.directory),
         }
     } else {
-        Layout::One
+        Layout::Dbt1
     }
 }
 

@@ -74,7 +74,7 @@ pub(super) fn check(
         hint: None,
     }));
     faults.extend(unusable.map(|error| Fault {
-        code: ExitCode::Publish,
+        code: ExitCode::PublishFailed,
         text: causes::in_one_line(error),
         hint: error.hint(),
     }));

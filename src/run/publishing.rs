@@ -16,7 +16,7 @@ use crate::causes;
 use crate::exit_code::ExitCode;
 use crate::redact::Redactor;
 use crate::report::RunStatus;
-use crate::session::ParsedBy;
+use crate::session::ParseIdentity;
 
 /// How long a run that failed before its first step waits for its ledger.
 const EARLY: Duration = Duration::from_secs(5);
@@ -28,7 +28,7 @@ pub(super) struct Due {
     /// Where a docs step that succeeded wrote, if there was one.
     pub(super) made_in: Option<PathBuf>,
     /// What the parse of this run belongs to, and how it is kept, if it is.
-    pub(super) parse: Option<(ParsedBy, Keeping)>,
+    pub(super) parse: Option<(ParseIdentity, Keeping)>,
 }
 
 impl Run<'_> {
@@ -96,7 +96,7 @@ impl Run<'_> {
         // the end once more.
         let is_out_of_reach = match (&destination, code) {
             (None, _)
-            | (_, ExitCode::Publish)
+            | (_, ExitCode::PublishFailed)
             | (Some(Destination::S3(_)), ExitCode::Unavailable) => true,
             (Some(_), _) => false,
         };
@@ -106,7 +106,7 @@ impl Run<'_> {
         let nowhere = std::path::Path::new("");
         let redactor = Arc::new(Redactor::default());
         let run_id = &self.summary.run_id;
-        let publisher = Publisher::new(destination, nowhere, &[], &Layout::One, run_id, redactor);
+        let publisher = Publisher::new(destination, nowhere, &[], &Layout::Dbt1, run_id, redactor);
         self.summary.exit_code = code.number();
         let line = self.surroundings.console.line(&mut self.summary);
         let what = "the summary of this run is not in the ledger";
@@ -173,6 +173,6 @@ impl Run<'_> {
             return code;
         }
         summary.status = RunStatus::Error;
-        ExitCode::Publish
+        ExitCode::PublishFailed
     }
 }

@@ -18,7 +18,7 @@ pub(crate) const FILE: &str = "partial_parse.msgpack";
 
 /// What a parse was made for. If any of it differs, dbt has to parse again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct ParsedBy {
+pub(crate) struct ParseIdentity {
     /// The version of dbt-core.
     pub(crate) dbt: String,
     /// Type and version of the adapter, as `redshift 1.11.1`.
@@ -30,7 +30,7 @@ pub(crate) struct ParsedBy {
 /// A parse that another run has left.
 #[derive(Debug)]
 pub(crate) struct SavedParse {
-    pub(crate) by: ParsedBy,
+    pub(crate) by: ParseIdentity,
     pub(crate) content: Vec<u8>,
 }
 
@@ -85,9 +85,9 @@ impl Parsing {
     }
 
     /// `None` where the adapter does not say its version.
-    pub(crate) fn by(&self, versions: &Versions) -> Option<ParsedBy> {
+    pub(crate) fn by(&self, versions: &Versions) -> Option<ParseIdentity> {
         let adapter = format!("{} {}", self.adapter, versions.adapter.as_ref()?);
-        Some(ParsedBy {
+        Some(ParseIdentity {
             dbt: versions.dbt.clone(),
             adapter,
             profile: self.profile.clone(),
@@ -100,7 +100,7 @@ impl Parsing {
     ///
     /// Never under dbt's own name: times and places in it are those of another container, and only
     /// the session's host puts them right.
-    pub(crate) async fn restore(&mut self, by: Option<&ParsedBy>) -> Option<PathBuf> {
+    pub(crate) async fn restore(&mut self, by: Option<&ParseIdentity>) -> Option<PathBuf> {
         self.before = self.stamp();
         let saved = self.saved.take().filter(|_| self.before.is_none())?;
         let saved = saved.await.ok().flatten()?;
@@ -145,7 +145,7 @@ mod tests {
         let (profile, target, adapter) =
             ("shop".to_owned(), "live".to_owned(), "redshift".to_owned());
         let saved = SavedParse {
-            by: ParsedBy {
+            by: ParseIdentity {
                 dbt: "1.11.16".to_owned(),
                 adapter: "redshift 1.11.1".to_owned(),
                 profile: profile.clone(),

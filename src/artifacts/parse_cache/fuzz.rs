@@ -50,8 +50,8 @@ fn damage() -> impl Strategy<Value = Damage> {
     ]
 }
 
-fn by() -> ParsedBy {
-    ParsedBy {
+fn by() -> ParseIdentity {
+    ParseIdentity {
         dbt: "1.11.16".to_owned(),
         adapter: "redshift 1.11.1".to_owned(),
         profile: "shop".to_owned(),

@@ -11,7 +11,7 @@ use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
-use crate::artifacts::opened::{Scanned, Unchanged};
+use crate::artifacts::opened::{Scanned, VerifiedReader};
 
 /// Read from its beginning at each attempt.
 pub(super) fn of(file: &Scanned) -> ByteStream {
@@ -21,7 +21,7 @@ pub(super) fn of(file: &Scanned) -> ByteStream {
     }))
 }
 
-struct FileBody(Unchanged);
+struct FileBody(VerifiedReader);
 
 impl http_body::Body for FileBody {
     type Data = Bytes;
