@@ -14,16 +14,18 @@ ARG DRIVERS_FROM=fetched
 ARG RUST_IMAGE=rust:1.95-slim-trixie
 ARG BASE_IMAGE=debian:trixie-slim
 
-# ---- The static binary ------------------------------------------------------------------------------------------------
+# ---- The static binary ---------------------------------------------------------------------------
 FROM ${RUST_IMAGE} AS binary
 WORKDIR /build
-# Everything is linked in, so that the binary needs no file of the image it runs in. With --target, since without it the
-# flags would reach build scripts and procedural macros, which cannot be linked statically. Relocations have a short form, a
-# thirtieth of the usual size. Where a panic happened is told without the folders of the machine that builds.
+# Everything is linked in, so that the binary needs no file of the image it runs in. With --target,
+# since without it the flags would reach build scripts and procedural macros, which cannot be linked
+# statically. Relocations have a short form, a thirtieth of the usual size. Where a panic happened
+# is told without the folders of the machine that builds.
 ENV CARGO_HOME=/usr/local/cargo \
     RUSTFLAGS="-C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs --remap-path-prefix=/build=. --remap-path-prefix=/usr/local/cargo/registry/src=crates"
 SHELL ["/bin/bash", "-o", "pipefail", "-c"]
-# The dependencies take minutes and change seldom: a layer of their own, built from the manifests alone.
+# The dependencies take minutes and change seldom: a layer of their own, built from the manifests
+# alone.
 COPY Cargo.toml Cargo.lock ./
 RUN mkdir src && echo 'fn main() {}' > src/main.rs \
  && cargo build --release --locked --bin dbt-entrypoint --target "$(rustc -vV | sed -n 's/^host: //p')"
@@ -33,17 +35,18 @@ RUN touch src/main.rs \
  && cargo build --release --locked --bin dbt-entrypoint --target "$(rustc -vV | sed -n 's/^host: //p')" \
  && install -D "target/$(rustc -vV | sed -n 's/^host: //p')/release/dbt-entrypoint" /out/dbt-entrypoint
 
-# ---- What the image has of Debian --------------------------------------------------------------------------------------
+# ---- What the image has of Debian ----------------------------------------------------------------
 FROM ${BASE_IMAGE} AS debian-1
-# Not DL3008: the base image's tag pins the release, and a pinned patch version would be gone from the mirror with its first fix.
+# Not DL3008: the base image's tag pins the release, and a pinned patch version would be gone from
+# the mirror with its first fix.
 # hadolint ignore=DL3008
 RUN apt-get update \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends ca-certificates python3 \
  && find / -xdev -type f -perm /6000 -exec chmod a-s {} + \
  && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/cache/debconf/*-old /var/lib/dpkg/*-old /var/log/*
 
-# dbt 2 is as large as Python, dbt and the adapter of dbt 1 together. So the rest is small: the files
-# of these packages, and BusyBox in the place of the shell's tools.
+# dbt 2 is as large as Python, dbt and the adapter of dbt 1 together. So the rest is small: the
+# files of these packages, and BusyBox in the place of the shell's tools.
 FROM ${BASE_IMAGE} AS chosen
 SHELL ["/bin/bash", "-o", "pipefail", "-c"]
 # Not DL3008, as above.
@@ -81,7 +84,7 @@ ENV XDG_CACHE_HOME=/opt/dbt/cache \
 # hadolint ignore=DL3006
 FROM debian-${DBT} AS debian
 
-# ---- git --------------------------------------------------------------------------------------------------------------
+# ---- git -----------------------------------------------------------------------------------------
 FROM debian-1 AS tools
 SHELL ["/bin/bash", "-o", "pipefail", "-c"]
 # Not DL3008, as above; nor DL3009, since nothing of this stage is in the image.
@@ -91,27 +94,29 @@ RUN apt-get update \
 
 FROM tools AS git
 SHELL ["/bin/bash", "-o", "pipefail", "-c"]
-# The programs that a clone over https needs, and their libraries. Debian's package brings Perl and thirty more programs: 90 MB.
-# What the image has already is not copied beside git.
+# The programs that a clone over https needs, and their libraries. Debian's package brings Perl and
+# thirty more programs: 90 MB. What the image has already is not copied beside git.
 RUN --mount=type=bind,from=debian,target=/image \
     install -D /usr/bin/git /git/usr/bin/git \
  && install -D /usr/lib/git-core/git-remote-http /git/usr/lib/git-core/git-remote-http \
  && ln -s git-remote-http /git/usr/lib/git-core/git-remote-https \
  && install -D -t /git/usr/share/doc/git /usr/share/doc/git/copyright \
  && mkdir -p /git/usr/share/git-core/templates \
- && ldd /usr/bin/git /usr/lib/git-core/git-remote-http | awk '$2 == "=>" {print $3}' | sort -u | while read -r library; do \
+ && ldd /usr/bin/git /usr/lib/git-core/git-remote-http | awk '$2 == "=>" {print $3}' | sort -u \
+  | while read -r library; do \
       place="/usr/lib/${library#*/lib/}"; \
       [ -e "/image$place" ] || install -D -m 644 "$library" "/git$place"; \
     done
 
-# ---- dbt 1 ------------------------------------------------------------------------------------------------------------
+# ---- dbt 1 ---------------------------------------------------------------------------------------
 FROM tools AS dbt-1
 SHELL ["/bin/bash", "-o", "pipefail", "-c"]
 COPY scripts/requirements/dbt.txt /requirements.txt
-# pip stays outside: the environment cannot install anything once it is made. DuckDB is for tests and the demo, and a third of the whole.
+# pip stays outside: the environment cannot install anything once it is made. DuckDB is for tests
+# and the demo, and a third of the whole.
 RUN python3 -m venv --without-pip /opt/dbt \
- && python3 -m pip --python /opt/dbt/bin/python install --no-cache-dir --no-compile --disable-pip-version-check \
-      --require-hashes --no-deps --only-binary :all: -r /requirements.txt \
+ && python3 -m pip --python /opt/dbt/bin/python install --no-cache-dir --no-compile \
+      --disable-pip-version-check --require-hashes --no-deps --only-binary :all: -r /requirements.txt \
  && python3 -m pip --python /opt/dbt/bin/python check \
  && python3 -m pip --python /opt/dbt/bin/python uninstall --yes dbt-duckdb duckdb
 # dbt reaches nothing of this: tests of packages, languages that nobody formats numbers in, and most
@@ -119,15 +124,17 @@ RUN python3 -m venv --without-pip /opt/dbt \
 # docs/image.md lists them and says how to get more. The compiled modules stay, too: without them
 # every dbt command starts two seconds later.
 RUN packages=$(/opt/dbt/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))') \
- && find "$packages" -type d \( -name tests -o -name test \) -not -path "$packages/dbt/*" -prune -exec rm -rf {} + \
- && find "$packages/babel/locale-data" -name '*.dat' -not -name 'en*' -not -name 'root.dat' -delete \
+ && find "$packages" -type d \( -name tests -o -name test \) -not -path "$packages/dbt/*" \
+      -prune -exec rm -rf {} + \
+ && find "$packages/babel/locale-data" -name '*.dat' -not -name 'en*' -not -name 'root.dat' \
+      -delete \
  && find "$packages/botocore/data" -mindepth 1 -maxdepth 1 -type d \
-      -not -name athena -not -name glue -not -name kms -not -name redshift -not -name redshift-data \
-      -not -name redshift-serverless -not -name s3 -not -name secretsmanager -not -name sns -not -name sqs \
-      -not -name ssm -not -name sso -not -name sso-oidc -not -name sts -exec rm -rf {} + \
+      -not -name athena -not -name glue -not -name kms -not -name redshift \
+      -not -name redshift-data -not -name redshift-serverless -not -name s3 \
+      -not -name secretsmanager -not -name sns -not -name sqs -not -name ssm -not -name sso -not -name sso-oidc -not -name sts -exec rm -rf {} + \
  && /opt/dbt/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/dbt/lib
 
-# ---- dbt 2 ------------------------------------------------------------------------------------------------------------
+# ---- dbt 2 ---------------------------------------------------------------------------------------
 FROM tools AS dbt-2-alone
 SHELL ["/bin/bash", "-o", "pipefail", "-c"]
 COPY scripts/requirements/dbt2.txt /dbt2.txt
@@ -175,25 +182,29 @@ FROM drivers-${DRIVERS_FROM} AS dbt-2
 # Any user may run it.
 RUN chmod -R a+rX /opt/dbt
 
-# ---- The project ------------------------------------------------------------------------------------------------------
+# ---- The project ---------------------------------------------------------------------------------
 # hadolint ignore=DL3006
 FROM dbt-${DBT} AS dbt
-# The dbt project, a folder beside this file; the sample unless told otherwise. All that is above stays as it is for another one.
+# The dbt project, a folder beside this file; the sample unless told otherwise. All that is above
+# stays as it is for another one.
 ARG PROJECT=dbt
 COPY ${PROJECT} /app/dbt
-# With the packages in the image, the `deps` step needs no network. Private ones: the secret is a file of git's credential store, which git
-# asks here and no layer keeps.
+# With the packages in the image, the `deps` step needs no network. Private ones: the secret is a
+# file of git's credential store, which git asks here and no layer keeps.
 # Not SC2016: the single quotes hold a command of git's.
 # hadolint ignore=SC2016
 RUN --mount=type=secret,id=git-credentials \
     if [ -e /run/secrets/git-credentials ]; then \
       export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=credential.helper GIT_TERMINAL_PROMPT=0 \
-        GIT_CONFIG_VALUE_0='!f() { [ "$1" != get ] || git credential-store --file /run/secrets/git-credentials get; }; f'; \
+        GIT_CONFIG_VALUE_0='!f() { [ "$1" != get ] || git credential-store --file "$file" get; }; f' \
+        file=/run/secrets/git-credentials; \
     fi; \
-    if [ -e /app/dbt/packages.yml ] || [ -e /app/dbt/dependencies.yml ]; then /opt/dbt/bin/dbt deps --project-dir /app/dbt; fi \
+    if [ -e /app/dbt/packages.yml ] || [ -e /app/dbt/dependencies.yml ]; then \
+      /opt/dbt/bin/dbt deps --project-dir /app/dbt; \
+    fi \
  && rm -rf /app/dbt/logs /app/dbt/target
 
-# ---- The image --------------------------------------------------------------------------------------------------------
+# ---- The image -----------------------------------------------------------------------------------
 FROM debian
 # A name for the user, since some programs (ssh, git) ask for one; it is still run by its number.
 RUN echo 'dbt:x:65532:65532::/home/dbt:/usr/sbin/nologin' >> /etc/passwd \
@@ -209,9 +220,11 @@ ENV PATH=/opt/dbt/bin:/usr/local/bin:/usr/bin:/bin \
     LANG=C.UTF-8
 WORKDIR /app
 USER 65532:65532
-# Fargate's volumes belong to root unless the image declares them; with a read-only root this is the one place to write to.
+# Fargate's volumes belong to root unless the image declares them; with a read-only root this is the
+# one place to write to.
 VOLUME ["/tmp"]
-# Whoever builds on this image has a project of their own: none of the sample's files may lie among theirs.
+# Whoever builds on this image has a project of their own: none of the sample's files may lie among
+# theirs.
 ONBUILD RUN ["find", "/app/dbt", "-mindepth", "1", "-maxdepth", "1", "-exec", "rm", "-rf", "{}", "+"]
 STOPSIGNAL SIGTERM
 ARG VERSION=0.1.0
