@@ -137,6 +137,7 @@ pub(crate) fn parse(text: &str) -> Result<Document, Error> {
 fn compose(text: &str) -> Result<Document, Error> {
     let mut composer = Composer {
         events: Parser::new_from_str(text),
+        lines: text.split(['\n', '\r']).count(),
         anchors: HashMap::new(),
         repeated: Vec::new(),
     };
@@ -155,6 +156,8 @@ fn is_forbidden(character: char) -> bool {
 /// Events to values.
 struct Composer<P> {
     events: P,
+    /// How many lines the text has. The parser puts an empty value behind the last comment.
+    lines: usize,
     /// By the number that the parser gives them.
     anchors: HashMap<usize, Node>,
     repeated: Vec<Node>,
@@ -185,8 +188,8 @@ impl<'a, P: Iterator<Item = Result<(Event<'a>, Span), ScanError>>> Composer<P> {
 
     fn next(&mut self) -> Result<(usize, Event<'a>), Error> {
         match self.events.next() {
-            Some(Ok((event, span))) => Ok((span.start.line(), event)),
-            Some(Err(error)) => Err(refused(error.marker().line(), error.info())),
+            Some(Ok((event, span))) => Ok((span.start.line().min(self.lines), event)),
+            Some(Err(error)) => Err(refused(error.marker().line().min(self.lines), error.info())),
             None => Err(refused(1, "it ends too early")),
         }
     }

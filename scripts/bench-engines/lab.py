@@ -140,8 +140,8 @@ class Case:
     def check(self, contender: str, name: str, log: str, first: bool) -> None:
         """A run that left something out, or took a wrong path, is not a measurement."""
         is_native = contender == "native"
-        wanted = PUBLISHED - LACKING if is_native else PUBLISHED
-        missing = wanted - self.lab.aws.published(name)
+        due = PUBLISHED - LACKING if is_native else PUBLISHED
+        missing = due - self.lab.aws.published(name)
         if missing:
             raise SystemExit(f"{name}: not published: {', '.join(sorted(missing))}")
         if contender == "script":

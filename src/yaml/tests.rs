@@ -74,16 +74,15 @@ fn values_keys_and_errors_know_their_lines() {
         "{read:?}"
     );
     for (text, line) in [
-        ("a: 1\nb: [", 3),
+        ("a: 1\nb: [", 2),
         ("a: 1\n\nb: *x", 3),
         ("a\n---\nb", 2),
-        (
-            "a: \"
-", 1,
-        ),
+        ("a: \"\n", 1),
     ] {
         assert_eq!(parse(text).unwrap_err().line, line, "{text:?}");
     }
+    // No value lies behind the last line.
+    assert_eq!(parse("---\n# ").unwrap().root.line, 2);
 }
 
 #[test]

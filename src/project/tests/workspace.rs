@@ -164,7 +164,7 @@ fn the_target_directory_comes_from_variables_then_the_project_then_the_default()
     write(project.path(), "dbt_project.yml", "not: [yaml");
     let why = target_path(project.path(), &Variables::new()).unwrap_err();
     assert!(
-        why.contains("dbt_project.yml:2: is not valid YAML"),
+        why.contains("dbt_project.yml:1: is not valid YAML"),
         "{why}"
     );
 }
