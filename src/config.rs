@@ -30,7 +30,7 @@ pub(crate) use destination::{Encryption, Location};
 pub(crate) use origin::Origin;
 pub(crate) use project_file::{ProjectFile, Unrendered, read_yaml};
 pub(crate) use steps::{OnFailure, Step};
-pub(crate) use values::{Engine, LogFormat, LogLevel, ParseCache};
+pub(crate) use values::{Engine, LogFormat, LogLevel, ParseCache, STOP_TIMEOUT};
 
 use layers::Layers;
 

@@ -9,6 +9,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use crate::config::{Config, LogFormat, Variables, variable};
 use crate::credentials::{Connection, Endpoint};
+use crate::jinja::SECRET_PREFIX;
 use crate::secret::Secret;
 
 mod login;
@@ -19,8 +20,6 @@ use login::Field;
 
 /// Redshift's own port, if none is named.
 const PORT: u16 = 5439;
-/// dbt scrubs the values of variables with this prefix from its own logs.
-const SCRUBBED: &str = "DBT_ENV_SECRET_";
 /// The AWS variables whose values must not reach a log.
 const AWS_SECRETS: [&str; 4] = [
     "AWS_SECRET_ACCESS_KEY",
@@ -327,7 +326,7 @@ impl Composer<'_> {
 /// AWS credentials.
 pub(crate) fn secrets(variables: &Variables) -> Vec<(String, Secret)> {
     let is_secret = |name: &OsStr| {
-        name.as_bytes().starts_with(SCRUBBED.as_bytes())
+        name.as_bytes().starts_with(SECRET_PREFIX.as_bytes())
             || name == Field::Password.variable()
             || AWS_SECRETS.iter().any(|known| name == *known)
     };

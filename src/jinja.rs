@@ -11,8 +11,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use minijinja::value::{Kwargs, Object, Rest, Value, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior};
 
-/// dbt substitutes these after rendering, and refuses them outside of profiles and packages.
-const SECRET: &str = "DBT_ENV_SECRET_";
+/// What names of secret variables begin with. dbt substitutes them after rendering, refuses them
+/// outside of profiles and packages, and scrubs their values from its own logs.
+pub(crate) const SECRET_PREFIX: &str = "DBT_ENV_SECRET_";
 
 /// What came of a template.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -124,7 +125,7 @@ impl Context {
         let name = name.as_str().ok_or_else(refused)?;
         let default = default.filter(|default| !default.is_none());
         let mut seen = lock(&self.seen);
-        seen.has_secret |= name.starts_with(SECRET);
+        seen.has_secret |= name.starts_with(SECRET_PREFIX);
         match (self.variables.get(OsStr::new(name)), default) {
             (Some(value), default) => {
                 if value.is_empty() && default.is_none() && !seen.asked_for_other {

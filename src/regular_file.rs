@@ -23,7 +23,7 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
     if file.metadata()?.is_file() {
         Ok(file)
     } else {
-        Err(io::Error::other("it is no regular file"))
+        Err(io::Error::other("it is not a regular file"))
     }
 }
 
@@ -61,8 +61,8 @@ mod tests {
             ("link", Ok("text")),
             ("bytes", Err("invalid utf-8")),
             ("large", Err("larger than")),
-            ("fifo", Err("no regular file")),
-            (".", Err("no regular file")),
+            ("fifo", Err("not a regular file")),
+            (".", Err("not a regular file")),
             ("missing", Err("No such file")),
         ] {
             let read = read_text(&place(name)).map_err(|error| error.to_string());

@@ -15,7 +15,7 @@ use crate::setting;
 use crate::yaml::Node;
 
 /// Inside the 30 s that ECS waits before it kills.
-const STOP_TIMEOUT: Duration = Duration::from_secs(25);
+pub(crate) const STOP_TIMEOUT: Duration = Duration::from_secs(25);
 
 /// Longer times are mistakes, and the clock could not hold all of them.
 const LONGEST: Duration = Duration::from_hours(366 * 24);

@@ -186,12 +186,12 @@ fn is_docs(step: &Step) -> bool {
 fn is_freshness(step: &Step) -> bool {
     let is_asked = step.subcommand() == "source"
         && (step.command.get(1)).is_some_and(|word| word.ends_with("freshness"));
-    is_asked && option(step, "--output").is_none() && option(step, "-o").is_none()
+    is_asked && step.option(&["--output", "-o"]).is_none()
 }
 
 /// Where a step writes.
 fn target_directory(step: &Step, stage: &Stage) -> PathBuf {
-    option(step, "--target-path")
+    step.option(&["--target-path"])
         .map_or_else(|| stage.target.clone(), |path| stage.directory.join(path))
 }
 
@@ -210,15 +210,6 @@ fn catalog_command(step: &Step) -> Vec<String> {
     command
 }
 
-/// The value of an option of a step: the last one wins.
-fn option<'a>(step: &'a Step, name: &str) -> Option<&'a str> {
-    let mut words = step.command.iter().enumerate().rev();
-    words.find_map(|(at, word)| match word.strip_prefix(name)? {
-        "" => step.command.get(at + 1).map(String::as_str),
-        value => value.strip_prefix('='),
-    })
-}
-
 /// Where dbt 2 writes the site of a docs step, if not into the target directory.
 pub(crate) fn site_directory(
     steps: &[Step],
@@ -226,7 +217,7 @@ pub(crate) fn site_directory(
     directory: &Path,
 ) -> Option<PathBuf> {
     let step = steps.iter().rev().find(|step| is_docs(step))?;
-    option(step, "--output-dir")
+    step.option(&["--output-dir"])
         .map(PathBuf::from)
         .or_else(|| variable(variables, OUTPUT_DIR).map(PathBuf::from))
         .map(|site| directory.join(site))

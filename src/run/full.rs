@@ -3,7 +3,6 @@
 //! Never ends without the closing line, whatever happens.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -21,9 +20,6 @@ use crate::exit_code::ExitCode;
 use crate::pipeline::{self, Engine, Outcome, Shutdown, Stage, Status, Stop};
 use crate::process;
 use crate::project::{Workspace, packages};
-
-/// The stop budget for the closing line of a run whose settings are not known.
-const STOP_TIMEOUT: Duration = Duration::from_secs(25);
 
 /// The result of the preparation.
 enum Prepared {
@@ -53,7 +49,8 @@ pub(super) async fn run(
         surroundings,
         shutdown,
         summary: closing::blank_summary(),
-        stop_timeout: STOP_TIMEOUT,
+        // Of a run whose settings are not known, for its closing line.
+        stop_timeout: config::STOP_TIMEOUT,
         destination: None,
     };
     let settings = config::resolve_run(

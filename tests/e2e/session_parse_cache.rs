@@ -599,5 +599,5 @@ fn a_label_or_a_parse_without_end_is_not_read() {
     )
     .unwrap();
     let run = sealed(&container(), destination.path(), "", &[]);
-    assert!(run.err().contains("no regular file"), "{run}");
+    assert!(run.err().contains("not a regular file"), "{run}");
 }

@@ -13,15 +13,13 @@ use sha2::{Digest as _, Sha256};
 
 use super::{LOCK, tree};
 use crate::config::Variables;
-use crate::jinja;
+use crate::jinja::{self, SECRET_PREFIX};
 use crate::regular_file;
 
 /// Not a folder, so dbt takes it for no package.
 const NAME: &str = ".dbt-entrypoint.json";
-/// dbt takes variables with this prefix in packages.yml, for tokens in addresses. What is installed
-/// does not depend on them.
-const SECRET: &str = "DBT_ENV_SECRET_";
-/// What takes their place, so that their values are not needed.
+/// What takes the place of [`SECRET_PREFIX`] in packages.yml, where dbt takes secret variables for
+/// tokens in addresses: what is installed does not depend on their values.
 const LEFT_OUT: &str = "DBT_ENTRYPOINT_LEFT_OUT_";
 
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -122,7 +120,7 @@ fn hash_of_declaration(project_dir: &Path, variables: &Variables) -> Option<Stri
 }
 
 fn rendered_without_secrets(text: &str, variables: &Variables) -> Option<String> {
-    let text = text.replace(SECRET, LEFT_OUT);
+    let text = text.replace(SECRET_PREFIX, LEFT_OUT);
     let mut variables = variables.clone();
     let missing = jinja::render(&text, &variables).missing;
     let left_out = missing
