@@ -13,6 +13,7 @@ use std::sync::Arc;
 use tokio::task::{JoinSet, yield_now};
 
 use crate::config::Step;
+use crate::dbt::NodeEnd;
 use crate::redact::Redactor;
 use crate::session::{ParseIdentity, SAVED_PARSE};
 
@@ -152,7 +153,7 @@ impl Publisher {
         index: usize,
         step: &Step,
         target: &Path,
-        ended: Option<&BTreeMap<String, bool>>,
+        ended: Option<&BTreeMap<String, NodeEnd>>,
     ) -> Option<Results> {
         let mut counted = None;
         for name in [RUN_RESULTS, SOURCES] {
@@ -171,7 +172,12 @@ impl Publisher {
             let kept = self.scan(content, &target.join(name)).await;
             let key = format!("{:02}-{}/{name}", index + 1, step.name);
             self.record(&key, kept.clone());
-            if name == RUN_RESULTS && results::runs_nodes(step) {
+            // dbt 2 leaves empty results of a project that it could not read.
+            let has_nodes = counted
+                .as_ref()
+                .is_none_or(|results| results.nodes.all() > 0);
+            let is_better = has_nodes || self.node_results.is_none();
+            if name == RUN_RESULTS && results::runs_nodes(step) && is_better {
                 self.node_results = Some(kept);
             }
         }

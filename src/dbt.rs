@@ -16,7 +16,7 @@ mod spans;
 pub(crate) use backtrace::without_backtrace;
 pub(crate) use installation::Installation;
 pub(crate) use native::ask_version;
-pub(crate) use spans::{SPANS, ended_before};
+pub(crate) use spans::{NodeEnd, SPANS, ended_before};
 
 /// What a program can be told to be without starting it.
 #[derive(Debug)]

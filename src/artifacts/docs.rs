@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::PAGE;
 use super::found::Found;
-use super::layout::Layout;
+use super::layout::{self, Layout};
 
 /// The docs as they were before the first step.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ pub(super) struct Docs {
 
 impl Docs {
     pub(super) fn before(target: &Path, layout: Layout) -> Self {
-        let site = layout.site().map(|site| Found::below(site, any));
+        let site = layout.site().map(|site| site_below(site, target));
         Self {
             target: target.to_owned(),
             before: Found::below(target, |path| layout.is_doc(path)),
@@ -36,7 +36,9 @@ impl Docs {
     pub(super) fn written(&self) -> Vec<(PathBuf, PathBuf)> {
         let site = self.layout.site();
         let found = Found::below(&self.target, |path| {
-            let is_site = site.is_some_and(|site| self.target.join(path).starts_with(site));
+            let is_site = site.is_some_and(|site| {
+                !self.target.starts_with(site) && self.target.join(path).starts_with(site)
+            });
             self.layout.is_doc(path) && !is_site
         });
         let written = found.written_since(&self.before);
@@ -52,7 +54,7 @@ impl Docs {
             .collect();
         let mut files = below(&self.target, new);
         if let Some(site) = site {
-            let found = Found::below(site, any);
+            let found = site_below(site, &self.target);
             if found
                 .written_since(&self.site_before)
                 .contains(&Path::new(PAGE))
@@ -64,9 +66,11 @@ impl Docs {
     }
 }
 
-/// A directory that holds nothing but a site.
-fn any(_: &Path) -> bool {
-    true
+/// The files of a site that was written elsewhere: all, unless the target directory, or more of the
+/// project, lies there too.
+fn site_below(site: &Path, target: &Path) -> Found {
+    let holds_more = target.starts_with(site);
+    Found::below(site, |path| !holds_more || layout::is_only_site(path))
 }
 
 fn below<'a>(

@@ -84,6 +84,13 @@ impl Layout {
     }
 }
 
+/// Whether a file can be nothing but a part of a site, whatever else lies beside the site.
+pub(super) fn is_only_site(path: &Path) -> bool {
+    let folder = first_folder(path).and_then(OsStr::to_str);
+    path == Path::new(super::PAGE)
+        || is_part(path) && matches!(folder, Some("assets" | "index" | "data"))
+}
+
 fn first_folder(path: &Path) -> Option<&OsStr> {
     let mut parts = path.iter();
     let first = parts.next();

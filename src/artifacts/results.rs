@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use crate::config::Step;
-use crate::dbt::without_backtrace;
+use crate::dbt::{NodeEnd, without_backtrace};
 
 /// Counts by outcome, in the order of the closing line.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -21,6 +21,13 @@ pub(crate) struct Nodes {
     pub(crate) error: usize,
     pub(crate) warn: usize,
     pub(crate) skipped: usize,
+}
+
+impl Nodes {
+    /// How many there are in all.
+    pub(super) fn all(&self) -> usize {
+        self.success + self.error + self.warn + self.skipped
+    }
 }
 
 /// A node that failed, with what dbt says of it.
@@ -58,6 +65,9 @@ struct Node {
     /// In sources.json: the age of the youngest row, in seconds.
     #[serde(default, deserialize_with = "number")]
     max_loaded_at_time_ago_in_s: Option<f64>,
+    /// How many rows a test found.
+    #[serde(default, deserialize_with = "number")]
+    failures: Option<f64>,
 }
 
 /// A file with more nodes than any project has is refused, and only so many messages are kept.
@@ -161,11 +171,11 @@ impl State {
 }
 
 /// Counts the nodes; `None` if the file cannot be read. `ended`: where the file calls every
-/// node an error since dbt was stopped, the nodes that had run by then, and which were a success.
+/// node an error since dbt was stopped, the nodes that had run by then, and how they ended.
 pub(super) fn read(
     step: &str,
     content: impl Read,
-    ended: Option<&BTreeMap<String, bool>>,
+    ended: Option<&BTreeMap<String, NodeEnd>>,
 ) -> Option<Results> {
     let file: File = serde_json::from_reader(BufReader::new(content)).ok()?;
     let mut results = Results::default();
@@ -174,8 +184,9 @@ pub(super) fn read(
         let id = node.unique_id.as_deref().unwrap_or_default();
         let state = match ended {
             Some(ended) if state == State::Error => match ended.get(id) {
-                Some(true) => State::Success,
-                Some(false) => State::Error,
+                Some(NodeEnd::Success) => State::Success,
+                Some(NodeEnd::Warned) => State::Warn,
+                Some(NodeEnd::Failed) => State::Error,
                 None => State::Skipped,
             },
             _ => state,
@@ -208,8 +219,16 @@ impl Node {
             self.max_loaded_at_time_ago_in_s
                 .map(|age| format!("stale: the youngest row is {} old", duration(age)))
         };
+        // Of a failed test, dbt 2 says no more than that it failed.
+        let rows = self.failures.filter(|rows| *rows > 0.0);
         let message = said
             .filter(|message| !message.is_empty())
+            .map(|message| match rows {
+                Some(rows) if message.split_whitespace().count() == 1 => {
+                    format!("{message}: {rows} rows")
+                }
+                _ => message,
+            })
             .or_else(stale)
             .or(self.status)
             .unwrap_or_default();
@@ -322,20 +341,39 @@ mod tests {
 
     #[test]
     fn what_had_run_before_a_stop_is_known_better_than_by_the_file() {
-        let nodes = ["built", "broken", "running", "waiting"]
+        let nodes = ["built", "broken", "doubtful", "running", "waiting"]
             .map(|id| serde_json::json!({"status": "error", "unique_id": id, "message": "no"}));
         let content = serde_json::json!({ "results": nodes }).to_string();
-        let ended = BTreeMap::from([("built".to_owned(), true), ("broken".to_owned(), false)]);
+        let ended = BTreeMap::from([
+            ("built".to_owned(), NodeEnd::Success),
+            ("broken".to_owned(), NodeEnd::Failed),
+            ("doubtful".to_owned(), NodeEnd::Warned),
+        ]);
         let results = read("run", content.as_bytes(), Some(&ended)).unwrap();
         let expected = Nodes {
             success: 1,
             error: 1,
-            warn: 0,
+            warn: 1,
             skipped: 2,
         };
         assert_eq!(results.nodes, expected);
         assert_eq!(results.failed.len(), 1);
         assert_eq!(results.failed[0].node, "broken");
+    }
+
+    #[test]
+    fn a_failed_test_of_dbt_2_says_how_many_rows_it_found() {
+        for (message, failures, expected) in [
+            ("Error", 300, "Error: 300 rows"),
+            ("Got 2 results", 2, "Got 2 results"),
+            ("Error", 0, "Error"),
+        ] {
+            let node = serde_json::json!({"status": "fail", "unique_id": "test.a",
+                "message": message, "failures": failures});
+            let content = serde_json::json!({ "results": [node] }).to_string();
+            let results = read("test", content.as_bytes(), None).unwrap();
+            assert_eq!(results.failed[0].message, expected);
+        }
     }
 
     #[test]

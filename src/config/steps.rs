@@ -26,9 +26,10 @@ const SHORT: [&str; 10] = [
 ];
 const DEFAULT: [&str; 6] = ["deps", "debug", "run", "test", "freshness", "docs"];
 /// Options that dbt also takes before its subcommand, each followed by a value.
-const VALUED: [&str; 17] = [
+const VALUED: [&str; 27] = [
     "--defer-state",
     "--deprecated-favor-state",
+    "--exclude",
     "--indirect-selection",
     "--log-file-max-bytes",
     "--log-format",
@@ -36,13 +37,22 @@ const VALUED: [&str; 17] = [
     "--log-level",
     "--log-level-file",
     "--log-path",
+    "--otel-file-name",
     "--partial-parse-file-path",
     "--printer-width",
     "--profile",
+    "--profiles-dir",
+    "--project-dir",
     "--record-timing-info",
+    "--select",
+    "--selector",
     "--state",
     "--target",
+    "--target-path",
+    "--threads",
+    "--vars",
     "--warn-error-options",
+    "-s",
     "-t",
 ];
 /// Two digits number the steps in the ledger, and the closing line has to hold them all.
@@ -267,9 +277,18 @@ fn subcommand_first(mut command: Vec<String>) -> Vec<String> {
     let Some(subcommand) = command.get(options) else {
         return command;
     };
-    let has_second = matches!(subcommand.as_str(), "docs" | "source");
-    let end = (options + 1 + usize::from(has_second)).min(command.len());
-    command[..end].rotate_left(options);
+    let of_second: &[&str] = match subcommand.as_str() {
+        "docs" => &["generate", "serve"],
+        "source" => &["freshness", "snapshot-freshness"],
+        _ => &[],
+    };
+    command[..=options].rotate_left(options);
+    let second = command
+        .iter()
+        .position(|word| of_second.contains(&word.as_str()));
+    if let Some(second) = second {
+        command[1..=second].rotate_right(1);
+    }
     command
 }
 

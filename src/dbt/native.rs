@@ -12,6 +12,7 @@ use nix::unistd::Pid;
 use tokio::io::AsyncReadExt;
 use tokio::time::timeout;
 
+use super::is_known_version;
 use crate::config::Variables;
 use crate::process::{Awaited, isolate};
 
@@ -78,18 +79,22 @@ pub(crate) async fn ask_version(
     version_in(&said)
 }
 
-/// The first word that is a version: `dbt-core 2.0.0-alpha.4`, whatever the product calls itself,
-/// and `- installed: 1.11.0`.
+/// The first word that is a version of dbt: `dbt-core 2.0.0-alpha.4`, whatever the product calls
+/// itself, and `- installed: 1.11.0`; else the first version of anything.
 fn version_in(text: &str) -> Option<String> {
-    text.split_whitespace()
-        .find(|word| {
-            word.starts_with(|first: char| first.is_ascii_digit())
-                && word.contains('.')
-                && word
-                    .chars()
-                    .all(|letter| letter.is_ascii_alphanumeric() || ".-+".contains(letter))
-        })
-        .map(str::to_owned)
+    let is_version = |word: &&str| {
+        word.starts_with(|first: char| first.is_ascii_digit())
+            && word.contains('.')
+            && word
+                .chars()
+                .all(|letter| letter.is_ascii_alphanumeric() || ".-+".contains(letter))
+    };
+    let mut versions = text.split_whitespace().filter(is_version);
+    let first = versions.next()?;
+    let known = std::iter::once(first)
+        .chain(versions)
+        .find(|word| is_known_version(word));
+    Some(known.unwrap_or(first).to_owned())
 }
 
 #[cfg(test)]
@@ -107,6 +112,8 @@ mod tests {
                 "Core:\n  - installed: 1.11.16\n  - latest:    1.12.0",
                 Some("1.11.16"),
             ),
+            ("Loaded python 3.11.7 environment\ndbt 2.0.9", Some("2.0.9")),
+            ("tool 7.1", Some("7.1")),
             ("dbt 2", None),
             ("usage: dbt [3.x]", None),
             ("", None),

@@ -20,6 +20,9 @@ const EVALUATED: &str = ".NodeEvaluated";
 /// A node is rendered first, and then run.
 const RUN: &str = "EXECUTION_PHASE_RUN";
 const SUCCESS: &str = "NODE_OUTCOME_SUCCESS";
+/// A test whose query ran is a success, whatever it found; what it found stands beside it.
+const TEST_WARNED: &str = "TEST_OUTCOME_WARNED";
+const TEST_PASSED: &str = "TEST_OUTCOME_PASSED";
 /// Ten thousand nodes take some 50 MB.
 const LARGEST: u64 = 256 << 20;
 
@@ -43,10 +46,42 @@ struct Attributes {
     phase: Option<String>,
     #[serde(default)]
     node_outcome: Option<String>,
+    #[serde(default)]
+    node_test_detail: Option<TestDetail>,
 }
 
-/// The nodes that had run to their end before a moment, and whether each one was a success.
-pub(crate) fn ended_before(moment: SystemTime, file: &Path) -> io::Result<BTreeMap<String, bool>> {
+#[derive(Deserialize)]
+struct TestDetail {
+    #[serde(default)]
+    test_outcome: Option<String>,
+}
+
+/// How a node ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NodeEnd {
+    Success,
+    Warned,
+    Failed,
+}
+
+impl Attributes {
+    /// What is not known to be a success is none.
+    fn end(&self) -> NodeEnd {
+        let found = self.node_test_detail.as_ref();
+        let found = found.and_then(|detail| detail.test_outcome.as_deref());
+        match (self.node_outcome.as_deref(), found) {
+            (Some(SUCCESS), None | Some(TEST_PASSED)) => NodeEnd::Success,
+            (Some(SUCCESS), Some(TEST_WARNED)) => NodeEnd::Warned,
+            _ => NodeEnd::Failed,
+        }
+    }
+}
+
+/// The nodes that had run to their end before a moment, and how each one ended.
+pub(crate) fn ended_before(
+    moment: SystemTime,
+    file: &Path,
+) -> io::Result<BTreeMap<String, NodeEnd>> {
     let mut nodes = BTreeMap::new();
     let file = regular_file::open(file)?.take(LARGEST);
     for line in BufReader::new(file).split(b'\n') {
@@ -65,9 +100,9 @@ pub(crate) fn ended_before(moment: SystemTime, file: &Path) -> io::Result<BTreeM
         if let (true, Some(ended), Some(attributes)) = (is_node, ended, span.attributes)
             && ended <= moment
             && attributes.phase.as_deref() == Some(RUN)
-            && let Some(id) = attributes.unique_id
+            && let Some(id) = &attributes.unique_id
         {
-            nodes.insert(id, attributes.node_outcome.as_deref() == Some(SUCCESS));
+            nodes.insert(id.clone(), attributes.end());
         }
     }
     Ok(nodes)
@@ -88,7 +123,22 @@ mod tests {
             })
             .to_string()
         };
+        let test = |id: &str, found: serde_json::Value| {
+            let line = span("SpanEnd", "NodeEvaluated", id, RUN, SUCCESS, 10);
+            let mut line: serde_json::Value = serde_json::from_str(&line).unwrap();
+            line["attributes"]["node_test_detail"] = found;
+            line.to_string()
+        };
         let lines = [
+            test("test.passed", serde_json::json!({})),
+            test(
+                "test.failed",
+                serde_json::json!({"failing_rows": 300, "test_outcome": "TEST_OUTCOME_FAILED"}),
+            ),
+            test(
+                "test.warned",
+                serde_json::json!({"test_outcome": "TEST_OUTCOME_WARNED"}),
+            ),
             span(
                 "SpanEnd",
                 "NodeEvaluated",
@@ -125,7 +175,16 @@ mod tests {
         let nodes = ended_before(moment, file.path()).unwrap();
         assert_eq!(
             nodes,
-            BTreeMap::from([("bad".to_owned(), false), ("good".to_owned(), true)])
+            BTreeMap::from(
+                [
+                    ("bad", NodeEnd::Failed),
+                    ("good", NodeEnd::Success),
+                    ("test.failed", NodeEnd::Failed),
+                    ("test.passed", NodeEnd::Success),
+                    ("test.warned", NodeEnd::Warned),
+                ]
+                .map(|(id, end)| (id.to_owned(), end))
+            )
         );
     }
 }

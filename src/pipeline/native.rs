@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::process::Stdio;
 use std::time::SystemTime;
 
@@ -18,7 +18,7 @@ use super::output::Framing;
 use super::shutdown::Shutdown;
 use super::{Outcome, Stage, run_program};
 use crate::config::{OnFailure, Step, Variables, variable};
-use crate::dbt::{SPANS, ended_before};
+use crate::dbt::{NodeEnd, SPANS, ended_before};
 use crate::process::{Ending, Error};
 
 /// Makes dbt 2 write catalog.json, whatever the command.
@@ -166,7 +166,7 @@ impl Spans {
     }
 
     /// Nothing where dbt wrote nothing: then nothing is known.
-    fn read(&self, stopped: SystemTime) -> BTreeMap<String, bool> {
+    fn read(&self, stopped: SystemTime) -> BTreeMap<String, NodeEnd> {
         ended_before(stopped, &self.file).unwrap_or_default()
     }
 }
@@ -215,12 +215,27 @@ pub(crate) fn site_directory(
     steps: &[Step],
     variables: &Variables,
     directory: &Path,
+    target: &Path,
 ) -> Option<PathBuf> {
     let step = steps.iter().rev().find(|step| is_docs(step))?;
     step.option(&["--output-dir"])
         .map(PathBuf::from)
         .or_else(|| variable(variables, OUTPUT_DIR).map(PathBuf::from))
-        .map(|site| directory.join(site))
+        .map(|site| without_dots(&directory.join(site)))
+        .filter(|site| *site != without_dots(target))
+}
+
+/// The same path without `.` and `..`.
+fn without_dots(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => drop(plain.pop()),
+            part => plain.push(part),
+        }
+    }
+    plain
 }
 
 /// What lay in both directories before the step.
@@ -233,7 +248,8 @@ impl Docs {
     fn before(step: &Step, stage: &Stage) -> Self {
         let target = target_directory(step, stage);
         let steps = std::slice::from_ref(step);
-        let site = site_directory(steps, &stage.environment.variables, &stage.directory)
+        let variables = &stage.environment.variables;
+        let site = site_directory(steps, variables, &stage.directory, &target)
             .unwrap_or_else(|| target.clone());
         Self {
             target: Before::of(target, &[CATALOG, MANIFEST]),
@@ -354,9 +370,12 @@ mod tests {
                 Some("/p/site"),
             ),
             ("docs generate --output-dir=/abs", &none, Some("/abs")),
+            ("docs generate --output-dir ./site/../target/", &none, None),
+            ("docs generate --output-dir .", &none, Some("/p")),
             ("docs serve", &variables, None),
         ] {
-            let found = site_directory(&[step(command)], variables, Path::new("/p"));
+            let (project, target) = (Path::new("/p"), Path::new("/p/target"));
+            let found = site_directory(&[step(command)], variables, project, target);
             assert_eq!(found.as_deref(), expected.map(Path::new), "{command}");
         }
     }

@@ -12,6 +12,7 @@ use nix::sys::signal::Signal;
 use super::child::{Ended, StopCause};
 use super::shutdown::Cause;
 use crate::config::OnFailure;
+use crate::dbt::NodeEnd;
 use crate::process::{Ending, Error};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,7 +57,7 @@ pub(crate) struct Outcome {
     pub(crate) fault: Option<String>,
     /// Of a dbt 2 that was stopped: the nodes that had run by then, and whether each one was a
     /// success. Its results call all of them an error.
-    pub(crate) ended_nodes: Option<BTreeMap<String, bool>>,
+    pub(crate) ended_nodes: Option<BTreeMap<String, NodeEnd>>,
     /// What it said last, redacted.
     pub(crate) last_words: Option<String>,
 }

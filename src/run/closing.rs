@@ -111,7 +111,8 @@ impl Run<'_> {
     ) {
         let summary = &mut self.summary;
         // Where dbt gave up, nothing else says why.
-        let gave_up = results.is_none() && outcome.status == Status::Failed;
+        let names_none = |results: &Results| results.failed.is_empty();
+        let gave_up = results.as_ref().is_none_or(names_none) && outcome.status == Status::Failed;
         let last_words = outcome.last_words.as_ref().filter(|_| gave_up);
         let (nodes, failed) = results.map_or((None, Vec::new()), |results| {
             (Some(results.nodes), results.failed)

@@ -254,7 +254,12 @@ async fn get_ready(
         workspace => workspace?,
     };
     let prepared = prepare::compose_environment(config, &connection, aws, &surroundings.console)?;
-    let keeping = parse::plan_keeping(config, plan, &prepared.environment);
+    // dbt 2 has no parse to keep.
+    let keeping = if engine.is_native() {
+        None
+    } else {
+        parse::plan_keeping(config, plan, &prepared.environment)
+    };
     let kept_parse = keeping.map(|keeping| {
         // Where nothing is fetched, nobody listens.
         let _ = ask.send(keeping.clone());
@@ -292,7 +297,7 @@ fn layout(plan: &Pipeline, stage: &Stage, engine: &Engine) -> Layout {
     if engine.is_native() {
         let variables = &stage.environment.variables;
         Layout::Dbt2 {
-            site: pipeline::site_directory(&plan.steps, variables, &stage.directory),
+            site: pipeline::site_directory(&plan.steps, variables, &stage.directory, &stage.target),
         }
     } else {
         Layout::Dbt1

@@ -372,6 +372,18 @@ fn where_dbt_gave_up_its_last_words_are_the_error() {
     }
 }
 
+/// As dbt 2 does where it cannot read the project.
+#[test]
+fn results_of_no_node_do_not_hide_dbts_last_words() {
+    let fake = Fake::new()
+        .on("run", "write", r#"run_results.json {"results": []}"#)
+        .on("run", "stdout", "Parsing Error\n")
+        .on("run", "exit", "1");
+    let run = Scene::new(fake).runner().args(["--steps", "run"]).run();
+    run.assert_code(1);
+    assert_eq!(run.closing()["error"], "Parsing Error", "{run}");
+}
+
 #[test]
 fn last_words_are_of_bounded_length_and_without_secrets() {
     let fake = Fake::new()

@@ -73,6 +73,21 @@ fn a_site_that_is_written_elsewhere_is_published_as_well() {
     assert_eq!(lab.docs(), keys(), "{run}");
 }
 
+/// Beside what dbt works with, or in the midst of the project.
+#[test]
+fn a_site_that_shares_its_directory_takes_nothing_along() {
+    for place in ["target", "./target/", "."] {
+        let lab = Deployment::new(Fake::two());
+        let run = lab
+            .runner()
+            .env("DBT_DOCS_OUTPUT_DIR", place)
+            .args(["--engine", "native"])
+            .run();
+        run.assert_code(0);
+        assert_eq!(lab.docs(), keys(), "{place}: {run}");
+    }
+}
+
 #[test]
 fn a_catalogue_that_docs_generate_does_not_write_is_another_commands() {
     let fake = Fake::two()

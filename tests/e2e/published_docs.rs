@@ -102,6 +102,22 @@ fn the_published_run_results_are_those_of_the_last_step_that_ran_nodes() {
 }
 
 #[test]
+fn results_of_no_node_do_not_replace_those_of_a_step_that_ran_some() {
+    let empty = r#"run_results.json {"args": {"which": "test"}, "results": []}"#;
+    let lab = Deployment::new(
+        Fake::new()
+            .on("test", "write", empty)
+            .on("test", "exit", "1"),
+    );
+    let run = lab
+        .runner()
+        .args(["--steps", "run,test", "--publish", "always"])
+        .run();
+    run.assert_code(1);
+    assert_eq!(lab.json("shop/run_results.json")["args"]["which"], "run");
+}
+
+#[test]
 fn without_a_test_step_the_run_results_of_run_are_published() {
     let lab = Deployment::healthy();
     lab.runner()

@@ -128,6 +128,18 @@ fn the_subcommand_comes_first_wherever_it_stands() {
         ("[--log-path=x, deps]", "deps --log-path=x --target live"),
         ("[--version]", "--version"),
         ("[--quiet, docs]", "docs --quiet --target live"),
+        (
+            "[docs, --quiet, generate, --no-compile]",
+            "docs generate --quiet --no-compile --target live",
+        ),
+        (
+            "[source, --log-level, debug, freshness]",
+            "source freshness --log-level debug --target live",
+        ),
+        (
+            "[--target-path, out2, run, -s, orders]",
+            "run --target-path out2 -s orders --target live",
+        ),
     ] {
         let file = format!("steps:\n  - {{name: a, command: {command}}}\n");
         let scene = Scene::new().settings(&file).flags(&["--target", "live"]);
