@@ -19,7 +19,10 @@ FILES = {
     "models/off.sql": ("model", "{{ config(enabled=false) }} select 2"),
     "models/orders.yml": ("schema", "models: [{name: orders}]"),
     "snapshots/kept.sql": ("snapshot", "{% snapshot kept %}\nselect 3\n{% endsnapshot %}\n"),
-    "macros/cents.sql": ("macro", "{% macro cents(x) %}{{ x }}{% endmacro %}\n{% macro b() %}{% endmacro %}"),
+    "macros/cents.sql": (
+        "macro",
+        "{% macro cents(x) %}{{ x }}{% endmacro %}\n{% macro b() %}{% endmacro %}",
+    ),
     "seeds/countries.csv": ("seed", "id\n1\n"),
     "models/notes.md": ("docs", "{% docs a %}a{% enddocs %}"),
 }
@@ -32,8 +35,15 @@ def parse_of(folder: str) -> dict:
         path.parent.mkdir(exist_ok=True)
         path.write_text(text)
         files[f"shop://{name}"] = {
-            "path": {"searched_path": os.path.dirname(name), "relative_path": os.path.basename(name), "project_root": "/elsewhere"},
-            "checksum": {"name": "sha256", "checksum": hashlib.sha256(text.strip().encode()).hexdigest()},
+            "path": {
+                "searched_path": os.path.dirname(name),
+                "relative_path": os.path.basename(name),
+                "project_root": "/elsewhere",
+            },
+            "checksum": {
+                "name": "sha256",
+                "checksum": hashlib.sha256(text.strip().encode()).hexdigest(),
+            },
             "project_name": "shop",
             "parse_file_type": kind,
         }
@@ -45,23 +55,63 @@ def parse_of(folder: str) -> dict:
         if FILES.get(file, ("schema",))[0] != "schema":
             files[f"shop://{file}"].setdefault(kind, []).append(name)
 
-    add("nodes", "model.shop.orders", "models/orders.sql", resource_type="model", raw_code="-- a model\nselect 1 as id")
-    add("nodes", "snapshot.shop.kept", "snapshots/kept.sql", resource_type="snapshot", raw_code="\nselect 3\n")
-    add("nodes", "snapshot.shop.of_yaml", "models/orders.yml", resource_type="snapshot", raw_code="select * from {{ ref('orders') }}")
-    add("nodes", "test.shop.unique_id", "models/orders.yml", resource_type="test", raw_code="{{ test_unique() }}")
+    add(
+        "nodes",
+        "model.shop.orders",
+        "models/orders.sql",
+        resource_type="model",
+        raw_code="-- a model\nselect 1 as id",
+    )
+    add(
+        "nodes",
+        "snapshot.shop.kept",
+        "snapshots/kept.sql",
+        resource_type="snapshot",
+        raw_code="\nselect 3\n",
+    )
+    add(
+        "nodes",
+        "snapshot.shop.of_yaml",
+        "models/orders.yml",
+        resource_type="snapshot",
+        raw_code="select * from {{ ref('orders') }}",
+    )
+    add(
+        "nodes",
+        "test.shop.unique_id",
+        "models/orders.yml",
+        resource_type="test",
+        raw_code="{{ test_unique() }}",
+    )
     add("nodes", "seed.shop.countries", "seeds/countries.csv", resource_type="seed", raw_code="")
-    add("nodes", "operation.shop.hook", "./dbt_project.yml", resource_type="operation", raw_code="select 4")
-    add("macros", "macro.shop.cents", "macros/cents.sql", macro_sql="{% macro cents(x) %}{{ x }}{% endmacro %}")
+    add(
+        "nodes",
+        "operation.shop.hook",
+        "./dbt_project.yml",
+        resource_type="operation",
+        raw_code="select 4",
+    )
+    add(
+        "macros",
+        "macro.shop.cents",
+        "macros/cents.sql",
+        macro_sql="{% macro cents(x) %}{{ x }}{% endmacro %}",
+    )
     files["shop://models/off.sql"]["nodes"] = ["model.shop.off"]
     return {"files": files, "nodes": nodes, "macros": macros, "disabled": {"model.shop.off": [{}]}}
 
 
-#: What somebody can do who can write the parse and all that is said of it: where, the value, and what is said.
+#: What somebody can do who can write the parse and all that is said of it: where, the value, and
+#: what is said.
 ATTACKS = (
     ("nodes/model.shop.orders/raw_code", "drop table t", "the text of model.shop.orders"),
     ("nodes/model.shop.orders/raw_code", "", "the text of model.shop.orders"),
     ("nodes/snapshot.shop.kept/raw_code", "drop table t", "the text of snapshot.shop.kept"),
-    ("macros/macro.shop.cents/macro_sql", "{% macro cents() %}{% do run_query('drop') %}{% endmacro %}", "the text of macro.shop.cents"),
+    (
+        "macros/macro.shop.cents/macro_sql",
+        "{% macro cents() %}{% do run_query('drop') %}{% endmacro %}",
+        "the text of macro.shop.cents",
+    ),
     ("macros/macro.shop.cents/original_file_path", "models/orders.yml", "from no file of its kind"),
     ("macros/macro.shop.cents/package_name", "gone", "from no file of its kind"),
     ("nodes/model.shop.orders/original_file_path", "models/notes.md", "from no file of its kind"),
@@ -119,7 +169,11 @@ class Compared(unittest.TestCase):
             pathlib.Path(path).write_bytes(content)
             said = io.StringIO()
             with contextlib.redirect_stderr(said):
-                self.assertFalse(PART.is_as_the_files_are(path, {"shop": types.SimpleNamespace(project_root=self.folder)}))
+                self.assertFalse(
+                    PART.is_as_the_files_are(
+                        path, {"shop": types.SimpleNamespace(project_root=self.folder)}
+                    )
+                )
             self.assertIn("the saved parse is left alone", said.getvalue())
 
 

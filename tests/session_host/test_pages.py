@@ -41,10 +41,14 @@ import sqlite3, zlib
 for part in ("wire", "invocation", "pages"):
     exec(compile(open(f"{HOST}/{part}.py").read(), part, "exec"))
 def resident():
-    return sum(int(line.split()[1]) for line in open("/proc/self/smaps_rollup") if line.startswith(("Private_Clean:", "Shared_Clean:")))
+    kinds = ("Private_Clean:", "Shared_Clean:")
+    lines = [line for line in open("/proc/self/smaps_rollup") if line.startswith(kinds)]
+    return sum(int(line.split()[1]) for line in lines)
 before = resident()
 give_back()
-print(before, resident(), zlib.crc32(b"it goes on"), sqlite3.connect(":memory:").execute("select 1").fetchone()[0])
+after = resident()
+selected = sqlite3.connect(":memory:").execute("select 1").fetchone()[0]
+print(before, after, zlib.crc32(b"it goes on"), selected)
 """
 
 
@@ -52,11 +56,15 @@ class Pages(unittest.TestCase):
     def test_only_what_is_as_in_the_file(self) -> None:
         names: dict = {}
         exec((HOST / "pages.py").read_text(), names)
-        self.assertEqual(names["unchanged"](MAPS.splitlines(keepends=True)), [(0x1000, 0x3000), (0x3000, 0x5000)])
+        self.assertEqual(
+            names["unchanged"](MAPS.splitlines(keepends=True)), [(0x1000, 0x3000), (0x3000, 0x5000)]
+        )
 
     def test_what_is_given_back_is_read_again(self) -> None:
         program = PROGRAM.replace("{HOST}", str(HOST))
-        ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+        ended = subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, text=True, check=True
+        )
         before, after, checksum, one = map(int, ended.stdout.split())
         self.assertLess(after, before * 0.8)
         self.assertEqual((checksum, one), (zlib.crc32(b"it goes on"), 1))

@@ -56,11 +56,16 @@ class Logs(unittest.TestCase):
             place.mkdir()
 
     def handlers(self, name: str = "dbt.log", **options: object) -> list:
-        made = [kind(place / name, encoding="utf8", **options) for kind, place in zip(self.kinds, self.places)]
+        made = [
+            kind(place / name, encoding="utf8", **options)
+            for kind, place in zip(self.kinds, self.places)
+        ]
         for handler in made:
             handler.setFormatter(logging.Formatter(fmt="%(message)s"))
             handler.failures = []
-            handler.handleError = lambda record, handler=handler: handler.failures.append(sys.exc_info()[0])
+            handler.handleError = lambda record, handler=handler: handler.failures.append(
+                sys.exc_info()[0]
+            )
             self.addCleanup(handler.close)
         return made
 
@@ -78,7 +83,9 @@ class Logs(unittest.TestCase):
         for limit in (0, 300, 4000):
             handlers = self.handlers(f"{limit}.log", maxBytes=limit, backupCount=3)
             for number in range(1500):
-                text = f"{number} {'ä€😀x'[number % 4] * (number % 97)}" + "\n two lines" * (number % 11 == 0)
+                text = f"{number} {'ä€😀x'[number % 4] * (number % 97)}" + "\n two lines" * (
+                    number % 11 == 0
+                )
                 for handler in handlers:
                     self.say(handler, text)
         usual, ours = self.contents()
@@ -119,7 +126,10 @@ class Logs(unittest.TestCase):
             for _ in range(5):
                 self.say(handler, "more than ten bytes")
             self.assertEqual(handler.failures, [])
-        self.assertEqual([[path.name for path in place.iterdir()] for place in self.places], [["dbt.log"], ["dbt.log"]])
+        self.assertEqual(
+            [[path.name for path in place.iterdir()] for place in self.places],
+            [["dbt.log"], ["dbt.log"]],
+        )
 
     def test_a_full_disk_is_an_error_of_that_line(self) -> None:
         handlers = self.handlers()
@@ -171,7 +181,9 @@ class Logs(unittest.TestCase):
         for handler in handlers:
             for text in ("before", "\udc80", "after"):
                 self.say(handler, text)
-        self.assertEqual([handler.failures for handler in handlers], [[UnicodeEncodeError], [UnicodeEncodeError]])
+        self.assertEqual(
+            [handler.failures for handler in handlers], [[UnicodeEncodeError], [UnicodeEncodeError]]
+        )
         usual, ours = self.contents()
         self.assertEqual(usual, ours)
 
@@ -188,7 +200,9 @@ class Logs(unittest.TestCase):
         for thread in threads:
             thread.join()
         lines = b"".join(self.contents()[1].values()).decode().splitlines()
-        expected = {f"{name} {number} {'x' * (number % 50)}." for name in range(8) for number in range(200)}
+        expected = {
+            f"{name} {number} {'x' * (number % 50)}." for name in range(8) for number in range(200)
+        }
         self.assertEqual((len(lines), set(lines)), (1600, expected))
 
 
@@ -215,8 +229,16 @@ class Texts(unittest.TestCase):
                 return sorted(value) if isinstance(value, set) else super().default(value)
 
         ours = shortcuts().Json()
-        value = {"a": [1, 1.5, 1e300, float("nan"), True, None], "ü\ud800\n": {1: {}, 2.5: [], None: (), True: "€\"\\/"}, "set": {3, 1}}
-        for options in ({"cls": Encoder}, {"cls": Encoder, "indent": 2}, {"cls": Encoder, "sort_keys": False, "ensure_ascii": False}):
+        value = {
+            "a": [1, 1.5, 1e300, float("nan"), True, None],
+            "ü\ud800\n": {1: {}, 2.5: [], None: (), True: '€"\\/'},
+            "set": {3, 1},
+        }
+        for options in (
+            {"cls": Encoder},
+            {"cls": Encoder, "indent": 2},
+            {"cls": Encoder, "sort_keys": False, "ensure_ascii": False},
+        ):
             texts = []
             for module in (json, ours):
                 with tempfile.TemporaryFile("w+", encoding="utf-8", errors="surrogatepass") as file:
@@ -289,8 +311,12 @@ class Templates(unittest.TestCase):
         self.usual, self.internal = MacroFuzzEnvironment, []
 
     def install(self, **more: object) -> None:
-        modules = {"dbt_common__clients__jinja": {"MacroFuzzEnvironment": self.usual, **more},
-                   "jinja2__utils": {"internalcode": lambda function: self.internal.append(function) or function}}
+        modules = {
+            "dbt_common__clients__jinja": {"MacroFuzzEnvironment": self.usual, **more},
+            "jinja2__utils": {
+                "internalcode": lambda function: self.internal.append(function) or function
+            },
+        }
         with Modules(**modules):
             shortcuts().compile_templates_once()
 
@@ -332,7 +358,9 @@ class Templates(unittest.TestCase):
 
 class Places(unittest.TestCase):
     def test_locks_have_no_name_and_no_tracker(self) -> None:
-        with Modules(dbt__mp_context={"_MP_CONTEXT": multiprocessing.get_context("spawn")}) as modules:
+        with Modules(
+            dbt__mp_context={"_MP_CONTEXT": multiprocessing.get_context("spawn")}
+        ) as modules:
             shortcuts().nameless_locks()
             context = modules["dbt.mp_context"]._MP_CONTEXT
         self.assertEqual(context.get_start_method(), "fork")
@@ -342,8 +370,12 @@ class Places(unittest.TestCase):
 
     def test_what_is_as_expected_is_replaced(self) -> None:
         ours = shortcuts()
-        expected = {"dbt_common__clients__system": {"json": json},
-                    "dbt_common__events__logger": {"RotatingFileHandler": logging.handlers.RotatingFileHandler}}
+        expected = {
+            "dbt_common__clients__system": {"json": json},
+            "dbt_common__events__logger": {
+                "RotatingFileHandler": logging.handlers.RotatingFileHandler
+            },
+        }
         with Modules(**expected) as modules:
             ours.take_shortcuts()
             self.assertIsInstance(modules["dbt_common.clients.system"].json, ours.Json)
@@ -354,8 +386,12 @@ class Places(unittest.TestCase):
             pass
 
         another = types.ModuleType("orjson")
-        other = {"dbt_common__clients__system": {"json": another}, "dbt_common__events__logger": {"RotatingFileHandler": Theirs},
-                 "dbt__mp_context": {"context": None}, "dbt_common__clients__jinja": {}}
+        other = {
+            "dbt_common__clients__system": {"json": another},
+            "dbt_common__events__logger": {"RotatingFileHandler": Theirs},
+            "dbt__mp_context": {"context": None},
+            "dbt_common__clients__jinja": {},
+        }
         with Modules(**other) as modules:
             ours = shortcuts()
             ours.nameless_locks()

@@ -14,7 +14,9 @@ from unittest import mock
 from support import host
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BOOTSTRAP = re.search(r'BOOTSTRAP: &str = "\\\n(.*?)";', (ROOT / "src/session.rs").read_text(), re.S)
+BOOTSTRAP = re.search(
+    r'BOOTSTRAP: &str = "\\\n(.*?)";', (ROOT / "src/session.rs").read_text(), re.S
+)
 
 
 def answer(bootstrap: str, program: bytes) -> tuple:
@@ -58,7 +60,8 @@ class Invoked(unittest.TestCase):
     def test_the_script_is_the_file_of_the_main_module(self) -> None:
         seen = []
         command = types.ModuleType("dbt.cli.main")
-        command.cli = lambda: seen.append((sys.modules["__main__"].__file__, sys.argv))  # type: ignore
+        # type: ignore
+        command.cli = lambda: seen.append((sys.modules["__main__"].__file__, sys.argv))
         modules = {
             "dbt": types.ModuleType("dbt"),
             "dbt.cli": types.ModuleType("dbt.cli"),

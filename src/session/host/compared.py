@@ -1,8 +1,8 @@
-"""Owns the comparison of a saved parse with the files that are here: the text of a model or a macro, which dbt runs as the parse has it,
-is the text of its file.
+"""Owns the comparison of a saved parse with the files that are here: the text of a model or a
+macro, which dbt runs as the parse has it, is the text of its file.
 
-dbt itself compares only a checksum that stands beside the text. What else a parse says (configs, hooks, tests of YAML files) dbt alone could
-tell from the files, by parsing them.
+dbt itself compares only a checksum that stands beside the text. What else a parse says (configs,
+hooks, tests of YAML files) dbt alone could tell from the files, by parsing them.
 """
 
 import hashlib
@@ -22,25 +22,32 @@ def is_as_the_files_are(path, projects):
     try:
         with open(path, "rb") as file:
             parse = importlib.import_module("msgpack").unpackb(file.read(), strict_map_key=False)
-        difference = first_difference(parse, {name: project.project_root for name, project in projects.items()})
+        difference = first_difference(
+            parse, {name: project.project_root for name, project in projects.items()}
+        )
     except Exception as error:
         # Whatever it holds in the place of a parse.
         difference = f"it cannot be read ({type(error).__name__})"
     if difference:
-        sys.stderr.write(f"the saved parse is left alone, since it is not of these files: {difference}\n")
+        sys.stderr.write(
+            f"the saved parse is left alone, since it is not of these files: {difference}\n"
+        )
         sys.stderr.flush()
     return difference is None
 
 
 def first_difference(parse, roots):
-    """What of a parse is not as in the files; `None` if all is. `roots`: of the projects, by their names.
+    """What of a parse is not as in the files; `None` if all is. `roots`: of the projects, by their
+    names.
 
-    A file that is not the one that was parsed needs no look: dbt parses it anew, and forgets all that the parse lists for it.
+    A file that is not the one that was parsed needs no look: dbt parses it anew, and forgets all
+    that the parse lists for it.
     """
     files = parse["files"]
     for place, file in files.items():
         path = file["path"]
-        if place != f"{file['project_name']}://{os.path.join(path['searched_path'], path['relative_path'])}":
+        below = os.path.join(path["searched_path"], path["relative_path"])
+        if place != f"{file['project_name']}://{below}":
             return f"{place} is not where it says"
     texts = {place: text_that_was_parsed(file, roots) for place, file in files.items()}
     for kind, field in (("macros", "macro_sql"), ("nodes", "raw_code")):
@@ -59,7 +66,11 @@ def first_difference(parse, roots):
                 return f"the text of {name} is not that of {place}"
     known = parse["nodes"].keys() | parse["disabled"].keys()
     for place, file in files.items():
-        if file["parse_file_type"] in WHOLE and texts[place] and not known.intersection(file.get("nodes", ())):
+        if (
+            file["parse_file_type"] in WHOLE
+            and texts[place]
+            and not known.intersection(file.get("nodes", ()))
+        ):
             return f"nothing is known of {place}"
     return None
 
@@ -70,10 +81,13 @@ def text_that_was_parsed(file, roots):
     if root is None or file["parse_file_type"] not in WHOLE + BLOCKS:
         return None
     try:
-        with open(os.path.join(root, path["searched_path"], path["relative_path"]), "rb") as content:
+        with open(
+            os.path.join(root, path["searched_path"], path["relative_path"]), "rb"
+        ) as content:
             text = content.read().decode().strip()
     except (OSError, ValueError):
         return None
-    # From dbt 1.13 on, its checksum is blind to how much white space there is. The comparison is not.
+    # From dbt 1.13 on, its checksum is blind to how much white space there is. The comparison is
+    # not.
     digests = [hashlib.sha256(form.encode()).hexdigest() for form in (text, " ".join(text.split()))]
     return text if file["checksum"]["checksum"] in digests else None

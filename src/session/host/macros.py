@@ -1,12 +1,19 @@
-"""Owns how macros come into the context that a node is rendered in: all of them, for each node anew, several times in each step."""
+"""Owns how macros come into the context that a node is rendered in: all of them, for each node
+anew, several times in each step.
+"""
 
 import types
 
 
 def add_macros_at_once():
-    """What dbt does in seven calls for each macro is done in a loop, and a namespace is searched once for all names."""
+    """What dbt does in seven calls for each macro is done in a loop, and a namespace is searched
+    once for all names.
+    """
     place = try_import("dbt.context.macros")
-    builder, generator, namespace = (getattr(place, name, None) for name in ("MacroNamespaceBuilder", "MacroGenerator", "MacroNamespace"))
+    builder, generator, namespace = (
+        getattr(place, name, None)
+        for name in ("MacroNamespaceBuilder", "MacroGenerator", "MacroNamespace")
+    )
     if builder is None or generator is None or namespace is None or "keys" in vars(namespace):
         return
     # All that can be missing is looked up before anything is replaced.
@@ -56,7 +63,9 @@ def added(place, builder, generator):
 
 
 def every_name(self):
-    """Of a namespace that is copied into a context: all that they stand for is asked for next, so it is found in one go."""
+    """Of a namespace that is copied into a context: all that they stand for is asked for next,
+    so it is found in one go.
+    """
     found = {}
     # What is searched first wins.
     for members in reversed(list(self._search_order())):
@@ -68,7 +77,8 @@ def every_name(self):
 def found_by(search):
     def get(self, name):
         try:
-            # Once only, since what a namespace is made of may change: unit tests put functions there.
+            # Once only, since what a namespace is made of may change: unit tests put functions
+            # there.
             return self.found.pop(name)
         except (AttributeError, KeyError):
             return search(self, name)
@@ -77,15 +87,26 @@ def found_by(search):
 
 
 def rehearsal(builder):
-    """What a builder makes of a few macros, each in a package of another kind; None where it is another one than we know."""
+    """What a builder makes of a few macros, each in a package of another kind; None where it is
+    another one than we know.
+    """
     macros = {
-        package: {name: types.SimpleNamespace(package_name=package, name=name, unique_id=f"macro.{package}.{name}") for name in ("one", package)}
+        package: {
+            name: types.SimpleNamespace(
+                package_name=package, name=name, unique_id=f"macro.{package}.{name}"
+            )
+            for name in ("one", package)
+        }
         for package in ("root", "local", "other", "dbt", "adapter")
     }
     given = node, stack, context = object(), [], {}
     try:
-        made = builder("root", "local", stack, ["adapter", "dbt"], node).build_namespace(macros, context)
-        return {name: described(member, given) for name, member in dict(made).items()}, [described(part, given) for part in made._search_order()]
+        made = builder("root", "local", stack, ["adapter", "dbt"], node).build_namespace(
+            macros, context
+        )
+        return {name: described(member, given) for name, member in dict(made).items()}, [
+            described(part, given) for part in made._search_order()
+        ]
     except Exception:
         return None
 
@@ -95,4 +116,7 @@ def described(member, given):
     if isinstance(member, dict):
         return {name: described(inner, given) for name, inner in member.items()}
     known = {id(part): number for number, part in enumerate(given)}
-    return type(member), {name: known[id(value)] if id(value) in known else value.unique_id for name, value in vars(member).items()}
+    return type(member), {
+        name: known[id(value)] if id(value) in known else value.unique_id
+        for name, value in vars(member).items()
+    }

@@ -1,8 +1,9 @@
 """Owns dbt, imported once, and forks a child for every step.
 
-Started by the runner, with a socket as stdin; ends when the runner closes it. This process never sees a secret: what it gets for parsing
-has placeholders in their place, and the real environment is read by the child of a step alone. All files of this directory are one
-program, of which this is the last part.
+Started by the runner, with a socket as stdin; ends when the runner closes it. This process never
+sees a secret: what it gets for parsing has placeholders in their place, and the real environment is
+read by the child of a step alone. All files of this directory are one program, of which this is the
+last part.
 """
 
 import gc
@@ -16,8 +17,16 @@ OLDEST = (1, 5)
 # What stands in the place of a file for code that comes from none: Python's, dbt's, and ours.
 NO_FILES = ("<string>", "<template>", "dbt-entrypoint")
 # What dbt imports only once a step runs, and so in each step again.
-IMPORTED_LATE = ("dbt.graph.thread_pool", "dbt.task.debug", "dbt.task.deps", "dbt.task.docs.generate", "dbt.task.freshness", "dbt.task.run",
-                 "dbt.task.test", "dbt_common.clients.agate_helper")
+IMPORTED_LATE = (
+    "dbt.graph.thread_pool",
+    "dbt.task.debug",
+    "dbt.task.deps",
+    "dbt.task.docs.generate",
+    "dbt.task.freshness",
+    "dbt.task.run",
+    "dbt.task.test",
+    "dbt_common.clients.agate_helper",
+)
 
 
 class TooOld(Exception):
@@ -25,11 +34,16 @@ class TooOld(Exception):
 
 
 class Capture:
-    """What this process writes to stdout and stderr, to be repeated by the children: each dbt of its own would have written it."""
+    """What this process writes to stdout and stderr, to be repeated by the children: each dbt of
+    its own would have written it.
+    """
 
     def __init__(self):
         # The runner gives files, so that nothing is lost that the interpreter says as it starts.
-        self.files = [os.dup(number) if stat.S_ISREG(os.fstat(number).st_mode) else temporary_file() for number in (1, 2)]
+        self.files = [
+            os.dup(number) if stat.S_ISREG(os.fstat(number).st_mode) else temporary_file()
+            for number in (1, 2)
+        ]
 
     def begin(self):
         for number, file in enumerate(self.files, 1):
@@ -77,9 +91,11 @@ def main():
         step = json.loads(request)
         arguments = step["arguments"]
         shares = is_known and takes_manifest(arguments)
-        # What is there now is never garbage, and looking through it would cost time here, and copy its pages in a child.
+        # What is there now is never garbage, and looking through it would cost time here, and copy
+        # its pages in a child.
         gc.freeze()
-        # An adapter that only dbt can tell would be imported on the way, where nobody hears what it says.
+        # An adapter that only dbt can tell would be imported on the way, where nobody hears what it
+        # says.
         if not is_warm and installation["adapter"]:
             # Each step says it itself.
             capture.begin()
@@ -119,9 +135,11 @@ def main():
 
 
 def import_dbt(adapter, newest):
-    """Imports dbt and the adapter of the project; gives back their versions, the adapter's if there is one.
+    """Imports dbt and the adapter of the project; gives back their versions, the adapter's if there
+    is one.
 
-    `newest`: the last version whose inside is known. Of a later one nothing but its command is used.
+    `newest`: the last version whose inside is known. Of a later one nothing but its command is
+    used.
     """
     version = importlib.import_module("dbt.version").__version__
     minor = tuple(int(part) for part in version.split(".")[:2])
@@ -135,11 +153,16 @@ def import_dbt(adapter, newest):
         try_import(name)
     left_out = take_shortcuts() if is_known else []
     for name in NO_FILES:
-        # Each time somebody asks for the stack, Python would look through all modules for the one that these are from, and find none.
+        # Each time somebody asks for the stack, Python would look through all modules for the one
+        # that these are from, and find none.
         getattr(try_import("inspect"), "modulesbyfile", {})[name] = ""
     # One that is not installed, a step says in dbt's own words.
     found = adapter and try_import(f"dbt.adapters.{adapter}")
-    own = getattr(try_import(f"dbt.adapters.{adapter}.__version__"), "version", None) if found else None
+    own = (
+        getattr(try_import(f"dbt.adapters.{adapter}.__version__"), "version", None)
+        if found
+        else None
+    )
     return {"dbt": version, "adapter": own, "is_known": is_known, "left_out": left_out}
 
 

@@ -1,6 +1,8 @@
-"""Owns the manifest on its way from the one parsing to the steps: packed by a child that has parsed, unpacked by each step.
+"""Owns the manifest on its way from the one parsing to the steps: packed by a child that has
+parsed, unpacked by each step.
 
-Packed, since a step copies what it touches of the host's memory: a manifest there would be there twice.
+Packed, since a step copies what it touches of the host's memory: a manifest there would be there
+twice.
 """
 
 import contextlib
@@ -9,14 +11,36 @@ import importlib
 import os
 import pickle
 
-TAKE_A_MANIFEST = {"build", "clone", "compile", "docs generate", "list", "ls", "run", "run-operation", "seed", "show", "snapshot",
-                   "source freshness", "test"}
+TAKE_A_MANIFEST = {
+    "build",
+    "clone",
+    "compile",
+    "docs generate",
+    "list",
+    "ls",
+    "run",
+    "run-operation",
+    "seed",
+    "show",
+    "snapshot",
+    "source freshness",
+    "test",
+}
 # Options that win over what keeps dbt quiet in the host: a step with one of them parses for itself.
 LOUD = {"--debug", "-d", "--log-level", "--log-level-file", "--send-anonymous-usage-stats"}
-# After them dbt would parse anew, and say so. That the word may also be a value costs a parsing at most.
+# After them dbt would parse anew, and say so. That the word may also be a value costs a parsing at
+# most.
 VOID_A_MANIFEST = {"clean", "deps"}
 # What of a command line decides how a project is parsed. All other differences dbt finds by itself.
-DECIDE_PARSING = ("--vars", "--target", "-t", "--profile", "--profiles-dir", "--project-dir", "--target-path")
+DECIDE_PARSING = (
+    "--vars",
+    "--target",
+    "-t",
+    "--profile",
+    "--profiles-dir",
+    "--project-dir",
+    "--target-path",
+)
 
 
 class Memory:
@@ -33,16 +57,25 @@ class Memory:
             os.lseek(file, 0, os.SEEK_SET)
 
     def pack(self, manifest, said):
-        """`said`: what parsing had to say. Leaves out what dbt leaves out of its own file, and what each step makes anew."""
+        """`said`: what parsing had to say. Leaves out what dbt leaves out of its own file, and
+        what each step makes anew.
+        """
         manifest.source_patches = {}
         for file in manifest.files.values():
             for name in ("contents", "pp_dict", "pp_test_index"):
                 if hasattr(file, name):
                     setattr(file, name, None)
-        kept = {field.name: getattr(manifest, field.name) for field in dataclasses.fields(manifest) if "serialize" not in field.metadata}
+        kept = {
+            field.name: getattr(manifest, field.name)
+            for field in dataclasses.fields(manifest)
+            if "serialize" not in field.metadata
+        }
         kept.pop("flat_graph", None)
         # One of a kind is enough for a rehearsal.
-        few = {name: one_of_a_kind(value) if isinstance(value, dict) else value for name, value in kept.items()}
+        few = {
+            name: one_of_a_kind(value) if isinstance(value, dict) else value
+            for name, value in kept.items()
+        }
         for file, content in ((self.sample, (few, None)), (self.packed, (kept, said))):
             with open(file, "wb", closefd=False) as stream:
                 pickle.dump(content, stream, pickle.HIGHEST_PROTOCOL)
@@ -58,7 +91,9 @@ class Memory:
 
 @dataclasses.dataclass
 class Said:
-    """What parsing had to say: events, `frozen` on their way; how often each deprecation was met; where in the captured streams it began."""
+    """What parsing had to say: events, `frozen` on their way; how often each deprecation was
+    met; where in the captured streams it began.
+    """
 
     events: list
     deprecations: dict
@@ -71,8 +106,16 @@ def frozen(message):
 
 
 def thawed(name, content):
-    descriptor = importlib.import_module("google.protobuf.descriptor_pool").Default().FindMessageTypeByName(name)
-    return importlib.import_module("google.protobuf.message_factory").GetMessageClass(descriptor).FromString(content)
+    descriptor = (
+        importlib.import_module("google.protobuf.descriptor_pool")
+        .Default()
+        .FindMessageTypeByName(name)
+    )
+    return (
+        importlib.import_module("google.protobuf.message_factory")
+        .GetMessageClass(descriptor)
+        .FromString(content)
+    )
 
 
 def one_of_a_kind(entries):
@@ -92,12 +135,14 @@ def parsing_key(arguments):
     for place, argument in enumerate(arguments):
         name, equals, value = argument.partition("=")
         if name in DECIDE_PARSING:
-            key.append((name, value if equals else "".join(arguments[place + 1:place + 2])))
+            key.append((name, value if equals else "".join(arguments[place + 1 : place + 2])))
     return sorted(key)
 
 
 def hand_over(memory):
-    """Lets the manifest loader of this process find the manifest in memory; whether it still holds is for dbt to say."""
+    """Lets the manifest loader of this process find the manifest in memory; whether it still
+    holds is for dbt to say.
+    """
     try:
         manifest, said = memory.unpack(memory.packed)
         said.events = [thawed(*event) for event in said.events]
@@ -135,7 +180,9 @@ def repeat(output, said):
     for event in said.events:
         event.info.pid = os.getpid()
         event.info.ts.GetCurrentTime()
-        event.info.invocation_id = importlib.import_module("dbt_common.invocation").get_invocation_id()
+        event.info.invocation_id = importlib.import_module(
+            "dbt_common.invocation"
+        ).get_invocation_id()
         for logger in manager.loggers:
             if logger.filter(event):
                 logger.write_line(event)
@@ -152,7 +199,9 @@ def event_manager():
 
 
 def deprecations():
-    """What dbt counts for the summary at the end of an invocation; older versions only remember names."""
+    """What dbt counts for the summary at the end of an invocation; older versions only remember
+    names.
+    """
     active = importlib.import_module("dbt.deprecations").active_deprecations
     return active if isinstance(active, dict) else {}
 
@@ -166,6 +215,8 @@ def forget_deprecations():
 
 
 def forget_surroundings():
-    """dbt reads what is to be noted of the environment once in a process, and the one it comes from had another."""
+    """dbt reads what is to be noted of the environment once in a process, and the one it comes
+    from had another.
+    """
     with contextlib.suppress(ImportError, AttributeError):
         importlib.import_module("dbt_common.events.functions").reset_metadata_vars()

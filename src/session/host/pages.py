@@ -1,13 +1,20 @@
-"""Owns what the host holds in memory of files: code and constants of libraries, most of which only the import has needed."""
+"""Owns what the host holds in memory of files: code and constants of libraries, most of which
+only the import has needed.
+"""
 
 import importlib
 
 
 def give_back():
-    """Lets go of what is as in the files. What is still needed, the kernel maps again from its cache; a step maps its own."""
+    """Lets go of what is as in the files. What is still needed, the kernel maps again from its
+    cache; a step maps its own.
+    """
     try:
         ctypes = importlib.import_module("ctypes")
-        advise, do_not_need = ctypes.CDLL(None).madvise, importlib.import_module("mmap").MADV_DONTNEED
+        advise, do_not_need = (
+            ctypes.CDLL(None).madvise,
+            importlib.import_module("mmap").MADV_DONTNEED,
+        )
         with open("/proc/self/smaps", encoding="utf-8", errors="surrogateescape") as file:
             ranges = unchanged(file)
     except (ImportError, OSError, AttributeError, ValueError, IndexError):
@@ -18,7 +25,9 @@ def give_back():
 
 
 def unchanged(lines):
-    """Where files are mapped for reading alone, and no page differs from the file, as those do that were relocated."""
+    """Where files are mapped for reading alone, and no page differs from the file, as those do
+    that were relocated.
+    """
     found, place = [], None
     for line in lines:
         words = line.split(maxsplit=5)

@@ -1,7 +1,9 @@
-"""Owns what dbt does in the host and for the host: the way up to a manifest, and the parsing, in a child.
+"""Owns what dbt does in the host and for the host: the way up to a manifest, and the parsing, in a
+child.
 
-What is known of dbt's parsing is here: methods of the manifest loader, where its events go, and what it counts for a summary. Where they
-are not as expected, each step parses for itself, as it does without a host.
+What is known of dbt's parsing is here: methods of the manifest loader, where its events go, and
+what it counts for a summary. Where they are not as expected, each step parses for itself, as it
+does without a host.
 """
 
 import contextlib
@@ -9,7 +11,12 @@ import gc
 import importlib
 import os
 
-PATCHED = ("get_full_manifest", "load", "write_manifest_for_partial_parse", "read_manifest_for_partial_parse")
+PATCHED = (
+    "get_full_manifest",
+    "load",
+    "write_manifest_for_partial_parse",
+    "read_manifest_for_partial_parse",
+)
 
 
 class Enough(BaseException):
@@ -26,7 +33,8 @@ def manifest_loader():
 
 
 def warm_up(script, arguments):
-    """Lets dbt begin, up to the manifest. What it has made by then, such as the code of its own classes, no step makes again.
+    """Lets dbt begin, up to the manifest. What it has made by then, such as the code of its own
+    classes, no step makes again.
 
     Any failure is told by the steps.
     """
@@ -46,7 +54,9 @@ def warm_up(script, arguments):
     try:
         # The working directory is there already: no place for a log is made that nobody asked for.
         with quiet(LOG_PATH=os.curdir), contextlib.suppress(BaseException):
-            invoke(script, ["parse", *(word for option in parsing_key(arguments) for word in option)])
+            invoke(
+                script, ["parse", *(word for option in parsing_key(arguments) for word in option)]
+            )
     finally:
         loader.get_full_manifest = methods[0]
         if plugins:
@@ -58,14 +68,18 @@ def rehearse(memory):
     with contextlib.suppress(Exception):
         manifest, _ = memory.unpack(memory.sample)
         manifest.writable_manifest().to_dict(omit_none=False, context={"artifact": True})
-        importlib.import_module("dbt.contracts.graph.semantic_manifest").SemanticManifest(manifest)._get_pydantic_semantic_manifest()
+        importlib.import_module("dbt.contracts.graph.semantic_manifest").SemanticManifest(
+            manifest
+        )._get_pydantic_semantic_manifest()
 
 
 def parse(script, arguments, memory, restored, descriptors):
-    """Lets a child parse the project and pack the manifest. Any failure is told by the step itself, which parses again.
+    """Lets a child parse the project and pack the manifest. Any failure is told by the step itself,
+    which parses again.
 
-    In a child, since parsing leaves as much behind as it keeps; since dbt's static parser has threads, which no fork has; and since a
-    manifest in the host would be copied by each step. `descriptors`: what is the host's alone.
+    In a child, since parsing leaves as much behind as it keeps; since dbt's static parser has
+    threads, which no fork has; and since a manifest in the host would be copied by each step.
+    `descriptors`: what is the host's alone.
     """
     memory.forget()
     memory.key = parsing_key(arguments)
@@ -88,7 +102,9 @@ def parse(script, arguments, memory, restored, descriptors):
 
 
 def pack_a_manifest(script, arguments, memory, restored):
-    """Lets dbt begin the step, and stops it as soon as it has a manifest. Says whether it has come to that."""
+    """Lets dbt begin the step, and stops it as soon as it has a manifest. Says whether it has
+    come to that.
+    """
     loader, methods = manifest_loader()
     if loader is None:
         return False
@@ -110,7 +126,8 @@ def pack_a_manifest(script, arguments, memory, restored):
         # What dbt makes of it from here on, each step makes itself.
         gc.disable()
         memory.pack(manifest, said)
-        # Only now: a step that parses for itself should not find it, since it would not say then what parsing has to say.
+        # Only now: a step that parses for itself should not find it, since it would not say then
+        # what parsing has to say.
         if due:
             write(self)
         packed.append(True)
@@ -120,7 +137,9 @@ def pack_a_manifest(script, arguments, memory, restored):
         due.append(True)
         # What dbt says from here on it says each time, and so will the steps.
         said.events = [frozen(event) for event in events]
-        said.deprecations = {name: count - before.get(name, 0) for name, count in deprecations().items()}
+        said.deprecations = {
+            name: count - before.get(name, 0) for name, count in deprecations().items()
+        }
 
     def read_and_listen(self):
         # What dbt says before it reads, the steps say themselves.
@@ -134,7 +153,8 @@ def pack_a_manifest(script, arguments, memory, restored):
             return read(self)
         if not is_as_the_files_are(restored, self.all_projects):
             return read(self)
-        # Not under dbt's own name: who reads it there would take it for a parse of these files, in this place.
+        # Not under dbt's own name: who reads it there would take it for a parse of these files, in
+        # this place.
         object.__setattr__(flags, "PARTIAL_PARSE_FILE_PATH", restored)
         manifest = read(self)
         if manifest is not None:
@@ -154,8 +174,17 @@ def pack_a_manifest(script, arguments, memory, restored):
 @contextlib.contextmanager
 def quiet(**more):
     """Nothing is logged twice and nobody is told of a run that is none."""
-    settings = {"LOG_LEVEL": "none", "LOG_LEVEL_FILE": "none", "SEND_ANONYMOUS_USAGE_STATS": "false", **more}
-    names = {f"{prefix}{name}": value for name, value in settings.items() for prefix in ("DBT_", "DBT_ENGINE_")}
+    settings = {
+        "LOG_LEVEL": "none",
+        "LOG_LEVEL_FILE": "none",
+        "SEND_ANONYMOUS_USAGE_STATS": "false",
+        **more,
+    }
+    names = {
+        f"{prefix}{name}": value
+        for name, value in settings.items()
+        for prefix in ("DBT_", "DBT_ENGINE_")
+    }
     kept = {name: os.environ.get(name) for name in names}
     os.environ.update(names)
     try:
@@ -166,10 +195,11 @@ def quiet(**more):
 
 
 def settle(manifest, projects):
-    """A manifest from another container: its projects lay elsewhere, and that a file was modified at the same time proves nothing.
+    """A manifest from another container: its projects lay elsewhere, and that a file was modified
+    at the same time proves nothing.
 
-    For files with the same content the present times are put in, so that dbt need not parse their YAML again; for others none, so that
-    it does.
+    For files with the same content the present times are put in, so that dbt need not parse their
+    YAML again; for others none, so that it does.
     """
     files = importlib.import_module("dbt.contracts.files")
     for file in manifest.files.values():
@@ -178,7 +208,9 @@ def settle(manifest, projects):
         if isinstance(path, files.FilePath) and file.project_name in projects:
             path.project_root = projects[file.project_name].project_root
             path.modification_time = 0.0
-            if file.parse_file_type == files.ParseFileType.Schema and os.path.isfile(path.full_path):
+            if file.parse_file_type == files.ParseFileType.Schema and os.path.isfile(
+                path.full_path
+            ):
                 with open(path.full_path, encoding="utf-8") as content:
                     if files.FileHash.from_contents(content.read().strip()) == file.checksum:
                         path.modification_time = os.path.getmtime(path.full_path)

@@ -1,6 +1,7 @@
 """Owns the replacements for slow detours in dbt: the same result with less work.
 
-Each is taken only where dbt and Python are as they are expected to be. Nothing here changes what anybody can see.
+Each is taken only where dbt and Python are as they are expected to be. Nothing here changes what
+anybody can see.
 """
 
 import errno
@@ -12,7 +13,8 @@ import os
 import re
 import stat
 
-# Templates up to this length, in characters, and as many of them, are kept compiled: those of models are long, and all different.
+# Templates up to this length, in characters, and as many of them, are kept compiled: those of
+# models are long, and all different.
 SHORT, MANY = 300, 1000
 MACRO = re.compile(r"\s*\{%-?\s*(macro|materialization|test|data_test)\b")
 
@@ -23,7 +25,13 @@ def take_shortcuts():
     One that does not fit takes only itself out; gives back the names of those.
     """
     left_out = []
-    for shortcut in (encode_json_in_c, write_log_lines_at_once, compile_templates_once, add_macros_at_once, fill_messages_directly):
+    for shortcut in (
+        encode_json_in_c,
+        write_log_lines_at_once,
+        compile_templates_once,
+        add_macros_at_once,
+        fill_messages_directly,
+    ):
         try:
             shortcut()
         except Exception:
@@ -39,15 +47,19 @@ def encode_json_in_c():
 
 def write_log_lines_at_once():
     logger = try_import("dbt_common.events.logger")
-    if getattr(logger, "RotatingFileHandler", None) is logging.handlers.RotatingFileHandler and LogFile.write is not None:
+    if (
+        getattr(logger, "RotatingFileHandler", None) is logging.handlers.RotatingFileHandler
+        and LogFile.write is not None
+    ):
         logger.RotatingFileHandler = LogFile
 
 
 def nameless_locks():
     """Before dbt is imported, since its classes take their locks from here.
 
-    Only threads share them. But as they are made, they could be handed to processes that have still to be started: each lock has a
-    name in the file system, and Python starts one more interpreter that removes the names should their owner be killed.
+    Only threads share them. But as they are made, they could be handed to processes that have still
+    to be started: each lock has a name in the file system, and Python starts one more interpreter
+    that removes the names should their owner be killed.
     """
     place = try_import("dbt.mp_context")
     if hasattr(place, "_MP_CONTEXT") and "fork" in multiprocessing.get_all_start_methods():
@@ -55,7 +67,9 @@ def nameless_locks():
 
 
 def parse_macros_once():
-    """For a process that parses the project: Jinja parses each macro twice, to find its name and to find whom it calls."""
+    """For a process that parses the project: Jinja parses each macro twice, to find its name and
+    to find whom it calls.
+    """
     environment = getattr(try_import("dbt_common.clients.jinja"), "MacroFuzzEnvironment", None)
     if environment is None:
         return
@@ -75,7 +89,9 @@ def parse_macros_once():
 
 
 def compile_templates_once():
-    """Jinja compiles what calls a test, or refers to a description, for each of its many places anew."""
+    """Jinja compiles what calls a test, or refers to a description, for each of its many places
+    anew.
+    """
     place, utilities = try_import("dbt_common.clients.jinja"), try_import("jinja2.utils")
     environment = getattr(place, "MacroFuzzEnvironment", None)
     # Whoever debugs macros wants to see each of them compiled.
@@ -111,15 +127,19 @@ class Json:
 class LogFile(logging.handlers.RotatingFileHandler):
     """The same file, line by line at once, without looking at its path before each line.
 
-    A thread that gives up the interpreter while it holds the log waits long to get it back, and so does everybody who has something to
-    log. So the interpreter is kept for these calls, which for a regular file are short.
+    A thread that gives up the interpreter while it holds the log waits long to get it back, and so
+    does everybody who has something to log. So the interpreter is kept for these calls, which for a
+    regular file are short.
     """
 
     try:
         ctypes = importlib.import_module("ctypes")
         library = ctypes.PyDLL(None, use_errno=True)
         write, seek = library.write, library.lseek
-        write.argtypes, write.restype = (ctypes.c_int, ctypes.c_char_p, ctypes.c_size_t), ctypes.c_ssize_t
+        write.argtypes, write.restype = (
+            (ctypes.c_int, ctypes.c_char_p, ctypes.c_size_t),
+            ctypes.c_ssize_t,
+        )
         seek.argtypes, seek.restype = (ctypes.c_int, ctypes.c_long, ctypes.c_int), ctypes.c_long
     except (ImportError, OSError, AttributeError):
         write = None
@@ -132,7 +152,10 @@ class LogFile(logging.handlers.RotatingFileHandler):
                 super().emit(record)
                 return
             line = self.format(record) + self.terminator
-            is_near = self.maxBytes > 0 and self.seek(self.stream.fileno(), 0, os.SEEK_END) + len(line) >= self.maxBytes
+            is_near = (
+                self.maxBytes > 0
+                and self.seek(self.stream.fileno(), 0, os.SEEK_END) + len(line) >= self.maxBytes
+            )
             if is_near and self.shouldRollover(record):
                 self.doRollover()
             self.put(line.encode(self.encoding, self.errors or "strict"))
@@ -151,7 +174,10 @@ class LogFile(logging.handlers.RotatingFileHandler):
     def is_regular(self):
         """Looked up once for each stream; a rollover opens another one."""
         if self.looked_at is not self.stream:
-            self.looked_at, self.regular = self.stream, stat.S_ISREG(os.fstat(self.stream.fileno()).st_mode)
+            self.looked_at, self.regular = (
+                self.stream,
+                stat.S_ISREG(os.fstat(self.stream.fileno()).st_mode),
+            )
         return self.regular
 
     def put(self, content):

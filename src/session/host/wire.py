@@ -8,7 +8,9 @@ import sys
 
 
 def receive(control):
-    """The next frame and the descriptors that came with it; `None` when the runner is gone. Four bytes of length stand before each."""
+    """The next frame and the descriptors that came with it; `None` when the runner is gone. Four
+    bytes of length stand before each.
+    """
     length, descriptors, _, _ = socket.recv_fds(control, 4, 4)
     for descriptor in descriptors:
         # What a step starts has no business with them.
@@ -39,7 +41,9 @@ def send(control, **message):
 
 
 def unpack(block):
-    """`directory NUL name=value NUL … NUL`, where an empty entry is the end; `None` for a block without its end."""
+    """`directory NUL name=value NUL … NUL`, where an empty entry is the end; `None` for a block
+    without its end.
+    """
     entries = block.split(b"\0")
     if len(entries) < 3 or entries[-2:] != [b"", b""]:
         return None
@@ -57,7 +61,7 @@ def read_all(descriptor):
 
 def write_all(descriptor, content):
     while content:
-        content = content[os.write(descriptor, content):]
+        content = content[os.write(descriptor, content) :]
 
 
 def flush():

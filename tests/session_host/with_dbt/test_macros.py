@@ -12,19 +12,33 @@ from dbt.context import macros
 from dbt.exceptions import DuplicateMacroNameError, PackageNotFoundForMacroError
 from support import host
 
-PARTS = ((macros.MacroNamespaceBuilder, "add_macros"), (macros.MacroNamespace, "keys"), (macros.MacroNamespace, "__getitem__"))
+PARTS = (
+    (macros.MacroNamespaceBuilder, "add_macros"),
+    (macros.MacroNamespace, "keys"),
+    (macros.MacroNamespace, "__getitem__"),
+)
 NODE, STACK, CONTEXT = object(), MacroStack(), {}
 INTERNAL = ["dbt_redshift", "dbt_postgres", "dbt"]
 
 
 def macro(package: str, name: str) -> types.SimpleNamespace:
-    return types.SimpleNamespace(package_name=package, name=name, unique_id=f"macro.{package}.{name}", original_file_path=f"macros/{name}.sql")
+    return types.SimpleNamespace(
+        package_name=package,
+        name=name,
+        unique_id=f"macro.{package}.{name}",
+        original_file_path=f"macros/{name}.sql",
+    )
 
 
-# Names that are in several packages, in all of them, in one alone, and one that is called as a package.
+# Names that are in several packages, in all of them, in one alone, and one that is called as a
+# package.
 PACKAGES = ["root", "local", "other", *INTERNAL]
 ALL = {
-    package: {name: macro(package, name) for number, name in enumerate(("a", "b", "c", "d", "e", "root", "dbt", "other")) if number != at}
+    package: {
+        name: macro(package, name)
+        for number, name in enumerate(("a", "b", "c", "d", "e", "root", "dbt", "other"))
+        if number != at
+    }
     for at, package in enumerate(PACKAGES)
 }
 ALL["root"]["only"] = macro("root", "only")
@@ -39,20 +53,35 @@ def described(member: object) -> object:
 
 
 def everything(root: str, local: str, packages: dict = ALL) -> list:
-    namespace = macros.MacroNamespaceBuilder(root, local, STACK, INTERNAL, NODE).build_namespace(packages, CONTEXT)
-    single = {name: described(namespace[name]) for name in ("a", "root", "only") if name in namespace}
+    namespace = macros.MacroNamespaceBuilder(root, local, STACK, INTERNAL, NODE).build_namespace(
+        packages, CONTEXT
+    )
+    single = {
+        name: described(namespace[name]) for name in ("a", "root", "only") if name in namespace
+    }
     merged: dict = {"a": "is replaced", "untouched": 1}
     merged.update(namespace)
     del merged["untouched"]
     found = {}
-    for package, name in itertools.product([None, "dbt", "unknown", *PACKAGES], ("a", "only", "never")):
+    for package, name in itertools.product(
+        [None, "dbt", "unknown", *PACKAGES], ("a", "only", "never")
+    ):
         try:
             got = namespace.get_from_package(package, name)
             found[package, name] = got and got.macro.unique_id
         except PackageNotFoundForMacroError as error:
             found[package, name] = str(error)
-    return [single, described(merged), len(namespace), sorted(namespace), found, "never" in namespace, "a" in namespace,
-            described(dict(namespace.items())), [described(part) for part in namespace._search_order()]]
+    return [
+        single,
+        described(merged),
+        len(namespace),
+        sorted(namespace),
+        found,
+        "never" in namespace,
+        "a" in namespace,
+        described(dict(namespace.items())),
+        [described(part) for part in namespace._search_order()],
+    ]
 
 
 class Macros(unittest.TestCase):
@@ -69,7 +98,9 @@ class Macros(unittest.TestCase):
 
     def take(self) -> bool:
         host("macros").add_macros_at_once()
-        replaced = {getattr(place, name) is not value for (place, name), value in zip(PARTS, self.usual)}
+        replaced = {
+            getattr(place, name) is not value for (place, name), value in zip(PARTS, self.usual)
+        }
         self.assertEqual(len(replaced), 1, "all of it or nothing")
         return replaced.pop()
 
@@ -77,23 +108,48 @@ class Macros(unittest.TestCase):
         self.assertTrue(self.take())
 
     def test_the_same_functions_under_the_same_names(self) -> None:
-        places = [("root", "local"), ("root", "root"), ("root", "dbt"), ("other", "nowhere"), ("dbt", "other")]
+        places = [
+            ("root", "local"),
+            ("root", "root"),
+            ("root", "dbt"),
+            ("other", "nowhere"),
+            ("dbt", "other"),
+        ]
         usual = [everything(*place, packages) for place in places for packages in (ALL, {})]
         self.assertTrue(self.take())
-        self.assertEqual([everything(*place, packages) for place in places for packages in (ALL, {})], usual)
+        self.assertEqual(
+            [everything(*place, packages) for place in places for packages in (ALL, {})], usual
+        )
 
     def test_functions_are_made_for_this_node_and_this_context(self) -> None:
         self.assertTrue(self.take())
-        namespace = macros.MacroNamespaceBuilder("root", "local", STACK, INTERNAL, NODE).build_namespace(ALL, CONTEXT)
-        for function in (namespace["a"], dict(namespace)["b"], namespace.get_from_package("dbt", "c")):
-            self.assertEqual([function.context is CONTEXT, function.node is NODE, function.stack is STACK], [True] * 3)
+        namespace = macros.MacroNamespaceBuilder(
+            "root", "local", STACK, INTERNAL, NODE
+        ).build_namespace(ALL, CONTEXT)
+        for function in (
+            namespace["a"],
+            dict(namespace)["b"],
+            namespace.get_from_package("dbt", "c"),
+        ):
+            self.assertEqual(
+                [function.context is CONTEXT, function.node is NODE, function.stack is STACK],
+                [True] * 3,
+            )
             self.assertIs(type(function), macros.MacroGenerator)
 
     def test_what_is_put_into_a_namespace_later_is_found(self) -> None:
-        found, packages = [], {package: {name: one for name, one in ALL[package].items() if name not in PACKAGES} for package in ALL}
+        found, packages = (
+            [],
+            {
+                package: {name: one for name, one in ALL[package].items() if name not in PACKAGES}
+                for package in ALL
+            },
+        )
         packages["dbt"] |= {name: macro("dbt", name) for name in ("alone", "gone")}
         for _ in range(2):
-            namespace = macros.MacroNamespaceBuilder("root", "local", STACK, INTERNAL, NODE).build_namespace(packages, CONTEXT)
+            namespace = macros.MacroNamespaceBuilder(
+                "root", "local", STACK, INTERNAL, NODE
+            ).build_namespace(packages, CONTEXT)
             context = dict(namespace)
             names = set(namespace)
             for _, _ in zip(range(2), namespace):
@@ -104,8 +160,17 @@ class Macros(unittest.TestCase):
             del context["dbt"]["gone"]
             del context["local"]["a"]
             context["local"]["b"] = "another"
-            found.append((names, len(namespace), {name: described(namespace.get(name)) for name in (*names, "new")}, "new" in namespace,
-                          namespace.get_from_package(None, "new"), described(dict(namespace)), sorted(namespace)))
+            found.append(
+                (
+                    names,
+                    len(namespace),
+                    {name: described(namespace.get(name)) for name in (*names, "new")},
+                    "new" in namespace,
+                    namespace.get_from_package(None, "new"),
+                    described(dict(namespace)),
+                    sorted(namespace),
+                )
+            )
             self.take()
         self.assertEqual(found[0], found[1])
         self.assertEqual(found[1][2]["new"], "new")
@@ -117,18 +182,25 @@ class Macros(unittest.TestCase):
                     super().add_macro(macro, ctx)
 
         def names() -> list:
-            return [sorted(kind("root", "local", STACK, INTERNAL, NODE).build_namespace(ALL, CONTEXT))
-                    for kind in (Builder, macros.MacroNamespaceBuilder)]
+            return [
+                sorted(kind("root", "local", STACK, INTERNAL, NODE).build_namespace(ALL, CONTEXT))
+                for kind in (Builder, macros.MacroNamespaceBuilder)
+            ]
 
         expected = names()
         self.assertTrue(self.take())
         self.assertEqual(names(), expected)
         # Put there after ours.
         asked: list = []
-        for place, name in ((macros.MacroNamespaceBuilder, "add_macro"), (macros.MacroGenerator, "__init__"),
-                            (macros.MacroNamespaceBuilder, "_add_macro_to")):
+        for place, name in (
+            (macros.MacroNamespaceBuilder, "add_macro"),
+            (macros.MacroGenerator, "__init__"),
+            (macros.MacroNamespaceBuilder, "_add_macro_to"),
+        ):
             usual = getattr(place, name)
-            with replaced(place, name, lambda *given, usual=usual: asked.append(given) or usual(*given)):
+            with replaced(
+                place, name, lambda *given, usual=usual: asked.append(given) or usual(*given)
+            ):
                 self.assertEqual(names(), expected)
             self.assertGreater(len(asked), sum(map(len, ALL.values())))
             asked.clear()
@@ -148,14 +220,18 @@ class Macros(unittest.TestCase):
 
     def test_many_threads_find_what_is_there(self) -> None:
         self.assertTrue(self.take())
-        namespace = macros.MacroNamespaceBuilder("root", "local", STACK, INTERNAL, NODE).build_namespace(ALL, CONTEXT)
+        namespace = macros.MacroNamespaceBuilder(
+            "root", "local", STACK, INTERNAL, NODE
+        ).build_namespace(ALL, CONTEXT)
         self.addCleanup(sys.setswitchinterval, sys.getswitchinterval())
         sys.setswitchinterval(1e-6)
         missed: list = []
 
         def look() -> None:
             for _ in range(3000):
-                missed.extend([] if namespace.get("a") and len(dict(namespace)) == len(namespace) else ["a"])
+                missed.extend(
+                    [] if namespace.get("a") and len(dict(namespace)) == len(namespace) else ["a"]
+                )
 
         threads = [threading.Thread(target=look) for _ in range(3)]
         for thread in threads:
@@ -169,7 +245,9 @@ class Macros(unittest.TestCase):
         for _ in range(2):
             builder = macros.MacroNamespaceBuilder("root", "local", STACK, INTERNAL, NODE)
             with self.assertRaises(DuplicateMacroNameError) as caught:
-                builder.add_macros([macro("other", "a"), macro("other", "b"), macro("other", "a")], CONTEXT)
+                builder.add_macros(
+                    [macro("other", "a"), macro("other", "b"), macro("other", "a")], CONTEXT
+                )
             texts.append(str(caught.exception))
             self.take()
         self.assertEqual(texts[0], texts[1])
