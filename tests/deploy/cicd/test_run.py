@@ -80,6 +80,8 @@ class Run(unittest.TestCase):
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
+            # What a shell starts in the background ignores SIGINT, and so would all below it.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
     def test_a_run_to_its_end(self):

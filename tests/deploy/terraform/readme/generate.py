@@ -80,6 +80,8 @@ def inputs(module):
             if kind.startswith("object")
             else "map of objects"
             if kind.startswith("map(object")
+            else "list of objects"
+            if kind.startswith("list(object")
             else kind
         )
         described = cell(text(body["description"]))
