@@ -13,7 +13,7 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, getpgid, getsid};
 use tokio::time::{Instant, sleep};
 
-use super::{AFTER_SIGKILL, processes};
+use super::{AFTER_SIGKILL, Ending, processes};
 use crate::init;
 
 /// What ends with its step, as Python's resource tracker does, needs a moment to notice.
@@ -39,6 +39,24 @@ impl Awaited {
     pub(crate) fn new(child: Pid) -> Self {
         awaited().insert(child);
         Self(child)
+    }
+
+    /// How a process has ended that is our child since its own parent ended, or will be in a moment;
+    /// `None` if it is not.
+    pub(crate) async fn inherited_ending(&self) -> Option<Ending> {
+        let start = Instant::now();
+        loop {
+            match waitpid(self.0, Some(WaitPidFlag::WNOHANG)) {
+                Ok(WaitStatus::Exited(_, code)) => {
+                    return Some(Ending::Code(u8::try_from(code).unwrap_or(u8::MAX)));
+                }
+                Ok(WaitStatus::Signaled(_, signal, _)) => {
+                    return Some(Ending::Signal(signal as i32));
+                }
+                _ if start.elapsed() > AFTER_SIGKILL => return None,
+                _ => sleep(NAP).await,
+            }
+        }
     }
 }
 
