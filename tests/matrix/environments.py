@@ -74,7 +74,8 @@ def prepare(version: Version) -> pathlib.Path:
     place = PLACE / "environments" / version.name
     dbt = place / "bin/dbt"
     stamp = place / "installed.txt"
-    wanted = None if version.unlocked else version.lock.read_text()
+    # Its scripts name the place, so that one which was moved is made anew.
+    wanted = None if version.unlocked else f"{version.lock.read_text()}# {place}\n"
     if wanted and dbt.exists() and stamp.exists() and stamp.read_text() == wanted:
         return dbt
     python = find_python(version)
