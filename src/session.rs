@@ -165,8 +165,8 @@ impl Session {
         }
     }
 
-    /// Says what dbt warms up with: `variables` hold no secret; `restored`: a file with a parse that
-    /// was made elsewhere.
+    /// Says what dbt warms up with. `variables` hold no secret; `restored` is a file with a parse
+    /// that was made elsewhere.
     pub(crate) fn prepare(
         &mut self,
         directory: &Path,
@@ -265,8 +265,8 @@ impl Session {
         if let Some(ending) = status.awaited.inherited_ending().await {
             return Ok(ending);
         }
-        // The host may have taken that in the moment of its own end: then one and the same has ended
-        // both.
+        // The host may have taken that in the moment of its own end: then one and the same signal
+        // has ended both.
         let host = self.host.try_wait().ok().flatten();
         host.and_then(|host| host.signal())
             .map(Ending::Signal)

@@ -41,8 +41,8 @@ impl Awaited {
         Self(child)
     }
 
-    /// How a process has ended that is our child since its own parent ended, or will be in a moment;
-    /// `None` if it is not.
+    /// How a process has ended that became our child when its own parent ended, or will in a moment;
+    /// `None` if it never does.
     pub(crate) async fn inherited_ending(&self) -> Option<Ending> {
         let start = Instant::now();
         loop {

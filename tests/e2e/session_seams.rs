@@ -1,5 +1,5 @@
-//! Each symbol of dbt that the session relies on, renamed in dbt's own sources: the run is the same,
-//! and the log names what is missing.
+//! Each symbol of dbt that the session relies on, renamed in dbt's own sources: the run is the
+//! same, and the log names what is missing.
 
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -39,8 +39,8 @@ machinery.SourceFileLoader.get_code = get_code
 "#;
 /// A word that others use, too, and the module in which it is renamed.
 const ELSEWHERE: (&str, &str) = ("json", "dbt_common.clients.system");
-/// What Mashumaro makes has names that stand in no source: dbt's own calls get the new name, and the
-/// class has it alone.
+/// What Mashumaro makes has names that stand in no source: dbt's own calls get the new name, and
+/// the class has it alone.
 const RENAME_MADE: &str = r#"import importlib.machinery as machinery
 usual = machinery.SourceFileLoader.get_code
 def get_code(self, fullname):

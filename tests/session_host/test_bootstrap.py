@@ -28,8 +28,8 @@ def answer(made: dict) -> tuple:
     ours, theirs = socket.socketpair()
     assert READER is not None
     child = subprocess.Popen(
-        [sys.executable, "-c", READER.group(1), "/nowhere"],
-        stdin=theirs,
+        [sys.executable, "-c", str(READER.group(1)), "/nowhere"],
+        stdin=theirs.fileno(),
         stderr=subprocess.PIPE,
         cwd="/",
         env={"PATH": os.defpath},

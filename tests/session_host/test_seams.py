@@ -14,8 +14,11 @@ from host.shortcuts.json_writer import Json
 
 class Fetched(unittest.TestCase):
     def setUp(self) -> None:
+        def act(self: object, one: object, two: object = 2) -> tuple:
+            return self, one, two
+
         module = types.ModuleType("place")
-        module.Owner = type("Owner", (), {"act": lambda self, one, two=2: None})  # type: ignore
+        module.Owner = type("Owner", (), {"act": act})  # type: ignore
         sys.modules["place"] = module
         self.addCleanup(sys.modules.pop, "place")
 
@@ -125,8 +128,7 @@ class Written(unittest.TestCase):
     def test_the_same_text_and_the_same_errors(self) -> None:
         loop: list = []
         loop.append(loop)
-        options: dict
-        for data, options in [
+        cases: list[tuple[object, dict]] = [
             ({"a": [1, 2.5, None, True, "é\u2028"], "b": {}}, {}),
             ({"a": object()}, {}),
             ({"a": object()}, {"default": str.__name__.__class__}),
@@ -134,7 +136,8 @@ class Written(unittest.TestCase):
             ([float("nan")], {"allow_nan": False}),
             (loop, {}),
             ({"b": 1, "a": 2}, {"sort_keys": True, "indent": 2}),
-        ]:
+        ]
+        for data, options in cases:
             ends = []
             for dump in (json.dump, Json.dump):
                 file, error = self.File(), None

@@ -37,7 +37,8 @@ def packages(test: unittest.TestCase, *names: str) -> None:
 
 class Templates(unittest.TestCase):
     def setUp(self) -> None:
-        test, self.compiled = self, []
+        test = self
+        self.compiled: list = []
 
         class MacroFuzzEnvironment:
             def compile(self, source: object, *rest: object, **options: object) -> object:
@@ -111,11 +112,12 @@ class Templates(unittest.TestCase):
 
 class Macros(unittest.TestCase):
     def setUp(self) -> None:
-        test, self.parsed = self, []
+        test = self
+        self.parsed: list = []
 
         class MacroFuzzEnvironment:
             def parse(self, source: object, *rest: object, **options: object) -> object:
-                test.parsed.append(source)
+                test.parsed.append((source, rest, options))
                 if "wrong" in str(source):
                     raise SyntaxError(source)
                 return object()
@@ -165,7 +167,7 @@ class Nameless(unittest.TestCase):
     def setUp(self) -> None:
         packages(self, "dbt")
         self.usual = multiprocessing.get_context("spawn")
-        self.place = module(
+        self.place: types.ModuleType = module(
             self,
             "dbt.mp_context",
             _MP_CONTEXT=self.usual,

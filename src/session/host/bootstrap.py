@@ -23,7 +23,7 @@ class Sources(importlib.abc.MetaPathFinder, importlib.abc.ExecutionLoader):
         package, _, part = name.partition(".")
         return part if package == PACKAGE and (not part or part in self.sources) else None
 
-    def find_spec(self, fullname, path=None, target=None):
+    def find_spec(self, fullname, *_):
         if self.part(fullname) is None:
             return None
         is_package = self.is_package(fullname)
@@ -50,7 +50,7 @@ def refuse(reason):
 def start(sources):
     if sys.version_info < OLDEST:
         version, oldest = (".".join(map(str, v)) for v in (sys.version_info[:2], OLDEST))
-        refuse("Python {} is too old for it, which needs {} or later".format(version, oldest))
+        refuse(f"Python {version} is too old for it, which needs {oldest} or later")
         return
     finder = Sources(sources)
     sys.meta_path.insert(0, finder)

@@ -34,7 +34,7 @@ class Script:
         module.__file__ = self.path
         module.__loader__ = importlib.machinery.SourceFileLoader("__main__", self.path)
         sys.modules["__main__"] = module
-        exec(self.code, vars(module))
+        exec(self.code, vars(module))  # noqa: S102
 
 
 def exit_code(function: Callable[[], None], path: str) -> int:

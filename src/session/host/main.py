@@ -12,7 +12,7 @@ import importlib
 import json
 import os
 import socket
-from typing import Any, Optional
+from typing import Any
 
 from . import command, step, versions, wire
 from .layers import Layers, words
@@ -32,11 +32,11 @@ IMPORTED_LATE = (
 )
 
 
-class Unable(Exception):
+class Unable(Exception):  # noqa: N818
     """Why there can be no session here."""
 
 
-class Broken(Exception):
+class Broken(Exception):  # noqa: N818
     """Why there is none, though there should be."""
 
 
@@ -91,7 +91,7 @@ class Host:
                 is_warm = True
             self.fork(script, request, descriptors)
 
-    def receive(self) -> Optional[dict[str, Any]]:
+    def receive(self) -> dict[str, Any] | None:
         content, _ = wire.receive(self.control)
         return None if content is None else json.loads(content)
 
@@ -138,14 +138,12 @@ class Host:
         try:
             command.enter(surroundings)
             self.layers.warm_up.run(script)
-        except Exception:
+        except Exception:  # noqa: S110
             # A step tells what is wrong, and does what was not done here.
             pass
         self.capture.end()
 
-    def fork(
-        self, script: command.Script, request: dict[str, Any], descriptors: list[int]
-    ) -> None:
+    def fork(self, script: command.Script, request: dict[str, Any], descriptors: list[int]) -> None:
         gc.collect()
         # In a child it would copy the pages, too.
         gc.freeze()

@@ -14,7 +14,7 @@ import gc
 import hashlib
 import os
 import pickle
-from typing import Any, Optional
+from typing import Any
 
 from . import seams, wire
 
@@ -63,7 +63,7 @@ class SharedManifest:
     def remove(self) -> None:
         self.replaced.undo()
 
-    def find(self, digest: Optional[bytes]) -> Any:
+    def find(self, digest: bytes | None) -> Any:
         """What was kept of these bytes, if it was these and it can be read."""
         if digest is None:
             return None
@@ -74,18 +74,20 @@ class SharedManifest:
                 return None
             with open(self.file, "rb", closefd=False) as stream:
                 stream.seek(DIGEST)
-                manifest = self.manifest(**pickle.load(stream))
+                # Written by a step of this run alone, as the file has no name.
+                manifest = self.manifest(**pickle.load(stream))  # noqa: S301
             # It stays as long as the step.
             gc.freeze()
-            return manifest
         except Exception:
             # Whatever has become of it, dbt can decode for itself.
             return None
+        else:
+            return manifest
         finally:
             if is_enabled:
                 gc.enable()
 
-    def keep(self, digest: Optional[bytes], manifest: Any) -> None:
+    def keep(self, digest: bytes | None, manifest: Any) -> None:
         """Without what dbt makes anew for each manifest, such as its lock."""
         try:
             # Not valid before all of it is there.
@@ -103,12 +105,12 @@ class SharedManifest:
                 stream.seek(DIGEST)
                 pickle.dump(kept, stream, pickle.HIGHEST_PROTOCOL)
             os.pwrite(self.file, digest, 0)
-        except Exception:
+        except Exception:  # noqa: S110
             # Not valid, then.
             pass
 
 
-def digest_of(data: Any) -> Optional[bytes]:
+def digest_of(data: Any) -> bytes | None:
     try:
         return hashlib.sha256(data).digest()
     except Exception:

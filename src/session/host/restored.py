@@ -1,15 +1,17 @@
-"""Owns a saved parse from another container, and its way to dbt: it is put where dbt looks for its own.
+"""Owns a saved parse from another container, and its way to dbt.
 
-Only once dbt is about to read there, and nothing is there yet: by then its packages are installed.
+It is put where dbt looks for its own, once dbt is about to read there and nothing is there yet: by
+then its packages are installed.
 What of the parse still holds is for dbt to say.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib
 import os
-from typing import Any, Optional
+from typing import Any
 
 from . import seams
 
@@ -22,7 +24,7 @@ class RestoredParse:
     def __init__(self) -> None:
         self.replaced = seams.Replaced()
         #: The file with the parse, for the step that this process is.
-        self.offered: Optional[str] = None
+        self.offered: str | None = None
 
     def install(self) -> None:
         loader = seams.fetch("dbt.parser.manifest", "ManifestLoader")
@@ -32,11 +34,9 @@ class RestoredParse:
         get_flags = seams.fetch("dbt.flags", "get_flags", ())
 
         def read(loader: Any) -> Any:
-            try:
+            # If it does not come to that, dbt parses as it does without.
+            with contextlib.suppress(Exception):
                 self.put_down(loader, get_flags())
-            except Exception:
-                # dbt parses then, as it does without.
-                pass
             return usual(loader)
 
         self.replaced.put(loader, "read_manifest_for_partial_parse", read)

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from typing import Any, Optional, Protocol
+from typing import Any, Protocol
 
 
-class Missing(Exception):
+class Missing(Exception):  # noqa: N818
     """Names the symbol, and what is wrong with it."""
 
 
@@ -30,9 +30,10 @@ class Layer(Protocol):
         """Puts back what was there."""
 
 
-def fetch(module: str, path: str, takes: Optional[tuple[str, ...]] = None) -> Any:
+def fetch(module: str, path: str, takes: tuple[str, ...] | None = None) -> Any:
     """The symbol at that path of a module. `takes`: the arguments that it is called with."""
     name = f"{module}.{path}"
+    found: Any
     try:
         found = importlib.import_module(module)
     except ImportError as error:

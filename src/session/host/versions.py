@@ -6,8 +6,6 @@ the table the session uses the command alone.
 
 from __future__ import annotations
 
-from typing import Optional
-
 Minor = tuple[int, int]
 
 #: By minor version: the release of which tests/matrix compared both engines.
@@ -22,7 +20,7 @@ TESTED: dict[Minor, str] = {
 OLDEST, NEWEST = min(TESTED), max(TESTED)
 
 
-def minor_of(version: object) -> Optional[Minor]:
+def minor_of(version: object) -> Minor | None:
     try:
         major, minor = str(version).split(".")[:2]
         return int(major), int(minor)
@@ -30,11 +28,11 @@ def minor_of(version: object) -> Optional[Minor]:
         return None
 
 
-def why_too_old(full: str, version: Minor) -> Optional[str]:
+def why_too_old(full: str, version: Minor) -> str | None:
     return f"dbt-core {full} is older than {words(OLDEST)}" if version < OLDEST else None
 
 
-def why_untested(full: str, version: Minor) -> Optional[str]:
+def why_untested(full: str, version: Minor) -> str | None:
     if version in TESTED:
         return None
     if version > NEWEST:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
 import stat
 import sys
 import tempfile
-from typing import Optional
 
 # A step's directory and variables.
 Surroundings = tuple[bytes, dict[bytes, bytes]]
 
 
-def receive(control: socket.socket) -> tuple[Optional[bytes], list[int]]:
+def receive(control: socket.socket) -> tuple[bytes | None, list[int]]:
     """The next frame and the descriptors that came with it; `None` when the runner is gone.
 
     Four bytes of length stand before each.
@@ -41,14 +41,12 @@ def receive_bytes(control: socket.socket, length: int) -> bytes:
 
 def send(control: socket.socket, **message: object) -> None:
     content = json.dumps(message).encode()
-    try:
+    # With the runner gone, a step that runs goes on to its end, as it would by itself.
+    with contextlib.suppress(OSError):
         control.sendall(len(content).to_bytes(4, "big") + content)
-    except OSError:
-        # The runner is gone; a step that runs goes on to its end, as it would by itself.
-        pass
 
 
-def unpack(block: bytes) -> Optional[Surroundings]:
+def unpack(block: bytes) -> Surroundings | None:
     """`directory NUL name=value NUL … NUL`, where an empty entry is the end.
 
     `None` for a block without its end.
@@ -61,7 +59,7 @@ def unpack(block: bytes) -> Optional[Surroundings]:
 
 
 def read_all(descriptor: int) -> bytes:
-    parts = []
+    parts: list[bytes] = []
     while True:
         part = os.read(descriptor, 65536)
         if not part:
@@ -76,10 +74,8 @@ def write_all(descriptor: int, content: bytes) -> None:
 
 def flush() -> None:
     for stream in (sys.stdout, sys.stderr):
-        try:
+        with contextlib.suppress(OSError, ValueError, AttributeError):
             stream.flush()
-        except (OSError, ValueError, AttributeError):
-            pass
 
 
 def temporary_file() -> int:

@@ -4,6 +4,7 @@ import dataclasses
 import os
 import tempfile
 import unittest
+from typing import Any
 from unittest import mock
 
 import msgpack
@@ -62,7 +63,11 @@ class Shared(unittest.TestCase):
 
     def test_what_was_written_is_found_as_it_would_be_decoded(self) -> None:
         path = FilePath("macros", "it.sql", 1.5, "/project")
-        parsed = {"contents": "models: []", "dfy": {"models": []}, "pp_dict": {"models": []}}
+        parsed: dict[str, Any] = {
+            "contents": "models: []",
+            "dfy": {"models": []},
+            "pp_dict": {"models": []},
+        }
         file = SchemaSourceFile(path, FileHash.empty(), "shop", ParseFileType.Schema, **parsed)
         manifest = Manifest(macros=dict(self.usual.macros), files={file.file_id: file})
         manifest.flat_graph = {"nodes": {"one": {}}}
@@ -92,7 +97,7 @@ class Shared(unittest.TestCase):
             self.same(decode(self.data))
         with mock.patch("pickle.dump", side_effect=MemoryError):
             self.same(decode(Manifest(macros=self.usual.macros).to_msgpack()))
-        with self.assertRaises(Exception):
+        with self.assertRaises(Exception):  # noqa: B017
             decode(b"no manifest")
 
     def test_it_is_put_back(self) -> None:
@@ -106,8 +111,8 @@ class Settled(unittest.TestCase):
     def test_files_with_the_same_content_get_their_time_and_others_none(self) -> None:
         with tempfile.TemporaryDirectory() as here:
             for name, content in [("same.yml", "models: []\n"), ("other.yml", "other: 1\n")]:
-                with open(os.path.join(here, name), "w", encoding="utf-8") as file:
-                    file.write(content)
+                with open(os.path.join(here, name), "w", encoding="utf-8") as stream:
+                    stream.write(content)
             digest = restored.hashlib.sha256(b"models: []").hexdigest()
 
             def file(name: str, kind: str = "schema", project: str = "shop") -> dict:
@@ -150,7 +155,7 @@ class Documented(unittest.TestCase):
 
         def fetch(module: str, path: str, takes: object = None) -> object:
             fetched.append(f"{module}.{path}")
-            return usual(module, path, takes)  # type: ignore
+            return usual(module, path, takes)
 
         layers = Layers()
         self.addCleanup(lambda: [layer.remove() for layer in layers.on])

@@ -1,4 +1,4 @@
-"""Owns the warming up: dbt begins a command in the host, and is stopped where the manifest would be read.
+"""Owns the warming up: dbt begins a command in the host, and stops before it reads a manifest.
 
 What it has made by then, such as the code of its own classes, no step makes again. Steps tell what
 goes wrong, so nothing is said here, and nothing of it is left behind.
@@ -9,7 +9,8 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from typing import Any, Iterator
+from collections.abc import Iterator
+from typing import Any
 
 from .. import command, seams
 
