@@ -17,6 +17,7 @@ const SOURCES: &[(&str, &str)] = sources! {
     "__init__" "__init__.py"
     "bootstrap" "bootstrap.py"
     "command" "command.py"
+    "compared" "compared.py"
     "layers" "layers.py"
     "main" "main.py"
     "manifest" "manifest.py"

@@ -439,14 +439,25 @@ fn a_parse_that_somebody_else_has_changed_is_not_restored() {
     assert!(fourth.err().contains(RESTORED), "{fourth}");
 }
 
-/// Without a key only the user's word stands for it; this shows that the poison would work.
+/// Without a key only the user's word stands for it, and what the files say.
 #[test]
-fn a_changed_parse_without_a_seal_is_restored_where_that_is_spelt_out() {
+fn a_changed_text_in_a_parse_without_a_seal_is_not_used() {
     let destination = TempDir::new().unwrap();
     sealed(&container(), destination.path(), "", &[]);
     poison(destination.path());
-    let run = sealed(&container(), destination.path(), "", &[]);
-    assert!(run.err().contains(RESTORED), "{run}");
+    let project = container();
+    let run = sealed(&project, destination.path(), "", &[]);
+    assert!(
+        run.err().contains("the saved parse is left alone") && run.err().contains(SAVED),
+        "{run}"
+    );
+    let manifest: Value = serde_json::from_str(&project.read("target/manifest.json")).unwrap();
+    let text = &manifest["nodes"]["model.shop.orders"]["raw_code"];
+    assert_eq!(text, "select * from {{ ref('countries') }}", "{run}");
+    // What is saved in its place is used.
+    let next = sealed(&container(), destination.path(), "", &[]);
+    assert!(!next.err().contains("left alone"), "{next}");
+    assert!(!next.out().contains("partial parsing"), "{next}");
 }
 
 #[test]

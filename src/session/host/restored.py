@@ -11,9 +11,11 @@ import contextlib
 import hashlib
 import importlib
 import os
+import sys
 from typing import Any
 
 from . import seams
+from .compared import first_difference
 
 FILE = "partial_parse.msgpack"
 
@@ -56,7 +58,13 @@ class RestoredParse:
         msgpack = importlib.import_module("msgpack")
         with open(offered, "rb") as file:
             parse = msgpack.unpackb(file.read(), strict_map_key=False)
-        settle(parse, {name: p.project_root for name, p in loader.all_projects.items()})
+        roots = {name: p.project_root for name, p in loader.all_projects.items()}
+        difference = first_difference(parse, roots)
+        if difference:
+            said = f"the saved parse is left alone, since it is not of these files: {difference}"
+            print(said, file=sys.stderr)
+            return
+        settle(parse, roots)
         content = msgpack.packb(parse)
         os.makedirs(target, exist_ok=True)
         beside = f"{path}.{os.getpid()}"
