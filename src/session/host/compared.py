@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from typing import Any, Optional
+from typing import Any
 
 #: Files that are the text of one node, and those that hold it between two tags of Jinja.
 WHOLE = ("model", "analysis", "singular_test")
@@ -18,7 +18,7 @@ BLOCKS = ("snapshot", "macro", "generic_test")
 ONLY_FROM_THESE = ("model", "analysis")
 
 
-def first_difference(parse: dict[str, Any], roots: dict[str, str]) -> Optional[str]:
+def first_difference(parse: dict[str, Any], roots: dict[str, str]) -> str | None:
     """What of a parse is not as in the files; `None` if all is. `roots`: of the projects, by name.
 
     A file that is not the one that was parsed needs no look: dbt parses it anew, and forgets all
@@ -53,7 +53,7 @@ def first_difference(parse: dict[str, Any], roots: dict[str, str]) -> Optional[s
     return None
 
 
-def text_that_was_parsed(file: dict[str, Any], roots: dict[str, str]) -> Optional[str]:
+def text_that_was_parsed(file: dict[str, Any], roots: dict[str, str]) -> str | None:
     """The content of a file, if it is what the parse was made of."""
     path, root = file["path"], roots.get(file["project_name"])
     if root is None or file["parse_file_type"] not in WHOLE + BLOCKS:
