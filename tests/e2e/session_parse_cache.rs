@@ -213,27 +213,27 @@ fn what_does_not_fit_is_left_alone() {
         (
             other("dbt"),
             content_then.clone(),
-            "of other versions, another profile or target",
+            "of other versions, another profile or another target",
         ),
         (
             other("adapter"),
             content_then.clone(),
-            "of other versions, another profile or target",
+            "of other versions, another profile or another target",
         ),
         (
             other("sha256"),
             content_then.clone(),
-            "do not belong together",
+            "does not match its label",
         ),
         (
             label_then.clone(),
             b"half of it".to_vec(),
-            "do not belong together",
+            "does not match its label",
         ),
         (
             b"no JSON".to_vec(),
             content_then.clone(),
-            "do not belong together",
+            "does not match its label",
         ),
     ] {
         std::fs::write(&label, label_now).unwrap();
@@ -431,7 +431,7 @@ fn a_parse_that_somebody_else_has_changed_is_not_restored() {
     poison(destination.path());
     let third = sealed(&container(), destination.path(), KEY, &[]);
     assert!(
-        !third.err().contains(RESTORED) && third.err().contains("was not sealed"),
+        !third.err().contains(RESTORED) && third.err().contains("its seal does not fit"),
         "{third}"
     );
     // Saved anew, so the poison is gone.
@@ -483,7 +483,7 @@ fn a_seal_is_worth_nothing_with_another_key_or_in_another_place() {
         put(original.path(), place);
         let run = sealed(&container(), place, key, more);
         assert!(
-            !run.err().contains(RESTORED) && run.err().contains("was not sealed"),
+            !run.err().contains(RESTORED) && run.err().contains("its seal does not fit"),
             "{more:?} {run}"
         );
     }
@@ -497,7 +497,7 @@ fn a_seal_is_worth_nothing_with_another_key_or_in_another_place() {
     assert!(run.err().contains(SAVED), "{run}");
     let run = sealed(&container(), unsealed.path(), KEY, &[]);
     assert!(
-        !run.err().contains(RESTORED) && run.err().contains("was not sealed"),
+        !run.err().contains(RESTORED) && run.err().contains("its seal does not fit"),
         "{run}"
     );
 }
@@ -517,7 +517,7 @@ fn the_password_of_the_login_seals_where_there_is_no_key() {
     assert!(with("a-password-of-the-login").err().contains(RESTORED));
     let rotated = with("another-after-rotation");
     assert!(
-        rotated.err().contains("was not sealed") && rotated.err().contains(SAVED),
+        rotated.err().contains("its seal does not fit") && rotated.err().contains(SAVED),
         "{rotated}"
     );
 }
