@@ -85,6 +85,12 @@ impl Step {
         self.command.first().map_or("", String::as_str)
     }
 
+    /// Whether it is `docs generate`.
+    pub(crate) fn makes_docs(&self) -> bool {
+        self.command
+            .starts_with(&["docs".to_owned(), "generate".to_owned()])
+    }
+
     /// The value of an option of dbt, as dbt takes it: `--target x`, `--target=x`, `-t x`, `-tx`,
     /// and of several the last one. `flags`: all its names.
     pub(crate) fn option(&self, flags: &[&str]) -> Option<&str> {

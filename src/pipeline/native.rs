@@ -51,7 +51,7 @@ pub(super) async fn run(
     let start = Instant::now();
     let mut variables = stage.environment.variables.clone();
     let spans = Spans::ask_for(&mut variables, &target_directory(step, stage));
-    let docs = is_docs(step).then(|| Docs::before(step, stage));
+    let docs = step.makes_docs().then(|| Docs::before(step, stage));
     let sources = is_freshness(step).then(|| Before::of(target_directory(step, stage), &[SOURCES]));
     if docs.is_some() {
         // Of other commands it would be that of the nodes they run.
@@ -177,11 +177,6 @@ impl Drop for Spans {
     }
 }
 
-/// Whether a step makes the docs.
-fn is_docs(step: &Step) -> bool {
-    step.subcommand() == "docs" && step.command.get(1).is_some_and(|word| word == "generate")
-}
-
 /// Whether a step asks how old the sources are. What it finds may go to a file of the user's.
 fn is_freshness(step: &Step) -> bool {
     let is_asked = step.subcommand() == "source"
@@ -217,7 +212,7 @@ pub(crate) fn site_directory(
     directory: &Path,
     target: &Path,
 ) -> Option<PathBuf> {
-    let step = steps.iter().rev().find(|step| is_docs(step))?;
+    let step = steps.iter().rev().find(|step| step.makes_docs())?;
     step.option(&["--output-dir"])
         .map(PathBuf::from)
         .or_else(|| variable(variables, OUTPUT_DIR).map(PathBuf::from))

@@ -182,9 +182,7 @@ impl Run<'_> {
             } => even_after_failure || code == ExitCode::Success,
         };
         let made_docs = |(step, outcome): &(&Step, &Outcome)| {
-            step.command
-                .starts_with(&["docs".to_owned(), "generate".to_owned()])
-                && outcome.status == Status::Success
+            step.makes_docs() && outcome.status == Status::Success
         };
         let made_in = plan.steps.iter().zip(&outcomes).rfind(made_docs);
         let due = Due {

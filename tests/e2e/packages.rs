@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use nix::sys::signal::Signal;
 use tempfile::TempDir;
 use walkdir::WalkDir;
 
@@ -178,9 +179,9 @@ fn a_removed_package_is_fetched_again() {
     assert!(lab.installed().join("part/macros/part.sql").is_file());
 }
 
-/// A dbt that was told to stop or that ran out of time leaves half of the packages.
-#[test]
-fn packages_survive_a_deps_that_is_stopped() {
+/// A runner that gets a signal while its `deps` has removed the packages. With them: where they
+/// were, and what they were.
+fn signalled_during_deps(signal: Signal) -> (Scene, Finished, PathBuf, BTreeMap<PathBuf, Vec<u8>>) {
     let scene = Scene::new(Fake::new().on("deps", "until-sigint", "2"));
     scene
         .project
@@ -193,28 +194,22 @@ fn packages_survive_a_deps_that_is_stopped() {
     let mut running = scene.runner().args(["--steps", "deps"]).spawn();
     running.until("deps is running", |_| scene.fake.is_ready("deps"));
     fs::remove_dir_all(&place).unwrap();
-    running.signal(nix::sys::signal::Signal::SIGTERM);
+    running.signal(signal);
     let run = running.wait();
+    (scene, run, place, before)
+}
+
+/// A dbt that was told to stop or that ran out of time leaves half of the packages.
+#[test]
+fn packages_survive_a_deps_that_is_stopped() {
+    let (_scene, run, place, before) = signalled_during_deps(Signal::SIGTERM);
     assert_eq!(run.closing()["status"], "cancelled", "{run}");
     assert_eq!(content(&place), before);
 }
 
 #[test]
 fn packages_survive_a_runner_that_is_killed_during_deps() {
-    let scene = Scene::new(Fake::new().on("deps", "until-sigint", "2"));
-    scene
-        .project
-        .write("packages.yml", "packages:\n  - git: x\n");
-    scene
-        .project
-        .write("dbt_packages/one/dbt_project.yml", "name: one\n");
-    let place = scene.project.path().join("dbt_packages");
-    let before = content(&place);
-    let mut running = scene.runner().args(["--steps", "deps"]).spawn();
-    running.until("deps is running", |_| scene.fake.is_ready("deps"));
-    fs::remove_dir_all(&place).unwrap();
-    running.signal(nix::sys::signal::Signal::SIGKILL);
-    drop(running.wait());
+    let (scene, _killed, place, before) = signalled_during_deps(Signal::SIGKILL);
     let run = scene.runner().args(["--steps", "debug"]).run();
     run.assert_code(0).assert_err_has(&["killed during deps"]);
     assert_eq!(content(&place), before);
