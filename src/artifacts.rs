@@ -29,12 +29,18 @@ pub(crate) mod parse_cache;
 mod results;
 mod s3;
 mod seal;
+#[allow(dead_code, reason = "the first users come next")]
+mod state;
+#[allow(dead_code, reason = "the first users come next")]
+mod stored;
 
 pub(crate) use destination::{Destination, Error as DestinationError};
 pub(crate) use layout::Layout;
 pub(crate) use parse_cache::Keeping;
 pub(crate) use results::{FailedNode, Nodes, Results};
 pub(crate) use seal::Sealer;
+#[allow(unused_imports, reason = "the first users come next")]
+pub(crate) use stored::{Saved, Stored, Tag};
 
 use docs::Docs;
 use found::Version;

@@ -2,10 +2,13 @@
 //!
 //! Never decides what is published.
 
+use std::fs::Permissions;
 use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use nix::unistd::{AccessFlags, access};
+use tempfile::NamedTempFile;
 
 use super::object::{Body, Object};
 use super::owner::Owner;
@@ -131,11 +134,7 @@ async fn put_file(path: &Path, body: &Body) -> Result<(), Error> {
     };
     let directory = path.parent().unwrap_or(Path::new("/")).to_owned();
     std::fs::create_dir_all(&directory).map_err(failed)?;
-    let mut file = tempfile::Builder::new()
-        .prefix(".dbt-entrypoint-")
-        .permissions(readable())
-        .tempfile_in(&directory)
-        .map_err(failed)?;
+    let mut file = new_file(&directory).map_err(failed)?;
     match body {
         Body::Bytes(bytes) => file.write_all(bytes).map_err(failed)?,
         Body::File(source) => {
@@ -152,8 +151,11 @@ async fn put_file(path: &Path, body: &Body) -> Result<(), Error> {
         .map_err(|error| failed(error.error))
 }
 
-/// Temporary files are private to their owner; published ones have the mode that the umask leaves.
-fn readable() -> std::fs::Permissions {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::Permissions::from_mode(0o666)
+/// A file that gets its name once it is written. Temporary files are private to their owner;
+/// published ones have the mode that the umask leaves.
+pub(super) fn new_file(directory: &Path) -> io::Result<NamedTempFile> {
+    tempfile::Builder::new()
+        .prefix(".dbt-entrypoint-")
+        .permissions(Permissions::from_mode(0o666))
+        .tempfile_in(directory)
 }

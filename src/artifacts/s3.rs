@@ -16,11 +16,15 @@ use aws_sdk_s3::types::{ChecksumAlgorithm, ServerSideEncryption};
 use super::content_type;
 use super::object::{Body, Object};
 use super::owner::Owner;
-use crate::aws::{Fault, FaultKind, arn, has_own_endpoint, longest_wait, remedy};
+use super::stored::Condition;
+use crate::aws::{Fault, FaultKind, has_own_endpoint, longest_wait};
 use crate::config::Encryption;
 
 mod body;
 mod error;
+mod hint;
+mod read;
+mod state;
 
 pub(crate) use error::Error;
 
@@ -157,54 +161,20 @@ impl S3 {
 
     /// `None` if there is no such object.
     pub(super) async fn get(&self, key: &str, limit: u64) -> Result<Option<Vec<u8>>, Error> {
-        let owner = self.expected_owner().await?;
-        let key = self.key(key);
-        let failed = |source| Error::Get {
-            bucket: self.bucket.clone(),
-            key: key.clone(),
-            source: Box::new(source),
+        let Some(answer) = self.request_object(key).await? else {
+            return Ok(None);
         };
-        let request = self
-            .client
-            .get_object()
-            .bucket(&self.bucket)
-            .key(&key)
-            .set_expected_bucket_owner(owner);
-        let answer = match request.send().await.map_err(|error| Fault::of(&error)) {
-            Ok(answer) => answer,
-            Err(fault) if fault.kind == FaultKind::NotFound => return Ok(None),
-            Err(fault) => return Err(failed(fault)),
-        };
-        let cut = |error: aws_sdk_s3::primitives::ByteStreamError| Fault {
-            kind: FaultKind::Unreachable,
-            code: None,
-            status: None,
-            message: error.to_string(),
-            hint: None,
-        };
-        let too_large = || Error::TooLarge {
-            bucket: self.bucket.clone(),
-            key: key.clone(),
-            limit,
-        };
-        let fits = |size: u64| size <= limit;
-        // What the answer says of its length need not be true, or may be left out.
-        if !answer
-            .content_length()
-            .and_then(|length| u64::try_from(length).ok())
-            .is_none_or(fits)
+        match self
+            .content_within(key, answer.body, answer.length, limit)
+            .await?
         {
-            return Err(too_large());
+            None => Err(Error::TooLarge {
+                bucket: self.bucket.clone(),
+                key: self.key(key),
+                limit,
+            }),
+            content => Ok(content),
         }
-        let mut body = answer.body;
-        let mut content = Vec::new();
-        while let Some(part) = body.try_next().await.map_err(|error| failed(cut(error)))? {
-            if !fits((content.len() + part.len()) as u64) {
-                return Err(too_large());
-            }
-            content.extend_from_slice(&part);
-        }
-        Ok(Some(content))
     }
 
     async fn expected_owner(&self) -> Result<Option<String>, Error> {
@@ -226,6 +196,15 @@ impl S3 {
     }
 
     pub(super) async fn put(&self, object: Object) -> Result<(), Error> {
+        self.put_if(object, None).await.map(drop)
+    }
+
+    /// Puts an object, under a condition if there is one. Returns its tag.
+    async fn put_if(
+        &self,
+        object: Object,
+        condition: Option<Condition<'_>>,
+    ) -> Result<Option<String>, Error> {
         let owner = self.expected_owner().await?;
         let key = self.key(&object.key);
         let (body, size) = match object.body {
@@ -245,6 +224,11 @@ impl S3 {
             .set_checksum_algorithm(self.checksum())
             .set_cache_control(object.no_cache.then(|| "no-cache".to_owned()))
             .set_expected_bucket_owner(owner);
+        let request = match condition {
+            None => request,
+            Some(Condition::IsMissing) => request.if_none_match("*"),
+            Some(Condition::Is(tag)) => request.if_match(tag.as_str()),
+        };
         let request = match &self.encryption {
             None => request,
             Some(Encryption::Aes256) => {
@@ -262,7 +246,7 @@ impl S3 {
         let limit = longest_wait(&self.aws, patience).max(patience.saturating_mul(ATTEMPTS));
         let result = tokio::time::timeout(limit, result.send()).await;
         match result.map(|sent| sent.map_err(|error| Fault::of(&error))) {
-            Ok(Ok(_)) => Ok(()),
+            Ok(Ok(answer)) => Ok(answer.e_tag),
             failed => {
                 let dripping = || Fault {
                     kind: FaultKind::Unreachable,
@@ -304,64 +288,4 @@ impl S3 {
         timeouts.set_read_timeout(Some(PATIENCE.saturating_mul(steps)));
         timeouts.build()
     }
-
-    fn hint(&self, fault: &Fault, key: &str) -> Option<String> {
-        let hint = match fault.kind {
-            FaultKind::Denied if fault.message.contains("kms:") => {
-                let key = arn::of_service_in("kms", &fault.message).unwrap_or("the bucket's key");
-                format!("allow kms:GenerateDataKey and kms:Decrypt on {key}")
-            }
-            FaultKind::Denied => {
-                let partition = arn::partition(self.region.as_deref());
-                let below = if self.prefix.is_empty() {
-                    String::new()
-                } else {
-                    format!("{}/", self.prefix)
-                };
-                let resource = if self.bucket.starts_with("arn:") {
-                    format!("{}/object", self.bucket)
-                } else {
-                    format!("arn:{partition}:s3:::{}", self.bucket)
-                };
-                let permission =
-                    format!("allow s3:PutObject on {resource}/{below}* (the object was {key})");
-                match self.owner.known() {
-                    Some(owner) => format!(
-                        "{permission}; if the bucket does not belong to account {owner}, set \
-                         --bucket-owner or another --destination"
-                    ),
-                    None => permission,
-                }
-            }
-            FaultKind::NotFound => {
-                "create the bucket, or set another --destination (DBT_ENTRYPOINT_DESTINATION)"
-                    .to_owned()
-            }
-            _ if self.checksum().is_some() && may_be_the_checksum(fault) => {
-                "if the store knows no CRC32 checksum, set \
-                 AWS_REQUEST_CHECKSUM_CALCULATION=when_required"
-                    .to_owned()
-            }
-            _ => return fault.hint.clone(),
-        };
-        Some(remedy(&fault.message, &hint))
-    }
-}
-
-/// Stores other than AWS's refuse in their own words what they do not know.
-fn may_be_the_checksum(fault: &Fault) -> bool {
-    let codes = [
-        "NotImplemented",
-        "BadDigest",
-        "InvalidDigest",
-        "InvalidRequest",
-    ];
-    let message = fault.message.to_ascii_lowercase();
-    fault
-        .code
-        .as_deref()
-        .is_some_and(|code| codes.contains(&code))
-        || ["checksum", "crc32", "trailer", "sha256"]
-            .iter()
-            .any(|word| message.contains(word))
 }
