@@ -180,6 +180,44 @@ fn each_engine_that_is_asked_for_is_told_what_it_became() {
     }
 }
 
+/// What is handed on of a failed run is its closing line, or the last lines of its log.
+#[test]
+fn a_backtrace_of_dbt_fills_neither_the_closing_line_nor_the_end_of_the_log() {
+    let frames: String = (0..15)
+        .map(|number| format!("  {number:2}: <unknown>\n"))
+        .collect();
+    let said = format!("[error] no such host\n{frames}");
+    let result = serde_json::json!({
+        "metadata": {}, "args": {"which": "run"}, "elapsed_time": 0.1,
+        "results": [{"unique_id": "model.shop.orders", "status": "Error",
+            "message": format!("no such column\n{frames}"), "execution_time": 0.1}],
+    });
+    let results = format!("run_results.json {result}");
+    let fake = Fake::two()
+        .on("run", "write", &results)
+        .on("run", "stdout", &said)
+        .on("run", "exit", "1")
+        .on("debug", "stdout", &said)
+        .on("debug", "exit", "1");
+    let scene = Scene::new(fake);
+    for (step, expected) in [("run", "no such column"), ("debug", "no such host")] {
+        let run = scene.runner().args(["--steps", step]).run();
+        run.assert_code(1);
+        let out = run.out();
+        let (_, after) = out.rsplit_once("<unknown>\n").expect("dbt's own output");
+        assert!(after.lines().count() >= 4, "{step}: {run}");
+        assert!(after.contains(expected), "{step}: {run}");
+        let closing = run.closing();
+        let told = match step {
+            "run" => &closing["failed"][0]["message"],
+            _ => &closing["error"],
+        };
+        let told = told.as_str().unwrap_or_default();
+        assert!(told.contains(expected), "{step}: {closing}");
+        assert!(!told.contains("<unknown>"), "{step}: {closing}");
+    }
+}
+
 #[test]
 fn the_sample_project_runs_without_a_warning_of_dbt_and_without_a_site_says_so() {
     let project = sample_project();
