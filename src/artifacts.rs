@@ -13,7 +13,7 @@ use std::sync::Arc;
 use tokio::task::{JoinSet, yield_now};
 
 use crate::config::Step;
-use crate::dbt::NodeEnd;
+use crate::dbt::{Told, catalog_error};
 use crate::redact::Redactor;
 use crate::session::{ParseIdentity, SAVED_PARSE};
 
@@ -152,14 +152,14 @@ impl Publisher {
     }
 
     /// Reads the results of a step and starts their upload to the ledger. Call it as the step ends,
-    /// before the next one overwrites them. `ended`: of a step that was stopped, the nodes that had
-    /// run by then, where that is known better than by the results. `target`: where the step wrote.
+    /// before the next one overwrites them. `told`: of a step that did not succeed, what is known
+    /// better than by its results. `target`: where the step wrote.
     pub(crate) async fn keep(
         &mut self,
         index: usize,
         step: &Step,
         target: &Path,
-        ended: Option<&BTreeMap<String, NodeEnd>>,
+        told: Option<&Told>,
     ) -> Option<Results> {
         let mut counted = None;
         for name in [RUN_RESULTS, SOURCES] {
@@ -168,9 +168,12 @@ impl Publisher {
             };
             if results::file_of(step) == Some(name) {
                 counted = match &content {
-                    Written::Small(bytes) => results::read(&step.name, &bytes[..], ended),
-                    Written::Large(file) => results::read(&step.name, file, ended),
+                    Written::Small(bytes) => results::read(&step.name, &bytes[..], told),
+                    Written::Large(file) => results::read(&step.name, file, told),
                 };
+                // `compile` of dbt 2 tells of no node.
+                let is_compile = step.subcommand() == "compile";
+                counted = counted.filter(|counted| !is_compile || counted.nodes.all() > 0);
             }
             if self.destination.is_none() {
                 continue;
@@ -308,6 +311,15 @@ impl Publisher {
         for (count, (directory, path)) in written.enumerate() {
             // Scanning blocks the thread; signals get their turn between two files.
             yield_now().await;
+            if path == Path::new(CATALOG)
+                && let Some(error) = catalog_error(&directory.join(&path))
+            {
+                tracing::warn!(
+                    "{CATALOG} is incomplete and is not published, so that the one at the \
+                     destination stays: {error}"
+                );
+                continue;
+            }
             match (
                 path.to_str(),
                 self.source(&directory, &path, count < AT_HAND).await,

@@ -9,14 +9,16 @@ use serde::Serialize;
 use crate::config::Variables;
 
 mod backtrace;
+mod catalog;
 mod installation;
 mod native;
 mod spans;
 
 pub(crate) use backtrace::without_backtrace;
+pub(crate) use catalog::catalog_error;
 pub(crate) use installation::Installation;
 pub(crate) use native::ask_version;
-pub(crate) use spans::{NodeEnd, SPANS, ended_before};
+pub(crate) use spans::{NodeEnd, SPANS, Told, read as read_spans, rows_found};
 
 /// What a program can be told to be without starting it.
 #[derive(Debug)]

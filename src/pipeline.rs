@@ -12,6 +12,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
 use crate::config::{LogFormat, OnFailure, Step};
+use crate::dbt::without_backtrace;
 use crate::environment::Environment;
 use crate::process::{Error, strays};
 use crate::redact::Redactor;
@@ -195,8 +196,15 @@ async fn run_step(
         },
     };
     let outcome = run_framed(step, stage, engine, &framing, shutdown).await;
+    // The last words of dbt 2 are suggestions and a summary.
+    let told = outcome.told.as_ref();
+    let reason = told.and_then(|told| told.reasons.first());
+    let reason = reason.map(|reason| {
+        let reason = without_backtrace(reason);
+        output::shortened(&stage.redactor.text(&reason))
+    });
     Outcome {
-        last_words: last_words.tell(),
+        last_words: reason.or_else(|| last_words.tell()),
         ..outcome
     }
 }

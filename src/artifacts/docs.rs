@@ -22,7 +22,7 @@ pub(super) struct Docs {
 
 impl Docs {
     pub(super) fn before(target: &Path, layout: Layout) -> Self {
-        let site = layout.site().map(|site| site_below(site, target));
+        let site = layout.site().map(|site| site_below(site, &layout));
         Self {
             target: target.to_owned(),
             before: Found::below(target, |path| layout.is_doc(path)),
@@ -54,7 +54,7 @@ impl Docs {
             .collect();
         let mut files = below(&self.target, new);
         if let Some(site) = site {
-            let found = site_below(site, &self.target);
+            let found = site_below(site, &self.layout);
             if found
                 .written_since(&self.site_before)
                 .contains(&Path::new(PAGE))
@@ -66,11 +66,33 @@ impl Docs {
     }
 }
 
-/// The files of a site that was written elsewhere: all, unless the target directory, or more of the
-/// project, lies there too.
-fn site_below(site: &Path, target: &Path) -> Found {
-    let holds_more = target.starts_with(site);
-    Found::below(site, |path| !holds_more || layout::is_only_site(path))
+/// The files of a site that was written elsewhere: all, unless its directory holds more.
+fn site_below(site: &Path, layout: &Layout) -> Found {
+    let is_shared = holds_more(site, layout.others());
+    Found::below(site, |path| {
+        if is_shared {
+            layout::is_only_site(path)
+        } else {
+            layout::is_of_site(path)
+        }
+    })
+}
+
+/// Whether a directory is or holds one of the others, or is a project itself: by where links lead,
+/// since a name says nothing. One that cannot be resolved is not there yet.
+fn holds_more(site: &Path, others: &[PathBuf]) -> bool {
+    let Ok(site) = site.canonicalize() else {
+        return false;
+    };
+    let is_held = |other: &PathBuf| {
+        other
+            .canonicalize()
+            .is_ok_and(|other| other.starts_with(&site))
+    };
+    others.iter().any(is_held)
+        || ["dbt_project.yml", ".git"]
+            .iter()
+            .any(|name| site.join(name).exists())
 }
 
 fn below<'a>(

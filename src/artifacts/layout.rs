@@ -15,6 +15,8 @@ pub(crate) enum Layout {
     Dbt2 {
         /// Where the site was written, if not into the target directory.
         site: Option<PathBuf>,
+        /// Directories that hold more than a site: the project, and where its steps write.
+        others: Vec<PathBuf>,
     },
 }
 
@@ -60,8 +62,16 @@ impl Layout {
     /// Where the site is, if not in the target directory.
     pub(super) fn site(&self) -> Option<&Path> {
         match self {
-            Self::Dbt2 { site } => site.as_deref(),
+            Self::Dbt2 { site, .. } => site.as_deref(),
             Self::Dbt1 => None,
+        }
+    }
+
+    /// Directories that hold more than a site.
+    pub(super) fn others(&self) -> &[PathBuf] {
+        match self {
+            Self::Dbt2 { others, .. } => others,
+            Self::Dbt1 => &[],
         }
     }
 
@@ -71,16 +81,17 @@ impl Layout {
         let is_text = matches!(extension, "html" | "json");
         match self {
             Self::Dbt1 => is_text,
-            Self::Dbt2 { site: None } => is_text && !is_working(path) || is_part(path),
+            Self::Dbt2 { site: None, .. } => is_text && !is_working(path) || is_part(path),
             // The site is elsewhere, whole.
-            Self::Dbt2 { site: Some(_) } => extension == "json" && !is_working(path),
+            Self::Dbt2 { site: Some(_), .. } => extension == "json" && !is_working(path),
         }
     }
 
     /// Whether a file belongs to a site that is published whole or not at all: a table that nobody
     /// had to write anew is needed as well.
     pub(super) fn is_part_of_site(&self, path: &Path) -> bool {
-        *self == Self::Dbt2 { site: None } && is_part(path) && !is_text_of_dbt(path)
+        let is_in_target = matches!(self, Self::Dbt2 { site: None, .. });
+        is_in_target && is_part(path) && !is_text_of_dbt(path)
     }
 }
 
@@ -89,6 +100,11 @@ pub(super) fn is_only_site(path: &Path) -> bool {
     let folder = first_folder(path).and_then(OsStr::to_str);
     path == Path::new(super::PAGE)
         || is_part(path) && matches!(folder, Some("assets" | "index" | "data"))
+}
+
+/// Whether a file of a directory that a site has to itself is none of what dbt 2 works with.
+pub(super) fn is_of_site(path: &Path) -> bool {
+    is_only_site(path) || !is_working(path)
 }
 
 fn first_folder(path: &Path) -> Option<&OsStr> {
@@ -133,10 +149,11 @@ mod tests {
 
     #[test]
     fn docs_are_what_the_page_needs_and_nothing_of_the_warehouse() {
-        let elsewhere = Layout::Dbt2 {
-            site: Some("/site".into()),
+        let with_site = |site: Option<&str>| Layout::Dbt2 {
+            site: site.map(PathBuf::from),
+            others: Vec::new(),
         };
-        let layouts = [Layout::Dbt1, Layout::Dbt2 { site: None }, elsewhere];
+        let layouts = [Layout::Dbt1, with_site(None), with_site(Some("/site"))];
         for (path, expected) in [
             ("index.html", [true, true, false]),
             ("manifest.json", [true, true, true]),
@@ -179,7 +196,10 @@ mod tests {
 
     #[test]
     fn the_parts_of_a_site_go_together() {
-        let layout = Layout::Dbt2 { site: None };
+        let layout = Layout::Dbt2 {
+            site: None,
+            others: Vec::new(),
+        };
         for (path, expected) in [
             ("index/dbt.nodes.parquet", true),
             ("assets/chunk.js", true),

@@ -3,7 +3,6 @@
 //! Reads the few fields it needs, so that a new version of the file changes nothing; never judges a
 //! step by them.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{BufReader, Read};
 
@@ -12,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use crate::config::Step;
-use crate::dbt::{NodeEnd, without_backtrace};
+use crate::dbt::{NodeEnd, Told, rows_found, without_backtrace};
 
 /// Counts by outcome, in the order of the closing line.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -170,27 +169,18 @@ impl State {
     }
 }
 
-/// Counts the nodes; `None` if the file cannot be read. `ended`: where the file calls every
-/// node an error since dbt was stopped, the nodes that had run by then, and how they ended.
-pub(super) fn read(
-    step: &str,
-    content: impl Read,
-    ended: Option<&BTreeMap<String, NodeEnd>>,
-) -> Option<Results> {
+/// Counts the nodes; `None` if the file cannot be read. `told`: what is known better than by the
+/// file, where that may call every node an error.
+pub(super) fn read(step: &str, content: impl Read, told: Option<&Told>) -> Option<Results> {
     let file: File = serde_json::from_reader(BufReader::new(content)).ok()?;
     let mut results = Results::default();
-    for node in file.results {
-        let state = State::of(node.status.as_deref().unwrap_or_default());
-        let id = node.unique_id.as_deref().unwrap_or_default();
-        let state = match ended {
-            Some(ended) if state == State::Error => match ended.get(id) {
-                Some(NodeEnd::Success) => State::Success,
-                Some(NodeEnd::Warned) => State::Warn,
-                Some(NodeEnd::Failed) => State::Error,
-                None => State::Skipped,
-            },
-            _ => state,
-        };
+    for mut node in file.results {
+        let mut state = State::of(node.status.as_deref().unwrap_or_default());
+        if state == State::Error
+            && let Some(end) = told.and_then(|told| told.end(node.id()))
+        {
+            state = node.correct(end);
+        }
         match state {
             State::Success => results.nodes.success += 1,
             State::Warn => results.nodes.warn += 1,
@@ -210,25 +200,49 @@ pub(super) fn read(
 }
 
 impl Node {
+    fn id(&self) -> &str {
+        self.unique_id.as_deref().unwrap_or_default()
+    }
+
+    /// Whether dbt says no more than that the node failed: "Error", "Compilation Error".
+    fn gives_no_reason(&self) -> bool {
+        let said = self.message.as_deref().or(self.error.as_deref());
+        said.is_none_or(|said| said.split_whitespace().nth(2).is_none())
+    }
+
+    /// Takes over what is known better.
+    fn correct(&mut self, end: NodeEnd) -> State {
+        match end {
+            NodeEnd::Success => State::Success,
+            NodeEnd::Warned => State::Warn,
+            NodeEnd::Skipped => State::Skipped,
+            NodeEnd::Failed(reason) => {
+                if reason.is_some() && self.gives_no_reason() {
+                    self.message = reason;
+                }
+                State::Error
+            }
+        }
+    }
+
     fn into_failed(self, step: &str) -> FailedNode {
+        let says_nothing = self.gives_no_reason();
         let said = self
             .message
             .or(self.error)
-            .map(|message| without_backtrace(&message));
+            .map(|message| without_backtrace(&message))
+            .filter(|message| !message.is_empty());
         let stale = || {
             self.max_loaded_at_time_ago_in_s
                 .map(|age| format!("stale: the youngest row is {} old", duration(age)))
         };
         // Of a failed test, dbt 2 says no more than that it failed.
-        let rows = self.failures.filter(|rows| *rows > 0.0);
-        let message = said
-            .filter(|message| !message.is_empty())
-            .map(|message| match rows {
-                Some(rows) if message.split_whitespace().count() == 1 => {
-                    format!("{message}: {rows} rows")
-                }
-                _ => message,
-            })
+        let rows = self
+            .failures
+            .filter(|rows| *rows > 0.0 && says_nothing && said.is_some())
+            .map(rows_found);
+        let message = rows
+            .or(said)
             .or_else(stale)
             .or(self.status)
             .unwrap_or_default();
@@ -249,6 +263,10 @@ fn duration(seconds: f64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use serde_json::json;
+
     use super::*;
 
     /// Each state in the case and with the name of some version, and where it counts: success,
@@ -283,8 +301,8 @@ mod tests {
     #[test]
     fn counts_every_state_in_any_case() {
         for (state, [success, error, warn, skipped]) in STATES {
-            let node = serde_json::json!({"status": state, "unique_id": "model.x.a"});
-            let content = serde_json::json!({ "results": [node] }).to_string();
+            let node = json!({"status": state, "unique_id": "model.x.a"});
+            let content = json!({ "results": [node] }).to_string();
             let results = read("run", content.as_bytes(), None).unwrap();
             let expected = Nodes {
                 success,
@@ -307,15 +325,15 @@ mod tests {
     fn a_backtrace_is_no_message() {
         let message = "Remote database error\n   0: <unknown>\n  12: start_thread\n             at \
             ./nptl/pthread_create.c:442:8\n";
-        let node = serde_json::json!({"status": "error", "unique_id": "b", "message": message});
-        let content = serde_json::json!({ "results": [node] }).to_string();
+        let node = json!({"status": "error", "unique_id": "b", "message": message});
+        let content = json!({ "results": [node] }).to_string();
         let failed = read("run", content.as_bytes(), None).unwrap().failed;
         assert_eq!(failed[0].message, "Remote database error");
     }
 
     #[test]
     fn says_why_a_source_failed() {
-        let sources = serde_json::json!({"results": [
+        let sources = json!({"results": [
             {"status": "error", "unique_id": "source.x.a",
                 "max_loaded_at_time_ago_in_s": 172_815.2},
             {"status": "runtime error", "unique_id": "source.x.b", "error": "relation does not \
@@ -330,7 +348,7 @@ mod tests {
 
     #[test]
     fn an_odd_node_hides_no_other() {
-        let results = serde_json::json!({"results": [{"status": null, "message": 5},
+        let results = json!({"results": [{"status": null, "message": 5},
             {"status": "error", "unique_id": "b", "message": "boom"}]});
         let results = read("run", results.to_string().as_bytes(), None).unwrap();
         assert_eq!(
@@ -340,37 +358,58 @@ mod tests {
     }
 
     #[test]
-    fn what_had_run_before_a_stop_is_known_better_than_by_the_file() {
-        let nodes = ["built", "broken", "doubtful", "running", "waiting"]
-            .map(|id| serde_json::json!({"status": "error", "unique_id": id, "message": "no"}));
-        let content = serde_json::json!({ "results": nodes }).to_string();
-        let ended = BTreeMap::from([
-            ("built".to_owned(), NodeEnd::Success),
-            ("broken".to_owned(), NodeEnd::Failed),
-            ("doubtful".to_owned(), NodeEnd::Warned),
-        ]);
-        let results = read("run", content.as_bytes(), Some(&ended)).unwrap();
-        let expected = Nodes {
-            success: 1,
-            error: 1,
-            warn: 1,
-            skipped: 2,
+    fn what_dbt_told_is_known_better_than_what_the_file_says() {
+        let nodes = ["built", "broken", "doubtful", "running"]
+            .map(|id| json!({"status": "error", "unique_id": id, "message": "Compilation Error"}));
+        let content = json!({ "results": nodes }).to_string();
+        let mut told = Told {
+            ended: BTreeMap::from([
+                ("built".to_owned(), NodeEnd::Success),
+                (
+                    "broken".to_owned(),
+                    NodeEnd::Failed(Some("no column".to_owned())),
+                ),
+                ("doubtful".to_owned(), NodeEnd::Warned),
+            ]),
+            ..Told::default()
         };
-        assert_eq!(results.nodes, expected);
-        assert_eq!(results.failed.len(), 1);
-        assert_eq!(results.failed[0].node, "broken");
+        for (is_stopped, skipped, failed) in [
+            (true, 1, vec![("broken", "no column")]),
+            (
+                false,
+                0,
+                vec![("broken", "no column"), ("running", "Compilation Error")],
+            ),
+        ] {
+            told.is_stopped = is_stopped;
+            let results = read("run", content.as_bytes(), Some(&told)).unwrap();
+            let expected = Nodes {
+                success: 1,
+                error: failed.len(),
+                warn: 1,
+                skipped,
+            };
+            assert_eq!(results.nodes, expected);
+            let found: Vec<_> = results
+                .failed
+                .iter()
+                .map(|failed| (failed.node.as_str(), failed.message.as_str()))
+                .collect();
+            assert_eq!(found, failed);
+        }
     }
 
     #[test]
     fn a_failed_test_of_dbt_2_says_how_many_rows_it_found() {
         for (message, failures, expected) in [
-            ("Error", 300, "Error: 300 rows"),
+            ("Error", 300, "found 300 rows"),
+            ("Error", 1, "found 1 row"),
             ("Got 2 results", 2, "Got 2 results"),
             ("Error", 0, "Error"),
         ] {
-            let node = serde_json::json!({"status": "fail", "unique_id": "test.a",
+            let node = json!({"status": "fail", "unique_id": "test.a",
                 "message": message, "failures": failures});
-            let content = serde_json::json!({ "results": [node] }).to_string();
+            let content = json!({ "results": [node] }).to_string();
             let results = read("test", content.as_bytes(), None).unwrap();
             assert_eq!(results.failed[0].message, expected);
         }

@@ -55,6 +55,29 @@ const VALUED: [&str; 27] = [
     "-s",
     "-t",
 ];
+/// By which a subcommand is told from the value of an option that is not known here.
+const SUBCOMMANDS: [&str; 20] = [
+    "build",
+    "clean",
+    "clone",
+    "compile",
+    "debug",
+    "deps",
+    "docs",
+    "init",
+    "list",
+    "ls",
+    "parse",
+    "retry",
+    "run",
+    "run-operation",
+    "seed",
+    "show",
+    "snapshot",
+    "source",
+    "system",
+    "test",
+];
 /// Two digits number the steps in the ledger, and the closing line has to hold them all.
 const MOST: usize = 99;
 const LONGEST_NAME: usize = 40;
@@ -85,10 +108,10 @@ impl Step {
         self.command.first().map_or("", String::as_str)
     }
 
-    /// Whether it is `docs generate`.
+    /// Whether it is `docs generate`, or `docs` alone, which is the same to dbt 2.
     pub(crate) fn makes_docs(&self) -> bool {
-        self.command
-            .starts_with(&["docs".to_owned(), "generate".to_owned()])
+        let second = self.command.get(1).map_or("generate", String::as_str);
+        self.subcommand() == "docs" && (second == "generate" || second.starts_with('-'))
     }
 
     /// The value of an option of dbt, as dbt takes it: `--target x`, `--target=x`, `-t x`, `-tx`,
@@ -276,12 +299,16 @@ fn spelled(step: &Node, file: &SettingsFile, faults: &mut Vec<String>) -> Option
 /// subcommand in the first place.
 fn subcommand_first(mut command: Vec<String>) -> Vec<String> {
     let mut options = 0;
-    while let Some(word) = command.get(options).filter(|word| word.starts_with('-')) {
+    let subcommand = loop {
+        let Some(word) = command.get(options) else {
+            // What dbt makes of it is its own affair.
+            return command;
+        };
+        if options == 0 && !word.starts_with('-') || SUBCOMMANDS.contains(&word.as_str()) {
+            break word;
+        }
         let has_value = VALUED.contains(&word.as_str()) || word == "-r";
         options += if has_value { 2 } else { 1 };
-    }
-    let Some(subcommand) = command.get(options) else {
-        return command;
     };
     let of_second: &[&str] = match subcommand.as_str() {
         "docs" => &["generate", "serve"],

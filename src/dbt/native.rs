@@ -79,22 +79,35 @@ pub(crate) async fn ask_version(
     version_in(&said)
 }
 
-/// The first word that is a version of dbt: `dbt-core 2.0.0-alpha.4`, whatever the product calls
-/// itself, and `- installed: 1.11.0`; else the first version of anything.
+/// The version behind dbt's name, whatever the product calls itself (`dbt-core 2.0.0-alpha.4`), or
+/// behind `installed:`, as 1.x says it; else the first one that dbt could have; else the first one
+/// of anything.
 fn version_in(text: &str) -> Option<String> {
-    let is_version = |word: &&str| {
+    let is_version = |word: &str| {
         word.starts_with(|first: char| first.is_ascii_digit())
             && word.contains('.')
             && word
                 .chars()
                 .all(|letter| letter.is_ascii_alphanumeric() || ".-+".contains(letter))
     };
-    let mut versions = text.split_whitespace().filter(is_version);
-    let first = versions.next()?;
-    let known = std::iter::once(first)
-        .chain(versions)
-        .find(|word| is_known_version(word));
-    Some(known.unwrap_or(first).to_owned())
+    let mut before = "";
+    let mut best: Option<(u8, &str)> = None;
+    for word in text.split_whitespace() {
+        let number = word.strip_prefix('v').unwrap_or(word);
+        if is_version(number) {
+            let is_named = before.starts_with("dbt") || before == "installed:";
+            let rank = match (is_named, is_known_version(number)) {
+                (true, _) => 2,
+                (false, true) => 1,
+                (false, false) => 0,
+            };
+            if best.is_none_or(|(best, _)| rank > best) {
+                best = Some((rank, number));
+            }
+        }
+        before = word;
+    }
+    best.map(|(_, version)| version.to_owned())
 }
 
 #[cfg(test)]
@@ -113,6 +126,12 @@ mod tests {
                 Some("1.11.16"),
             ),
             ("Loaded python 3.11.7 environment\ndbt 2.0.9", Some("2.0.9")),
+            ("Loaded module 1.2.3\ndbt 2.0.9", Some("2.0.9")),
+            (
+                "entering 2.4\nCore:\n  - installed: 1.11.16",
+                Some("1.11.16"),
+            ),
+            ("dbt v2.0.9", Some("2.0.9")),
             ("tool 7.1", Some("7.1")),
             ("dbt 2", None),
             ("usage: dbt [3.x]", None),

@@ -18,7 +18,7 @@ use super::output::Framing;
 use super::shutdown::Shutdown;
 use super::{Outcome, Stage, run_program};
 use crate::config::{OnFailure, Step, Variables, variable};
-use crate::dbt::{NodeEnd, SPANS, ended_before};
+use crate::dbt::{SPANS, Told, catalog_error, read_spans};
 use crate::process::{Ending, Error};
 
 /// Makes dbt 2 write catalog.json, whatever the command.
@@ -29,14 +29,16 @@ const PAGE: &str = "index.html";
 const CATALOG: &str = "catalog.json";
 const MANIFEST: &str = "manifest.json";
 const SOURCES: &str = "sources.json";
-/// Options that only `docs generate` has, and whether a value follows.
-const ONLY_DOCS: [(&str, bool); 6] = [
+/// Options that `compile --write-catalog` cannot be given, and whether a value follows.
+const ONLY_DOCS: [(&str, bool); 7] = [
     ("--output-dir", true),
     ("--duckdb-cdn-base", true),
     ("--compile", false),
     ("--no-compile", false),
     ("--empty-catalog", false),
     ("--static", false),
+    // It is there already.
+    ("--write-catalog", false),
 ];
 
 /// Runs a step of dbt 2. `version`: as far as it is known.
@@ -72,7 +74,7 @@ pub(super) async fn run(
     let mut outcome = Outcome::of(&step.name, step.on_failure, start.elapsed(), ended);
     if let Some(missing) = docs
         .filter(|_| is_complete)
-        .and_then(|docs| docs.missing(version))
+        .and_then(|docs| docs.missing(version, step.on_failure))
     {
         outcome = outcome.lacking(step.on_failure, stage.code_without_docs, missing);
     }
@@ -82,12 +84,12 @@ pub(super) async fn run(
             format!("dbt {version} ended with 0 and wrote no {SOURCES}: it checked no source");
         outcome = outcome.lacking(OnFailure::Warn, 0, what);
     }
-    if let Some(stopped) = moment_of_stop(outcome.stopped, until, shutdown) {
-        outcome.ended_nodes = Some(
-            spans
-                .as_ref()
-                .map_or_else(BTreeMap::new, |spans| spans.read(stopped)),
-        );
+    if !is_complete {
+        let stopped = moment_of_stop(outcome.stopped, until, shutdown);
+        let told = spans
+            .as_ref()
+            .map_or_else(Told::default, |spans| spans.read(stopped));
+        outcome.told = Some(told);
     }
     outcome
 }
@@ -166,8 +168,11 @@ impl Spans {
     }
 
     /// Nothing where dbt wrote nothing: then nothing is known.
-    fn read(&self, stopped: SystemTime) -> BTreeMap<String, NodeEnd> {
-        ended_before(stopped, &self.file).unwrap_or_default()
+    fn read(&self, until: Option<SystemTime>) -> Told {
+        read_spans(&self.file, until).unwrap_or_else(|_| Told {
+            is_stopped: until.is_some(),
+            ..Told::default()
+        })
     }
 }
 
@@ -193,7 +198,8 @@ fn target_directory(step: &Step, stage: &Stage) -> PathBuf {
 /// `compile --write-catalog` with the options of the step.
 fn catalog_command(step: &Step) -> Vec<String> {
     let mut command = vec!["compile".to_owned(), "--write-catalog".to_owned()];
-    let mut words = step.command.iter().skip(2);
+    let is_said = |word: &String| word == "docs" || word == "generate";
+    let mut words = step.command.iter().skip_while(|word| is_said(word));
     while let Some(word) = words.next() {
         let name = word.split('=').next().unwrap_or_default();
         match ONLY_DOCS.iter().find(|(option, _)| *option == name) {
@@ -205,14 +211,13 @@ fn catalog_command(step: &Step) -> Vec<String> {
     command
 }
 
-/// Where dbt 2 writes the site of a docs step, if not into the target directory.
+/// Where dbt 2 writes the site of a docs step, if not into the target directory of the step.
 pub(crate) fn site_directory(
-    steps: &[Step],
+    step: &Step,
     variables: &Variables,
     directory: &Path,
     target: &Path,
 ) -> Option<PathBuf> {
-    let step = steps.iter().rev().find(|step| step.makes_docs())?;
     step.option(&["--output-dir"])
         .map(PathBuf::from)
         .or_else(|| variable(variables, OUTPUT_DIR).map(PathBuf::from))
@@ -242,9 +247,8 @@ struct Docs {
 impl Docs {
     fn before(step: &Step, stage: &Stage) -> Self {
         let target = target_directory(step, stage);
-        let steps = std::slice::from_ref(step);
         let variables = &stage.environment.variables;
-        let site = site_directory(steps, variables, &stage.directory, &target)
+        let site = site_directory(step, variables, &stage.directory, &target)
             .unwrap_or_else(|| target.clone());
         Self {
             target: Before::of(target, &[CATALOG, MANIFEST]),
@@ -253,22 +257,29 @@ impl Docs {
     }
 
     /// What a site cannot do without, and the step did not write, in words with the remedy.
-    fn missing(&self, version: Option<&str>) -> Option<String> {
+    fn missing(&self, version: Option<&str>, on_failure: OnFailure) -> Option<String> {
         let page = (&self.site, PAGE);
         let missing: Vec<_> = [page, (&self.target, MANIFEST), (&self.target, CATALOG)]
             .into_iter()
             .filter(|(before, name)| !before.has_new(name))
             .map(|(before, name)| before.directory.join(name).display().to_string())
             .collect();
-        if missing.is_empty() {
-            return None;
-        }
-        let remedy = if self.site.has_new(PAGE) {
-            "read dbt's own output"
-        } else {
-            "use a version of dbt that writes a site, leave the step out, or set on_failure: warn"
-        };
         let version = version.unwrap_or("2");
+        if missing.is_empty() {
+            let catalog = self.target.directory.join(CATALOG);
+            return catalog_error(&catalog).map(|error| {
+                let catalog = catalog.display();
+                format!("dbt {version} ended with 0 and {catalog} is incomplete: {error}")
+            });
+        }
+        let remedy = match on_failure {
+            _ if self.site.has_new(PAGE) => "read dbt's own output",
+            OnFailure::Warn => "use a version of dbt that writes a site, or leave the step out",
+            OnFailure::Stop | OnFailure::Continue => {
+                "use a version of dbt that writes a site, leave the step out, or set on_failure: \
+                    warn"
+            }
+        };
         Some(format!(
             "dbt {version} ended with 0 and wrote no {}; {remedy}",
             missing.join(", ")
@@ -331,12 +342,13 @@ mod tests {
     fn the_catalogue_is_asked_for_with_the_options_of_the_step() {
         for (command, expected) in [
             ("docs generate", "compile --write-catalog"),
+            ("docs", "compile --write-catalog"),
             (
                 "docs generate --target live --vars {a:1}",
                 "compile --write-catalog --target live --vars {a:1}",
             ),
             (
-                "docs generate --output-dir site --no-compile --target-path out",
+                "docs generate --output-dir site --write-catalog --no-compile --target-path out",
                 "compile --write-catalog --target-path out",
             ),
             (
@@ -367,10 +379,9 @@ mod tests {
             ("docs generate --output-dir=/abs", &none, Some("/abs")),
             ("docs generate --output-dir ./site/../target/", &none, None),
             ("docs generate --output-dir .", &none, Some("/p")),
-            ("docs serve", &variables, None),
         ] {
             let (project, target) = (Path::new("/p"), Path::new("/p/target"));
-            let found = site_directory(&[step(command)], variables, project, target);
+            let found = site_directory(&step(command), variables, project, target);
             assert_eq!(found.as_deref(), expected.map(Path::new), "{command}");
         }
     }

@@ -20,6 +20,7 @@ mod last_words;
 mod lines;
 
 pub(crate) use last_words::LastWords;
+pub(super) use last_words::shortened;
 use lines::JsonLines;
 
 /// The size of a pipe on Linux; more is never in it at once.

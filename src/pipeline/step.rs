@@ -3,7 +3,6 @@
 //! Never reads dbt's output: what the runner did says whether a step was cancelled. dbt's exit code
 //! does not: it is 2 in one version and 1 in the next.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -12,7 +11,7 @@ use nix::sys::signal::Signal;
 use super::child::{Ended, StopCause};
 use super::shutdown::Cause;
 use crate::config::OnFailure;
-use crate::dbt::NodeEnd;
+use crate::dbt::Told;
 use crate::process::{Ending, Error};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,9 +54,8 @@ pub(crate) struct Outcome {
     pub(crate) stopped: Option<StopCause>,
     /// Why it could not start, or why it failed though dbt says that it did not.
     pub(crate) fault: Option<String>,
-    /// Of a dbt 2 that was stopped: the nodes that had run by then, and whether each one was a
-    /// success. Its results call all of them an error.
-    pub(crate) ended_nodes: Option<BTreeMap<String, NodeEnd>>,
+    /// Of a dbt 2 that did not succeed: its results may call every node an error.
+    pub(crate) told: Option<Told>,
     /// What it said last, redacted.
     pub(crate) last_words: Option<String>,
 }
@@ -81,7 +79,7 @@ impl Outcome {
             seconds: 0.0,
             stopped: None,
             fault: None,
-            ended_nodes: None,
+            told: None,
             last_words: None,
         }
     }

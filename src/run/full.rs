@@ -143,7 +143,7 @@ impl Run<'_> {
             self.destination.take(),
             &workspace.target,
             &workspace.targets_of(&plan.steps),
-            &layout(plan, stage, &engine),
+            &layout(plan, stage, workspace, &engine),
             &self.summary.run_id,
             Arc::clone(&stage.redactor),
         );
@@ -155,10 +155,10 @@ impl Run<'_> {
             self.shutdown,
             async |index, step, outcome| {
                 let target = workspace.target_of(step);
-                let ended = outcome.ended_nodes.as_ref();
+                let told = outcome.told.as_ref();
                 // Of a step whose results cannot be read in time, too.
                 results.push(None);
-                let kept = publisher.keep(index, step, &target, ended).await;
+                let kept = publisher.keep(index, step, &target, told).await;
                 if let Some(last) = results.last_mut() {
                     *last = kept;
                 }
@@ -291,14 +291,20 @@ async fn get_ready(
 }
 
 /// How dbt lays out what it writes.
-fn layout(plan: &Pipeline, stage: &Stage, engine: &Engine) -> Layout {
-    if engine.is_native() {
-        let variables = &stage.environment.variables;
-        Layout::Dbt2 {
-            site: pipeline::site_directory(&plan.steps, variables, &stage.directory, &stage.target),
-        }
-    } else {
-        Layout::Dbt1
+fn layout(plan: &Pipeline, stage: &Stage, workspace: &Workspace, engine: &Engine) -> Layout {
+    if !engine.is_native() {
+        return Layout::Dbt1;
+    }
+    let mut others = workspace.targets_of(&plan.steps);
+    others.push(stage.directory.clone());
+    let variables = &stage.environment.variables;
+    let docs = plan.steps.iter().rfind(|step| step.makes_docs());
+    Layout::Dbt2 {
+        site: docs.and_then(|step| {
+            let target = workspace.target_of(step);
+            pipeline::site_directory(step, variables, &stage.directory, &target)
+        }),
+        others,
     }
 }
 

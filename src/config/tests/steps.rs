@@ -126,6 +126,16 @@ fn the_subcommand_comes_first_wherever_it_stands() {
         ("[--target, dev, run]", "run --target dev"),
         ("[-t, dev, build]", "build -t dev"),
         ("[--log-path=x, deps]", "deps --log-path=x --target live"),
+        (
+            "[--packages-install-path, x, docs, generate]",
+            "docs generate --packages-install-path x --target live",
+        ),
+        (
+            "[--invocation-id, \"5\", compile]",
+            "compile --invocation-id 5 --target live",
+        ),
+        ("[--target, run, test]", "test --target run"),
+        ("[--quiet, of-tomorrow]", "--quiet of-tomorrow"),
         ("[--version]", "--version"),
         ("[--quiet, docs]", "docs --quiet --target live"),
         (

@@ -77,7 +77,8 @@ impl LastWords {
     }
 }
 
-fn shortened(text: &str) -> String {
+/// At most as many characters as the closing line has room for.
+pub(crate) fn shortened(text: &str) -> String {
     match text.char_indices().nth(LONGEST) {
         None => text.to_owned(),
         Some(_) => text.chars().take(LONGEST - 1).chain(['…']).collect(),
