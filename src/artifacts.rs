@@ -21,25 +21,29 @@ mod content_type;
 mod destination;
 mod docs;
 mod found;
+mod graph;
 mod layout;
 mod object;
 mod opened;
 mod owner;
+mod pages;
 pub(crate) mod parse_cache;
 mod results;
 mod s3;
 mod seal;
-#[allow(dead_code, reason = "the first users come next")]
+#[cfg_attr(test, allow(dead_code, reason = "the lease comes next"))]
 mod state;
-#[allow(dead_code, reason = "the first users come next")]
+#[allow(dead_code, reason = "the lease comes next")]
 mod stored;
 
 pub(crate) use destination::{Destination, Error as DestinationError};
+pub(crate) use graph::Graph;
 pub(crate) use layout::Layout;
+pub(crate) use pages::summaries;
 pub(crate) use parse_cache::Keeping;
-pub(crate) use results::{FailedNode, Nodes, Results};
+pub(crate) use results::{FailedNode, NodeRun, NodeState, Nodes, Results, seconds_since_1970};
 pub(crate) use seal::Sealer;
-#[allow(unused_imports, reason = "the first users come next")]
+#[allow(unused_imports, reason = "the lease comes next")]
 pub(crate) use stored::{Saved, Stored, Tag};
 
 use docs::Docs;

@@ -30,7 +30,7 @@ pub(crate) use destination::{Encryption, Location};
 pub(crate) use origin::Origin;
 pub(crate) use project_file::{ProjectFile, Unrendered, read_yaml};
 pub(crate) use steps::{OnFailure, Step};
-pub(crate) use values::{Engine, LogFormat, LogLevel, ParseCache, STOP_TIMEOUT};
+pub(crate) use values::{Engine, LogFormat, LogLevel, Metrics, ParseCache, STOP_TIMEOUT};
 
 use layers::Layers;
 
@@ -93,6 +93,8 @@ pub(crate) struct Pipeline {
     pub(crate) publish: Publish,
     pub(crate) engine: Engine,
     pub(crate) parse_cache: ParseCache,
+    pub(crate) page_url: Option<String>,
+    pub(crate) metrics: Metrics,
 }
 
 /// When the docs go out, and where to. Without a destination there is no ledger either.
@@ -174,6 +176,8 @@ pub(crate) fn resolve(
     values::engine(&layers, &mut faults);
     values::summary_file(&layers, &mut faults);
     values::parse_cache(&layers, false, &mut faults);
+    values::page_url(&layers, &mut faults);
+    values::metrics(&layers, &mut faults);
     steps::resolve(&layers, &NodeArgs::default(), &[], &mut faults);
     destination::check(&layers, &mut faults);
     finish(config, faults)
@@ -192,6 +196,8 @@ pub(crate) fn resolve_run(
     let engine = values::engine(&layers, &mut faults);
     values::summary_file(&layers, &mut faults);
     let parse_cache = values::parse_cache(&layers, config.is_deployment(), &mut faults);
+    let page_url = values::page_url(&layers, &mut faults);
+    let metrics = values::metrics(&layers, &mut faults);
     let steps = steps::resolve(&layers, &args.nodes, &args.extra, &mut faults);
     let publish = destination::resolve(&layers, &config, &mut faults);
     // The checks before step one report a missing project, unless faults in the settings end the
@@ -208,6 +214,8 @@ pub(crate) fn resolve_run(
                 publish,
                 engine,
                 parse_cache,
+                page_url,
+                metrics,
             },
         ),
         faults,

@@ -61,6 +61,12 @@ mod artifacts;
 /// What a run tells people and machines.
 mod report;
 
+/// What is remembered of earlier runs.
+mod history;
+
+/// The pages that tell people of runs.
+mod page;
+
 /// How the program ends.
 mod exit_code;
 

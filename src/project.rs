@@ -47,7 +47,7 @@ pub(crate) struct Workspace {
     /// Why nobody knows where dbt writes, if so; then `target` is a guess.
     pub(crate) target_unknown: Option<String>,
     /// Removed with this value.
-    _copy: Option<Copied>,
+    copy: Option<Copied>,
 }
 
 impl Workspace {
@@ -76,7 +76,7 @@ impl Workspace {
                 target: project.join(target),
                 target_unknown,
                 directory: project,
-                _copy: None,
+                copy: None,
             });
         }
         let copied = copy(&project, &target, &std::env::temp_dir()).await;
@@ -105,8 +105,13 @@ impl Workspace {
             target: directory.join(target),
             target_unknown: None,
             directory,
-            _copy: Some(copy),
+            copy: Some(copy),
         }
+    }
+
+    /// Whether it is a copy, which goes when the run ends.
+    pub(crate) fn is_copy(&self) -> bool {
+        self.copy.is_some()
     }
 
     /// Where a step writes: by its own `--target-path`, else as the others.

@@ -18,11 +18,14 @@ use crate::config::LogFormat;
 use crate::redact::Redactor;
 
 mod log;
+mod metrics;
 mod printable;
 mod stderr;
 mod summary;
 mod table;
 
+pub(crate) use metrics::Measured;
+pub(crate) use printable::is_harmless;
 use printable::message as message_of;
 use stderr::Stderr;
 pub(crate) use summary::{RunStatus, StepLine, Summary};
@@ -125,7 +128,8 @@ impl Console {
         summary.line()
     }
 
-    fn redacted(&self, text: &str) -> String {
+    /// A text with every secret masked.
+    pub(crate) fn redacted(&self, text: &str) -> String {
         self.redactor.get().map_or_else(
             || text.to_owned(),
             |redactor| redactor.text(text).into_owned(),

@@ -20,6 +20,7 @@ use crate::report::{self, Console};
 mod closing;
 mod exec;
 mod full;
+mod pages;
 mod parse;
 mod preflight;
 mod prepare;

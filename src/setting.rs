@@ -101,6 +101,10 @@ settings! { PIPELINE:
         "process, session, native or auto", "auto";
     PARSE_CACHE = Some("parse-cache"), "WHEN", "DBT_ENTRYPOINT_PARSE_CACHE", "parse_cache",
         "Keep dbt's parse for the next run: on, off or auto", "auto, which is off in a local run";
+    PAGE_URL = Some("page-url"), "URL", "DBT_ENTRYPOINT_PAGE_URL", "page_url",
+        "Address under which the destination can be opened in a browser", "none";
+    METRICS = Some("metrics"), "FORMAT", "DBT_ENTRYPOINT_METRICS", "metrics",
+        "none, or emf: the closing line carries CloudWatch metrics", "none";
     SUMMARY_FILE = Some("summary-file"), "FILE", "DBT_ENTRYPOINT_SUMMARY_FILE", "summary_file",
         "File that also gets the closing line, such as /dev/termination-log", "none";
 }

@@ -13,8 +13,12 @@ use serde_json::Value;
 use crate::config::Step;
 use crate::dbt::{NodeEnd, Told, rows_found, without_backtrace};
 
+mod node_run;
+
+pub(crate) use node_run::{NodeRun, NodeState, seconds_since_1970};
+
 /// Counts by outcome, in the order of the closing line.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Nodes {
     pub(crate) success: usize,
     pub(crate) error: usize,
@@ -23,8 +27,18 @@ pub(crate) struct Nodes {
 }
 
 impl Nodes {
+    /// The counts of several steps together.
+    pub(crate) fn sum(counts: impl Iterator<Item = Self>) -> Self {
+        counts.fold(Self::default(), |all, nodes| Self {
+            success: all.success.saturating_add(nodes.success),
+            error: all.error.saturating_add(nodes.error),
+            warn: all.warn.saturating_add(nodes.warn),
+            skipped: all.skipped.saturating_add(nodes.skipped),
+        })
+    }
+
     /// How many there are in all.
-    pub(super) fn all(&self) -> usize {
+    pub(crate) fn all(&self) -> usize {
         self.success + self.error + self.warn + self.skipped
     }
 }
@@ -42,6 +56,8 @@ pub(crate) struct FailedNode {
 pub(crate) struct Results {
     pub(crate) nodes: Nodes,
     pub(crate) failed: Vec<FailedNode>,
+    /// Each node as it ran, up to a number that fits on a page.
+    pub(crate) runs: Vec<NodeRun>,
 }
 
 #[derive(Deserialize)]
@@ -67,12 +83,24 @@ struct Node {
     /// How many rows a test found.
     #[serde(default, deserialize_with = "number")]
     failures: Option<f64>,
+    #[serde(default, deserialize_with = "node_run::span")]
+    timing: Option<(f64, f64)>,
+    #[serde(default, deserialize_with = "text")]
+    thread_id: Option<String>,
+    #[serde(default, deserialize_with = "number")]
+    execution_time: Option<f64>,
+    #[serde(default, deserialize_with = "node_run::rows")]
+    adapter_response: Option<f64>,
+    /// In sources.json: when it warns, and when it fails, in seconds.
+    #[serde(default, deserialize_with = "node_run::limits")]
+    criteria: (Option<f64>, Option<f64>),
 }
 
 /// A file with more nodes than any project has is refused, and only so many messages are kept.
 /// Otherwise a step could fill the memory.
 const MOST_NODES: usize = 200_000;
 const MOST_MESSAGES: usize = 1000;
+const MOST_RUNS: usize = 20_000;
 
 fn nodes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Node>, D::Error> {
     struct Nodes;
@@ -90,9 +118,9 @@ fn nodes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Node>, D::Err
                 if nodes.len() == MOST_NODES {
                     return Err(de::Error::custom("too many nodes"));
                 }
-                let has_failed =
-                    State::of(node.status.as_deref().unwrap_or_default()) == State::Error;
-                if has_failed && messages < MOST_MESSAGES {
+                let state = NodeState::of(node.status.as_deref().unwrap_or_default());
+                let says_why = matches!(state, NodeState::Error | NodeState::Warn);
+                if says_why && messages < MOST_MESSAGES {
                     messages += 1;
                 } else {
                     (node.message, node.error) = (None, None);
@@ -137,60 +165,31 @@ pub(super) fn file_of(step: &Step) -> Option<&'static str> {
     }
 }
 
-/// What a state of dbt means. Versions write them in different cases and with different names:
-/// `pass` in 1.x is `Pass` in the sources.json of 2.x.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    Success,
-    Error,
-    Warn,
-    Skipped,
-    /// Unknown: it is not counted, since it could mean anything.
-    Unknown,
-}
-
-impl State {
-    fn of(word: &str) -> Self {
-        let word: String = word
-            .chars()
-            .filter(char::is_ascii_alphanumeric)
-            .map(|letter| letter.to_ascii_lowercase())
-            .collect();
-        match word.as_str() {
-            "success" | "succeeded" | "pass" | "passed" | "noop" | "reused" => Self::Success,
-            // dbt itself exits with 1 for a partial success, of a microbatch.
-            "error" | "errored" | "fail" | "failed" | "runtimeerror" | "partialsuccess" => {
-                Self::Error
-            }
-            "warn" | "warned" | "warning" => Self::Warn,
-            "skip" | "skipped" => Self::Skipped,
-            _ => Self::Unknown,
-        }
-    }
-}
-
 /// Counts the nodes; `None` if the file cannot be read. `told`: what is known better than by the
 /// file, where that may call every node an error.
 pub(super) fn read(step: &str, content: impl Read, told: Option<&Told>) -> Option<Results> {
     let file: File = serde_json::from_reader(BufReader::new(content)).ok()?;
     let mut results = Results::default();
     for mut node in file.results {
-        let mut state = State::of(node.status.as_deref().unwrap_or_default());
-        if state == State::Error
+        let mut state = NodeState::of(node.status.as_deref().unwrap_or_default());
+        if state == NodeState::Error
             && let Some(end) = told.and_then(|told| told.end(node.id()))
         {
             state = node.correct(end);
         }
+        if results.runs.len() < MOST_RUNS {
+            results.runs.push(node.as_run(state));
+        }
         match state {
-            State::Success => results.nodes.success += 1,
-            State::Warn => results.nodes.warn += 1,
-            State::Skipped => results.nodes.skipped += 1,
-            State::Unknown => tracing::warn!(
+            NodeState::Success => results.nodes.success += 1,
+            NodeState::Warn => results.nodes.warn += 1,
+            NodeState::Skipped => results.nodes.skipped += 1,
+            NodeState::Unknown => tracing::warn!(
                 "step {step}: {} has the state {:?}, which is unknown, so the node is not counted",
                 node.unique_id.as_deref().unwrap_or("a node"),
                 node.status.as_deref().unwrap_or_default()
             ),
-            State::Error => {
+            NodeState::Error => {
                 results.nodes.error += 1;
                 results.failed.push(node.into_failed(step));
             }
@@ -211,26 +210,41 @@ impl Node {
     }
 
     /// Takes over what is known better.
-    fn correct(&mut self, end: NodeEnd) -> State {
+    fn correct(&mut self, end: NodeEnd) -> NodeState {
         match end {
-            NodeEnd::Success => State::Success,
-            NodeEnd::Warned => State::Warn,
-            NodeEnd::Skipped => State::Skipped,
+            NodeEnd::Success => NodeState::Success,
+            NodeEnd::Warned => NodeState::Warn,
+            NodeEnd::Skipped => NodeState::Skipped,
             NodeEnd::Failed(reason) => {
                 if reason.is_some() && self.gives_no_reason() {
                     self.message = reason;
                 }
-                State::Error
+                NodeState::Error
             }
         }
     }
 
-    fn into_failed(self, step: &str) -> FailedNode {
-        let says_nothing = self.gives_no_reason();
-        let said = self
-            .message
-            .or(self.error)
-            .map(|message| without_backtrace(&message))
+    fn as_run(&self, state: NodeState) -> NodeRun {
+        let says_why = matches!(state, NodeState::Error | NodeState::Warn);
+        NodeRun {
+            id: self.id().to_owned(),
+            state,
+            span: self.timing,
+            seconds: self.execution_time.unwrap_or_default().max(0.0),
+            thread: self.thread_id.clone(),
+            rows: self.adapter_response,
+            message: says_why.then(|| self.words()),
+            age: self.max_loaded_at_time_ago_in_s,
+            warns_after: self.criteria.0,
+            fails_after: self.criteria.1,
+        }
+    }
+
+    /// What dbt says of a node that did not succeed, or else what is known.
+    fn words(&self) -> String {
+        let said = self.message.as_deref().or(self.error.as_deref());
+        let said = said
+            .map(without_backtrace)
             .filter(|message| !message.is_empty());
         let stale = || {
             self.max_loaded_at_time_ago_in_s
@@ -239,17 +253,19 @@ impl Node {
         // Of a failed test, dbt 2 says no more than that it failed.
         let rows = self
             .failures
-            .filter(|rows| *rows > 0.0 && says_nothing && said.is_some())
+            .filter(|rows| *rows > 0.0 && self.gives_no_reason() && said.is_some())
             .map(rows_found);
-        let message = rows
-            .or(said)
+        rows.or(said)
             .or_else(stale)
-            .or(self.status)
-            .unwrap_or_default();
+            .or_else(|| self.status.clone())
+            .unwrap_or_default()
+    }
+
+    fn into_failed(self, step: &str) -> FailedNode {
         FailedNode {
             step: step.to_owned(),
+            message: self.words(),
             node: self.unique_id.unwrap_or_default(),
-            message,
         }
     }
 }

@@ -23,6 +23,7 @@ use crate::config::Encryption;
 mod body;
 mod error;
 mod hint;
+mod list;
 mod read;
 mod state;
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
+use url::Url;
 
 use super::Variables;
 use super::layers::Layers;
@@ -48,6 +49,14 @@ pub(crate) enum ParseCache {
     Sealed,
     /// The user has spelt it out: also without a key.
     On,
+}
+
+/// Whether the closing line carries metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Metrics {
+    None,
+    /// In CloudWatch's embedded metric format.
+    Emf,
 }
 
 /// A tracing filter, known to be valid.
@@ -124,6 +133,41 @@ pub(super) fn parse_cache(
                     .map(|given| given.fault(format!("{other:?} is not on, off or auto"))),
             );
             ParseCache::Off
+        }
+    }
+}
+
+/// The address of the destination for a browser, without a slash at its end.
+pub(super) fn page_url(layers: &Layers, faults: &mut Vec<String>) -> Option<String> {
+    let given = layers.text(&setting::PAGE_URL, faults)?;
+    let unusable = |what: &str| given.fault(format!("{:?} {what}", given.value));
+    let fault = match Url::parse(&given.value) {
+        Ok(url) if !url.username().is_empty() || url.password().is_some() => {
+            given.fault("the value (not shown) holds a login, which everybody would see")
+        }
+        Ok(url) if !matches!(url.scheme(), "https" | "http") || url.host().is_none() => {
+            unusable("is not https://host/path")
+        }
+        Ok(url) if url.query().is_some() || url.fragment().is_some() => {
+            unusable("holds '?' or '#', after which no page can be named")
+        }
+        Ok(url) => return Some(url.as_str().trim_end_matches('/').to_owned()),
+        Err(_) => unusable("is not https://host/path"),
+    };
+    faults.push(fault);
+    None
+}
+
+pub(super) fn metrics(layers: &Layers, faults: &mut Vec<String>) -> Metrics {
+    let Some(given) = layers.text(&setting::METRICS, faults) else {
+        return Metrics::None;
+    };
+    match given.value.as_str() {
+        "none" => Metrics::None,
+        "emf" => Metrics::Emf,
+        other => {
+            faults.push(given.fault(format!("{other:?} is neither none nor emf")));
+            Metrics::None
         }
     }
 }

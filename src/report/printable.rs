@@ -6,19 +6,21 @@
 /// How lines after the first of a message may begin: those of the runner's own do.
 const OWN: [&str; 2] = [" ", "hint: "];
 
+/// Whether a character only stands for itself.
+pub(crate) fn is_harmless(character: char) -> bool {
+    !character.is_control()
+        && !matches!(
+            character,
+            '\u{61c}'
+                | '\u{200e}'
+                | '\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2066}'..='\u{2069}'
+        )
+}
+
 /// As one line.
 pub(super) fn one_line(text: &str) -> String {
-    let is_harmless = |character: char| {
-        !character.is_control()
-            && !matches!(
-                character,
-                '\u{61c}'
-                    | '\u{200e}'
-                    | '\u{200f}'
-                    | '\u{2028}'..='\u{202e}'
-                    | '\u{2066}'..='\u{2069}'
-            )
-    };
     text.chars()
         .map(|character| match character {
             harmless if is_harmless(harmless) => harmless,

@@ -6,6 +6,7 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
+use super::metrics::{Measured, Metrics};
 use crate::artifacts::{FailedNode, Nodes};
 use crate::dbt::Identity;
 use crate::pipeline::{Outcome, Status};
@@ -59,6 +60,11 @@ pub(crate) struct Summary {
     pub(crate) page: Option<String>,
     /// Of which run this one is the end.
     pub(crate) resumed: Option<String>,
+    /// For the metrics in the line, where there are some.
+    #[serde(skip)]
+    pub(crate) measured: Option<Measured>,
+    #[serde(flatten)]
+    pub(crate) metrics: Option<Metrics>,
 }
 
 /// One step.
@@ -100,11 +106,20 @@ impl Summary {
         settings.into_iter().flatten().for_each(&mut change);
     }
 
+    /// `None` also for a run without a project or an environment: CloudWatch would drop them.
+    fn metrics(&self) -> Option<Metrics> {
+        self.project.as_ref().zip(self.env.as_ref())?;
+        let nodes = Nodes::sum(self.steps.iter().filter_map(|step| step.nodes));
+        let has_succeeded = self.status == RunStatus::Success;
+        Some(Metrics::of(nodes, has_succeeded, self.measured?))
+    }
+
     /// One line of JSON under 16 KiB. To get there it cuts messages, then leaves out failed nodes,
     /// and at last the counts.
     pub(crate) fn line(&self) -> String {
         let mut summary = self.clone();
         summary.failed.truncate(MOST_FAILED);
+        summary.metrics = self.metrics();
         for (message, other) in [(1000, 4000), (400, 2000), (100, 500), (0, 100)] {
             for node in &mut summary.failed {
                 shorten(&mut node.message, message);
@@ -191,6 +206,8 @@ mod tests {
             dbt: None,
             page: None,
             resumed: None,
+            measured: None,
+            metrics: None,
         }
     }
 
@@ -206,6 +223,40 @@ mod tests {
             r#""dbt":null,"page":null,"resumed":null}"#
         );
         assert_eq!(summary().line(), expected);
+    }
+
+    #[test]
+    fn metrics_are_members_of_the_line_that_cloudwatch_finds() {
+        let mut summary = summary();
+        summary.measured = Some(Measured {
+            at: 1_795_328_082_000,
+            seconds: 15.25,
+        });
+        let line: serde_json::Value = serde_json::from_str(&summary.line()).unwrap();
+        let group = &line["_aws"]["CloudWatchMetrics"][0];
+        assert_eq!(line["_aws"]["Timestamp"], 1_795_328_082_000_u64);
+        assert_eq!(group["Namespace"], "dbt-entrypoint");
+        assert_eq!(group["Dimensions"], serde_json::json!([["project", "env"]]));
+        let values: Vec<(&str, f64)> = group["Metrics"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|metric| metric["Name"].as_str().unwrap())
+            .map(|name| (name, line[name].as_f64().unwrap()))
+            .collect();
+        let expected = [
+            ("duration", 15.25),
+            ("nodes_success", 29.0),
+            ("nodes_error", 1.0),
+            ("nodes_warn", 0.0),
+            ("nodes_skipped", 0.0),
+            ("run_succeeded", 0.0),
+            ("run_failed", 1.0),
+        ];
+        assert_eq!(values, expected);
+        assert_eq!(line["failed"][0]["node"], "model.shop.orders");
+        summary.project = None;
+        assert!(!summary.line().contains("_aws"));
     }
 
     #[test]
@@ -231,6 +282,10 @@ mod tests {
             ..summary.steps[0].clone()
         };
         summary.steps = vec![step; 99];
+        summary.measured = Some(Measured {
+            at: u64::MAX,
+            seconds: 1e9,
+        });
         let line = summary.line();
         assert!(line.len() < LIMIT, "{} bytes", line.len());
         assert!(serde_json::from_str::<serde_json::Value>(&line).is_ok());

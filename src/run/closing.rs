@@ -11,13 +11,14 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
 
 use super::Surroundings;
+use super::pages::Pages;
 use super::prepare::Error;
-use crate::artifacts::{Destination, Results};
+use crate::artifacts::{Destination, Results, seconds_since_1970};
 use crate::causes;
-use crate::config::{Config, Pipeline, Publish};
+use crate::config::{Config, Metrics, Pipeline, Publish};
 use crate::exit_code::ExitCode;
 use crate::pipeline::{Cause, Outcome, Shutdown, Status, Stop};
-use crate::report::{self, RunStatus, StepLine, Summary};
+use crate::report::{self, Measured, RunStatus, StepLine, Summary};
 
 /// The least time for the closing line, even if the upload has used up the stop budget.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -32,6 +33,12 @@ pub(super) struct Run<'a> {
     pub(super) stop_timeout: Duration,
     /// Where the artifacts go; `None` until AWS is known, and for a run that publishes nothing.
     pub(super) destination: Option<Destination>,
+    /// When it began.
+    pub(super) begun: Instant,
+    /// Whether the closing line carries metrics.
+    pub(super) has_metrics: bool,
+    /// What people will read of it.
+    pub(super) pages: Pages,
 }
 
 /// The summary of a run that has only just begun.
@@ -50,6 +57,8 @@ pub(super) fn blank_summary() -> Summary {
         dbt: None,
         page: None,
         resumed: None,
+        measured: None,
+        metrics: None,
     }
 }
 
@@ -71,6 +80,7 @@ pub(super) fn print_rejection(code: ExitCode, what: &str, file: Option<&Path>) {
 impl Run<'_> {
     /// Fills in what the settings say; every step counts as skipped until it has run.
     pub(super) fn describe_plan(&mut self, config: &Config, plan: &Pipeline) {
+        self.has_metrics = plan.metrics == Metrics::Emf;
         let summary = &mut self.summary;
         summary.env = Some(config.env.clone());
         summary.project.clone_from(&config.project_name);
@@ -84,12 +94,21 @@ impl Run<'_> {
         }
     }
 
+    /// How long the run took, for its metrics: once, since two lines may tell it.
+    pub(super) fn measure(&mut self) {
+        if self.has_metrics && self.summary.measured.is_none() {
+            let now = seconds_since_1970(SystemTime::now());
+            self.summary.measured = Some(Measured::new(now, self.begun.elapsed()));
+        }
+    }
+
     /// The run cannot start.
     pub(super) fn record_error(&mut self, error: &Error) -> ExitCode {
         let console = &self.surroundings.console;
         console.error(error, error.hint().as_deref());
         self.summary.status = RunStatus::Error;
         self.summary.error = Some(causes::in_one_line(error));
+        self.pages.hint = error.hint();
         error.code()
     }
 
@@ -115,6 +134,7 @@ impl Run<'_> {
         let gave_up = results.as_ref().is_none_or(names_none) && outcome.status == Status::Failed;
         let last_words = outcome.last_words.as_ref().filter(|_| gave_up);
         let (nodes, failed) = results.map_or((None, Vec::new()), |results| {
+            self.pages.nodes_ran(index, results.runs);
             (Some(results.nodes), results.failed)
         });
         if let Some(line) = summary.steps.get_mut(index) {
@@ -151,7 +171,8 @@ impl Run<'_> {
 
     /// Prints the table and the line. A run that should stop does not wait for a reader of stdout
     /// that has stopped reading.
-    pub(super) async fn close(self, code: ExitCode) {
+    pub(super) async fn close(mut self, code: ExitCode) {
+        self.measure();
         let Self {
             surroundings,
             shutdown,

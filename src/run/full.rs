@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::closing::{self, Run};
+use super::pages::Pages;
 use super::parse::{self, KeptParse};
 use super::prepare::{self, Error};
 use super::publishing::Due;
@@ -52,6 +53,9 @@ pub(super) async fn run(
         // Of a run whose settings are not known, for its closing line.
         stop_timeout: config::STOP_TIMEOUT,
         destination: None,
+        begun: start,
+        has_metrics: false,
+        pages: Pages::begin(start),
     };
     let settings = config::resolve_run(
         args,
@@ -76,6 +80,7 @@ impl Run<'_> {
     /// The settings are known, so the summary can name the steps.
     async fn run_configured(&mut self, mut config: Config, plan: &Pipeline) -> ExitCode {
         self.describe_plan(&config, plan);
+        self.pages.plan(&config, plan);
         log_where_it_writes(&config);
         process::strays::adopt();
         // dbt can be imported while AWS is asked.
@@ -119,12 +124,13 @@ impl Run<'_> {
             surroundings,
             shutdown,
             destination,
+            pages,
             ..
         } = self;
         tokio::select! {
             biased;
             stop = shutdown.stopped() => Prepared::Stopped(stop),
-            ready = get_ready(config, plan, engine, destination, surroundings) => {
+            ready = get_ready(config, plan, engine, destination, pages, surroundings) => {
                 ready.map_or_else(Prepared::Refused, |ready| Prepared::Ready(Box::new(ready)))
             }
         }
@@ -148,6 +154,7 @@ impl Run<'_> {
             Arc::clone(&stage.redactor),
         );
         let mut results = Vec::new();
+        let pages = &mut self.pages;
         let (outcomes, between) = pipeline::run(
             &plan.steps,
             stage,
@@ -155,6 +162,7 @@ impl Run<'_> {
             self.shutdown,
             async |index, step, outcome| {
                 let target = workspace.target_of(step);
+                pages.step_ended(index, outcome, target.clone());
                 let told = outcome.told.as_ref();
                 // Of a step whose results cannot be read in time, too.
                 results.push(None);
@@ -187,6 +195,7 @@ impl Run<'_> {
         let made_in = plan.steps.iter().zip(&outcomes).rfind(made_docs);
         let due = Due {
             docs,
+            is_copy: workspace.is_copy(),
             made_in: made_in.map(|(step, _)| workspace.target_of(step)),
             parse,
         };
@@ -201,10 +210,14 @@ async fn get_ready(
     plan: &Pipeline,
     engine: &mut Engine,
     opened: &mut Option<Destination>,
+    pages: &mut Pages,
     surroundings: &Surroundings,
 ) -> Result<Ready, Error> {
     let aws = prepare::load_aws(config, Some(&plan.publish)).await?;
     let aws = aws.as_ref();
+    if let Some(aws) = aws {
+        pages.look_for_log(aws);
+    }
     *opened = prepare::open_destination(&plan.publish, aws);
     // Glue and S3 answer at the same time. If the login fails, nothing waits for S3.
     let (ask, asked) = oneshot::channel();

@@ -8,9 +8,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::closing::Run;
+use super::pages::{Job, Pages};
 use crate::artifacts::{Destination, Error, Keeping, Layout, Publisher};
 use crate::causes;
 use crate::exit_code::ExitCode;
@@ -21,10 +22,15 @@ use crate::session::ParseIdentity;
 /// How long a run that failed before its first step waits for its ledger.
 const EARLY: Duration = Duration::from_secs(5);
 
+/// How long the pages may take.
+const PAGES: Duration = Duration::from_secs(30);
+
 /// What is published apart from the ledger.
 #[derive(Debug)]
 pub(super) struct Due {
     pub(super) docs: bool,
+    /// Whether what dbt wrote goes when the run ends.
+    pub(super) is_copy: bool,
     /// Where a docs step that succeeded wrote, if there was one.
     pub(super) made_in: Option<PathBuf>,
     /// What the parse of this run belongs to, and how it is kept, if it is.
@@ -58,6 +64,8 @@ impl Run<'_> {
             tracing::info!("published {files} files to {destination}");
         }
         let code = self.record_publish_errors(&errors, code);
+        let limit = if errors.is_empty() { PAGES } else { EARLY };
+        self.write_pages(publisher, code, due.is_copy, limit).await;
         let may_keep = errors.is_empty() && self.shutdown.requested().is_none();
         if let Some((by, keeping)) = due.parse.filter(|_| may_keep) {
             // It saves the next run a little time, which is nothing to be waited for once this one
@@ -71,6 +79,7 @@ impl Run<'_> {
                 () = publisher.keep_parse(by, &keeping) => {}
             }
         }
+        self.measure();
         // The last object of the ledger says how the run ended, so everything else comes before it.
         self.summary.exit_code = code.number();
         let line = self.surroundings.console.line(&mut self.summary);
@@ -107,6 +116,8 @@ impl Run<'_> {
         let redactor = Arc::new(Redactor::default());
         let run_id = &self.summary.run_id;
         let publisher = Publisher::new(destination, nowhere, &[], &Layout::Dbt1, run_id, redactor);
+        self.write_pages(&publisher, code, true, EARLY).await;
+        self.measure();
         self.summary.exit_code = code.number();
         let line = self.surroundings.console.line(&mut self.summary);
         let what = "the summary of this run is not in the ledger";
@@ -117,6 +128,28 @@ impl Run<'_> {
             Some(Ok(Ok(()))) => {}
             Some(Ok(Err(error))) => tracing::warn!("{what}: {}", causes::in_one_line(&error)),
             Some(Err(_)) | None => tracing::warn!("{what}: it took too long"),
+        }
+    }
+
+    /// Writes the pages, if that is done in time.
+    async fn write_pages(
+        &mut self,
+        publisher: &Publisher,
+        code: ExitCode,
+        is_copy: bool,
+        limit: Duration,
+    ) {
+        let pages = std::mem::replace(&mut self.pages, Pages::begin(Instant::now()));
+        self.summary.exit_code = code.number();
+        let docs_are_new = self.summary.published > 0;
+        let console = &self.surroundings.console;
+        let job = Job::new(pages, &self.summary, console, docs_are_new);
+        // On the heap, since it is large.
+        let written = Box::pin(timeout(limit, job.write(publisher, is_copy)));
+        if let Some(Ok(page)) = self.within_budget(written, self.stop_timeout).await {
+            self.summary.page = page;
+        } else {
+            tracing::warn!("the pages of this run are not complete: they took too long");
         }
     }
 

@@ -38,6 +38,7 @@ mod native;
 mod network;
 mod output;
 mod packages;
+mod pages;
 mod pid_1;
 mod pipeline_order;
 mod publish_faults;

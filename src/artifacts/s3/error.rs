@@ -19,6 +19,12 @@ pub(crate) enum Error {
         key: String,
         source: Box<Fault>,
     },
+    #[error("cannot list s3://{bucket}/{folder}")]
+    List {
+        bucket: String,
+        folder: String,
+        source: Box<Fault>,
+    },
     #[error("the bucket {bucket} does not exist")]
     NoBucket { bucket: String },
     #[error("the bucket {bucket} is in another region ({region}) than this run ({ours})")]
@@ -57,7 +63,9 @@ impl Error {
                     .to_owned(),
             ),
             Self::TooLarge { .. } => None,
-            Self::Unusable { source, .. } | Self::Get { source, .. } => source.hint.clone(),
+            Self::Unusable { source, .. }
+            | Self::Get { source, .. }
+            | Self::List { source, .. } => source.hint.clone(),
         }
     }
 }

@@ -12,7 +12,7 @@ fn one(scene: &Scene) -> String {
 }
 
 /// Flag, variable, key, a malformed value, and what is said of it.
-const MALFORMED: [(&str, &str, &str, &str, &str); 17] = [
+const MALFORMED: [(&str, &str, &str, &str, &str); 21] = [
     (
         "--credentials",
         "DBT_ENTRYPOINT_CREDENTIALS",
@@ -89,6 +89,34 @@ const MALFORMED: [(&str, &str, &str, &str, &str); 17] = [
         "engine",
         "warp",
         "is not process, session, native or auto",
+    ),
+    (
+        "--page-url",
+        "DBT_ENTRYPOINT_PAGE_URL",
+        "page_url",
+        "docs.example.com",
+        "is not https://host/path",
+    ),
+    (
+        "--page-url",
+        "DBT_ENTRYPOINT_PAGE_URL",
+        "page_url",
+        "https://docs.example.com/?a=b",
+        "holds '?' or '#'",
+    ),
+    (
+        "--page-url",
+        "DBT_ENTRYPOINT_PAGE_URL",
+        "page_url",
+        "https://ann:secret@docs.example.com",
+        "the value (not shown) holds a login",
+    ),
+    (
+        "--metrics",
+        "DBT_ENTRYPOINT_METRICS",
+        "metrics",
+        "statsd",
+        "is neither none nor emf",
     ),
     (
         "--log-format",
@@ -497,6 +525,8 @@ fn no_fault_is_told_twice() {
         "--steps=",
         "--engine=",
         "--parse-cache=",
+        "--page-url=",
+        "--metrics=",
         "--log-format=",
         "--deadline=",
         "--stop-timeout=",

@@ -168,6 +168,23 @@ pub(super) fn rows() -> Vec<Row> {
             |_, config, _| format!("{:?}", config.log_format),
         ),
         row(
+            &setting::PAGE_URL,
+            [
+                "https://f.example/",
+                "http://v.example",
+                "https://e.example/a",
+                "https://y.example/b/",
+            ],
+            "none",
+            |_, _, plan| plan.page_url.clone().unwrap_or_else(|| "none".to_owned()),
+        ),
+        row(
+            &setting::METRICS,
+            ["emf", "none", "emf", "none"],
+            "None",
+            |_, _, plan| format!("{:?}", plan.metrics),
+        ),
+        row(
             &setting::DEADLINE,
             ["55m", "1h30m", "90s", "2h"],
             "None",
@@ -201,6 +218,9 @@ pub(super) fn resolved(row: &Row, index: usize) -> String {
         ("log_format", "json") => "Json",
         ("deadline", "55m") => "Some(3300s)",
         ("deadline", "1h30m") => "Some(5400s)",
+        ("page_url", given) => given.trim_end_matches('/'),
+        ("metrics", "emf") => "Emf",
+        ("metrics", _) => "None",
         ("deadline", "90s") => "Some(90s)",
         ("deadline", "2h") => "Some(7200s)",
         (_, given) => given,

@@ -79,14 +79,14 @@ impl Deployment {
             .collect()
     }
 
-    /// Keys of the ledger below the folder of the run.
+    /// Keys of the ledger below the folder of the run, without the pages that people read.
     #[track_caller]
     pub fn ledger(&self, run_id: &str) -> Vec<String> {
         let prefix = format!("shop/runs/{run_id}/");
         let all = self.keys();
         let ledger: Vec<_> = all
             .iter()
-            .filter(|key| key.starts_with("shop/runs/"))
+            .filter(|key| key.starts_with("shop/runs/") && !key.ends_with("/index.html"))
             .collect();
         assert!(
             ledger.iter().all(|key| key.starts_with(&prefix)),

@@ -1,0 +1,178 @@
+//! Owns what failed or warned, and what else one has to know of a run.
+//!
+//! Pure. Never shows more than a page can hold, and says what it leaves out.
+
+use serde::Serialize;
+
+use super::Reader;
+use crate::artifacts::{NodeRun, NodeState};
+use crate::history::Entry;
+use crate::page::text::Message;
+use crate::page::{StepFacts, words};
+
+/// Failures that are shown with all that is known.
+const MOST_FAILURES: usize = 40;
+/// Failures of which only the name is shown.
+const MOST_NAMES: usize = 400;
+const MOST_WARNINGS: usize = 40;
+
+#[derive(Serialize)]
+pub(super) struct Named {
+    pub(super) name: String,
+    pub(super) href: Option<String>,
+    pub(super) step: String,
+}
+
+#[derive(Serialize)]
+pub(super) struct Failure {
+    pub(super) name: String,
+    pub(super) href: Option<String>,
+    /// What it is, and of which step.
+    pub(super) what: String,
+    /// Of a test: what it is about.
+    pub(super) about: Option<Named>,
+    pub(super) column: Option<String>,
+    pub(super) file: Option<String>,
+    pub(super) before: Option<String>,
+    pub(super) message: Message,
+    pub(super) results: Option<&'static str>,
+}
+
+impl Reader<'_> {
+    pub(super) fn named(&self, id: &str, step: &str) -> Named {
+        Named {
+            name: self.name(id),
+            href: self.docs_of(id),
+            step: step.to_owned(),
+        }
+    }
+
+    pub(super) fn failures(&mut self) -> (Vec<Failure>, Vec<Named>, usize) {
+        let failed = self.nodes_in(|status, node| {
+            node.state == NodeState::Error && status != "warned" && status != "success"
+        });
+        let (shown, rest) = failed.split_at(failed.len().min(MOST_FAILURES));
+        let shown = shown
+            .iter()
+            .map(|(name, step, node)| self.failure(name, step, node))
+            .collect();
+        let names = rest.iter().take(MOST_NAMES);
+        let names = names
+            .map(|(step, _, node)| self.named(&node.id, step))
+            .collect();
+        (shown, names, rest.len().saturating_sub(MOST_NAMES))
+    }
+
+    pub(super) fn warnings(&mut self) -> (Vec<Failure>, usize) {
+        let warned = self.nodes_in(|status, node| match node.state {
+            NodeState::Warn => true,
+            NodeState::Error => status == "warned" || status == "success",
+            _ => false,
+        });
+        let warned: Vec<_> = warned
+            .into_iter()
+            .filter(|(_, _, node)| words::kind(&node.id) != "source")
+            .collect();
+        let shown = warned
+            .iter()
+            .take(MOST_WARNINGS)
+            .map(|(name, step, node)| self.failure(name, step, node))
+            .collect();
+        (shown, warned.len().saturating_sub(MOST_WARNINGS))
+    }
+
+    fn failure(&mut self, step_name: &str, step: &StepFacts, node: &NodeRun) -> Failure {
+        let known = self.facts.graph.get(&node.id);
+        let attached = known.and_then(|known| known.attached_node.clone());
+        let column = known.and_then(|known| known.column_name.clone());
+        let file = known.and_then(|known| known.original_file_path.clone());
+        Failure {
+            name: self.name(&node.id),
+            href: self.docs_of(&node.id),
+            what: format!("{} in {step_name}", words::kind(&node.id)),
+            about: attached.map(|id| self.named(&id, step_name)),
+            column: column.map(|column| self.texts.line(&column)),
+            file: file.map(|file| self.texts.line(&file)),
+            before: (node.state == NodeState::Error)
+                .then(|| failed_before(&node.id, self.facts.history))
+                .flatten(),
+            message: self
+                .texts
+                .message(node.message.as_deref().unwrap_or_default()),
+            results: self.facts.links.runs.as_ref().and(step.results),
+        }
+    }
+
+    /// What else one has to know of this run.
+    pub(super) fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        if let Some(resumed) = &self.facts.resumed {
+            let from = self.texts.line(&resumed.from);
+            notes.push(match &resumed.refused {
+                None => format!(
+                    "It finished what the run {from} had begun: what had succeeded there did not \
+                     run again."
+                ),
+                Some(why) => format!(
+                    "It was asked to finish the run {from}, and ran everything instead: {}.",
+                    self.texts.line(why)
+                ),
+            });
+        }
+        let lines = self.facts.summary.steps.iter().zip(&self.facts.steps);
+        for (line, step) in lines {
+            if !step.explanation.is_empty() && line.status.to_string() == "killed" {
+                let explanation = step.explanation.trim().trim_matches(['(', ')']);
+                notes.push(format!("{}: {explanation}.", line.name));
+            }
+            if !step.unfinished.is_empty() {
+                let names: Vec<String> = step
+                    .unfinished
+                    .iter()
+                    .take(5)
+                    .map(|id| self.name(id))
+                    .collect();
+                let more = step.unfinished.len() - names.len();
+                let more = if more > 0 {
+                    format!(" and {more} more")
+                } else {
+                    String::new()
+                };
+                notes.push(format!(
+                    "{} was still running when {} ended.",
+                    words::list(&names) + &more,
+                    line.name
+                ));
+            }
+        }
+        notes
+    }
+}
+
+/// `first failure in 41 runs`, `failed also on 19 Nov and 20 Nov`.
+fn failed_before(id: &str, history: &[Entry]) -> Option<String> {
+    if history.is_empty() {
+        return None;
+    }
+    let failed = history
+        .iter()
+        .rev()
+        .filter(|run| run.failed.iter().any(|other| other == id));
+    let mut days: Vec<String> = failed.map(|run| words::short_date(&run.started)).collect();
+    days.dedup();
+    if days.is_empty() {
+        return Some(format!(
+            "first failure in {}",
+            words::digits(history.len() + 1, "run")
+        ));
+    }
+    let more = days.len().saturating_sub(3);
+    days.truncate(3);
+    days.reverse();
+    let more = if more > 0 {
+        format!(", and on {} before", words::digits(more, "day"))
+    } else {
+        String::new()
+    };
+    Some(format!("failed also on {}{more}", words::list(&days)))
+}
