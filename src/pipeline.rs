@@ -22,7 +22,6 @@ mod deps;
 mod engine;
 mod native;
 mod output;
-mod own_pages;
 mod shutdown;
 mod step;
 
@@ -71,7 +70,6 @@ pub(crate) async fn run(
         if let Some(stop) = already_stopped(shutdown).await {
             return (outcomes, Some(stop));
         }
-        own_pages::give_back();
         let outcome = match &stage.packages_installed {
             Some(reason) if deps::is_plain(step) => {
                 tracing::info!("step {}: nothing to do, {reason}", step.name);

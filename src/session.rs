@@ -8,6 +8,7 @@
 use std::io::{self, PipeReader, PipeWriter, Write};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -27,14 +28,12 @@ use crate::dbt::Installation;
 use crate::process::{AFTER_SIGKILL, Awaited, Ending, ProcessGroup, isolate};
 
 mod channel;
+mod program;
 mod saved_parse;
 
 pub(crate) use channel::Versions;
 use channel::{Answer, Channel};
 pub(crate) use saved_parse::{FILE as SAVED_PARSE, ParseIdentity, Parsing, SavedParse};
-
-/// The newest dbt-core whose inside is known. Of a later one the session uses the command alone.
-pub(crate) const NEWEST_KNOWN: (u8, u8) = (1, 13);
 
 /// Why there is no session, in words that follow "since".
 #[derive(Debug)]
@@ -57,42 +56,6 @@ impl From<String> for Unusable {
     }
 }
 
-/// The program of the host: one, in the order in which its parts build on each other.
-const HOST: &str = concat!(
-    include_str!("session/host/wire.py"),
-    include_str!("session/host/script.py"),
-    include_str!("session/host/invocation.py"),
-    include_str!("session/host/macros.py"),
-    include_str!("session/host/events.py"),
-    include_str!("session/host/shortcuts.py"),
-    include_str!("session/host/pages.py"),
-    include_str!("session/host/manifest.py"),
-    include_str!("session/host/compared.py"),
-    include_str!("session/host/parser.py"),
-    include_str!("session/host/step.py"),
-    include_str!("session/host/main.py"),
-);
-/// Takes the host's program from stdin, so that it stands in no process list and on no disk.
-const BOOTSTRAP: &str = "\
-import sys
-if sys.path[:1] == ['']:
-    sys.path[0] = ''.join(sys.argv[1:])
-f = open(0, 'rb', 0, closefd=False)
-left = int(f.readline())
-text = part = b'\\n'
-while part and left > 0:
-    part = f.read(left)
-    text += part
-    left -= len(part)
-if sys.version_info < (3, 9):
-    import json, os
-    version = '.'.join(map(str, sys.version_info[:2]))
-    why = {'unable': 'Python ' + version + ' is too old for it, which needs 3.9 or later'}
-    content = json.dumps(why).encode()
-    os.write(0, len(content).to_bytes(4, 'big') + content)
-else:
-    exec(compile(text, 'dbt-entrypoint', 'exec'))";
-
 /// An idle host needs a moment to see that nobody is there any more, one that parses would need
 /// seconds.
 const LEAVE_TAKING: Duration = Duration::from_millis(300);
@@ -102,8 +65,6 @@ const LEAVE_TAKING: Duration = Duration::from_millis(300);
 struct Import<'a> {
     script: &'a str,
     adapter: Option<&'a str>,
-    /// The newest version whose inside is known.
-    newest: (u8, u8),
 }
 
 #[derive(Serialize)]
@@ -120,9 +81,9 @@ pub(crate) struct Session {
     _awaited: Awaited,
     group: ProcessGroup,
     channel: Channel,
-    /// For parsing: the directory and the variables without secrets, until the host has them.
+    /// For warming up: the directory and the variables without secrets, until the host has them.
     surroundings: Option<Vec<u8>>,
-    /// A parse that was made elsewhere, for the first parsing.
+    /// A parse that was made elsewhere, for the first step that reads one.
     restored: Option<PathBuf>,
 }
 
@@ -156,13 +117,11 @@ impl Session {
             .script
             .to_str()
             .ok_or_else(|| io::Error::other("the path of dbt is not valid UTF-8"))?;
-        let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
+        let (ours, theirs) = UnixStream::pair()?;
         let mut command = std::process::Command::new(&installation.python);
-        // As for the script itself, its directory stands first on the path, and not the working
-        // directory, which may hold anything.
         command
             .args(&installation.options)
-            .args(["-c", BOOTSTRAP])
+            .args(["-c", program::READER])
             .args(script_directory(&installation.script))
             .env_clear()
             .envs(variables)
@@ -179,22 +138,22 @@ impl Session {
             .map(Pid::from_raw)
             .ok_or_else(|| io::Error::other("it has no number"))?;
         let awaited = Awaited::new(number);
-        // All of this fits into the socket, so nobody is waited for.
-        write!(&ours, "{}\n{HOST}", HOST.len())?;
-        (&ours).write_all(&channel::frame(&serde_json::to_vec(&Import {
+        let import = serde_json::to_vec(&Import {
             script: name,
             adapter,
-            newest: NEWEST_KNOWN,
-        })?))?;
-        let channel = Channel::new(ours)?;
-        Ok(Self {
+        })?;
+        let handed_over = ours.try_clone()?;
+        // From here on the host is ended by whatever goes wrong.
+        let session = Self {
             host,
             _awaited: awaited,
             group: ProcessGroup::led_by(number),
-            channel,
+            channel: Channel::new(ours)?,
             surroundings: None,
             restored: None,
-        })
+        };
+        hand_over(&handed_over, &import)?;
+        Ok(session)
     }
 
     /// Waits until dbt is imported.
@@ -206,9 +165,9 @@ impl Session {
         }
     }
 
-    /// Says what the project is parsed with: `variables` hold no secret; `restored`: a file with a
-    /// parse that was made elsewhere.
-    pub(crate) fn set_parse_environment(
+    /// Says what dbt warms up with. `variables` hold no secret; `restored` is a file with a parse
+    /// that was made elsewhere.
+    pub(crate) fn prepare(
         &mut self,
         directory: &Path,
         variables: &Variables,
@@ -218,7 +177,7 @@ impl Session {
         self.surroundings = Some(environment_block(directory, variables).to_vec());
     }
 
-    /// Lets the host fork a step; before the first that needs a manifest, it parses the project.
+    /// Lets the host fork a step; before the first, dbt warms up.
     /// May be dropped, together with the session: the step then does nothing.
     pub(crate) async fn start(
         &mut self,
@@ -288,30 +247,34 @@ impl Session {
         }
     }
 
-    /// Waits for the end of the step. May be dropped and called again.
-    pub(crate) async fn ended(&mut self, status: &mut Status) -> Ending {
+    /// Waits for the end of the step. May be dropped and called again. The error: nobody knows how
+    /// it ended.
+    pub(crate) async fn ended(&mut self, status: &mut Status) -> io::Result<Ending> {
         let lost = match self.channel.next().await {
-            Ok(Answer::Code(code)) => return Ending::Code(code),
-            Ok(Answer::Signal(number)) => return Ending::Signal(number),
+            Ok(Answer::Code(code)) => return Ok(Ending::Code(code)),
+            Ok(Answer::Signal(number)) => return Ok(Ending::Signal(number)),
             // The host is gone or talks nonsense. The step is a process of its own and goes on.
             lost => lost,
         };
         if let Some(code) = status.code().await {
-            return Ending::Code(code);
+            return Ok(Ending::Code(code));
         }
         // Ended by force, which only its parent is told: once that is gone, we are.
-        self.failure_reason(lost).await;
+        let why = self.failure_reason(lost).await;
         self.kill();
         if let Some(ending) = status.awaited.inherited_ending().await {
-            return ending;
+            return Ok(ending);
         }
         // The host may have taken that in the moment of its own end: then one and the same signal
         // has ended both.
         let host = self.host.try_wait().ok().flatten();
-        Ending::Signal(
-            host.and_then(|host| host.signal())
-                .unwrap_or(Signal::SIGKILL as i32),
-        )
+        host.and_then(|host| host.signal())
+            .map(Ending::Signal)
+            .ok_or_else(|| {
+                io::Error::other(format!(
+                    "the session is lost, and with it how the step ended ({why})"
+                ))
+            })
     }
 
     /// Ends the host, and waits until it is gone: by itself if it is idle, else by force.
@@ -327,7 +290,7 @@ impl Session {
         let _ = timeout(AFTER_SIGKILL, gone).await;
     }
 
-    /// The host and its child that parses, which may still be there when the host is not.
+    /// The host and what it may have started.
     fn kill(&self) {
         // Once they are gone, the number may be anybody's.
         if self.group.is_alive() {
@@ -408,6 +371,12 @@ fn script_directory(script: &Path) -> Option<PathBuf> {
 /// Nobody reads it where there is no place for it.
 fn capture_file() -> Stdio {
     tempfile::tempfile().map_or_else(|_| Stdio::null(), Stdio::from)
+}
+
+/// All of this fits into the socket, so nobody is waited for.
+fn hand_over(mut to_host: &UnixStream, import: &[u8]) -> io::Result<()> {
+    to_host.write_all(&program::program())?;
+    to_host.write_all(&channel::frame(import))
 }
 
 /// On a thread of its own: an environment can be larger than a pipe, and the child reads it when it

@@ -84,7 +84,7 @@ impl Process<'_> {
     async fn wait(&mut self) -> io::Result<Ending> {
         match self {
             Self::Child(child, _) => child.wait().await.map(Ending::from),
-            Self::Forked { session, status } => Ok(session.ended(status).await),
+            Self::Forked { session, status } => session.ended(status).await,
         }
     }
 }
@@ -208,7 +208,7 @@ impl<'a> Running<'a> {
                 () = sleep_until_some(until) => break (StopCause::StepTimeout, Instant::now()),
             }
         };
-        let (ending, killed) = self.stop(since + kill_after(budget), shutdown).await?;
+        let (ending, killed) = self.stop(since + kill_after(budget), shutdown).await;
         self.ended = true;
         Ok(Ended {
             ending,
@@ -217,11 +217,7 @@ impl<'a> Running<'a> {
         })
     }
 
-    async fn stop(
-        &mut self,
-        kill_at: Instant,
-        shutdown: &mut Shutdown,
-    ) -> Result<(Ending, bool), Error> {
+    async fn stop(&mut self, kill_at: Instant, shutdown: &mut Shutdown) -> (Ending, bool) {
         let group = self.group;
         // SIGTERM would end dbt at once: no query cancelled in the warehouse, no run_results.json.
         group.signal(Signal::SIGINT);
@@ -239,9 +235,9 @@ impl<'a> Running<'a> {
         loop {
             tokio::select! {
                 ending = &mut gone => {
-                    let ending = ending.map_err(|source| Error::Wait { program: self.path.clone(),
-                        source })?;
-                    return Ok((ending, killed));
+                    let sent = if killed { Signal::SIGKILL } else { Signal::SIGINT };
+                    // What nobody can tell, our own signal has done.
+                    return (ending.unwrap_or(Ending::Signal(sent as i32)), killed);
                 }
                 () = sleep_until(again), if !interrupted_again => {
                     interrupted_again = true;
@@ -262,7 +258,7 @@ impl<'a> Running<'a> {
                 () = sleep_until(given_up), if killed => {
                     tracing::error!("{} does not end even after SIGKILL; it is left behind",
                         self.path.display());
-                    return Ok((Ending::Signal(Signal::SIGKILL as i32), true));
+                    return (Ending::Signal(Signal::SIGKILL as i32), true);
                 }
             }
         }

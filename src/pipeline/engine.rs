@@ -20,7 +20,7 @@ use crate::environment;
 use crate::process::{Ending, strays};
 use crate::redact::Redactor;
 use crate::secret::Secret;
-use crate::session::{NEWEST_KNOWN, ParseIdentity, Parsing, Session, Unusable, Versions};
+use crate::session::{ParseIdentity, Parsing, Session, Unusable, Versions};
 
 const PLACEHOLDER: &str = "placeholder-for-a-secret";
 
@@ -112,12 +112,11 @@ impl Engine {
             }
             _ => Ok(()),
         };
+        let is_possible = is_possible.map_err(Unusable::Impossible);
         let session = is_possible.and_then(|()| {
             Session::begin(&installation, adapter, &harmless, working_directory).map_err(|error| {
-                format!(
-                    "{} cannot be started ({error})",
-                    installation.python.display()
-                )
+                let python = installation.python.display();
+                Unusable::Broken(format!("{python} cannot be started ({error})"))
             })
         });
         match session {
@@ -221,27 +220,17 @@ impl Engine {
                 if !self.announced {
                     let versions = session.imported().await?;
                     self.announced = true;
-                    tell_what_is_left_out(&versions);
+                    announce(&versions);
                     self.identity
                         .set_from_session(&versions.dbt, versions.adapter.as_deref());
-                    tracing::info!(
-                        "engine: session, since dbt-core {} can be imported once for all steps",
-                        versions.dbt
-                    );
-                    self.parsed_by = self
-                        .parsing
-                        .as_ref()
-                        .and_then(|parsing| parsing.by(&versions));
+                    self.parsed_by = self.parsing.as_ref().and_then(|it| it.by(&versions));
                     let restored = match &mut self.parsing {
-                        Some(parsing) => parsing.restore(self.parsed_by.as_ref()).await,
+                        Some(parsing) => parsing.restore(&versions).await,
                         None => None,
                     };
                     let environment = &stage.environment;
-                    session.set_parse_environment(
-                        &stage.directory,
-                        &without_secrets(&environment.variables, &environment.secrets),
-                        restored,
-                    );
+                    let variables = without_secrets(&environment.variables, &environment.secrets);
+                    session.prepare(&stage.directory, &variables, restored);
                 }
                 session
                     .start(
@@ -327,21 +316,14 @@ impl Engine {
     }
 }
 
-/// A session without its shortcuts is slower, and somebody should learn why.
-fn tell_what_is_left_out(versions: &Versions) {
-    let Versions { dbt, left_out, .. } = versions;
-    if !versions.is_known {
-        let (major, minor) = NEWEST_KNOWN;
-        tracing::warn!(
-            "engine: session without shortcuts, since dbt-core {dbt} is newer than \
-                {major}.{minor}, \
-             the last that was tested"
-        );
-    } else if !left_out.is_empty() {
-        tracing::info!(
-            "the session skips the shortcuts {}: dbt-core {dbt} is not what they expect",
-            left_out.join(", ")
-        );
+/// A session without one of its layers is slower, and somebody should learn why.
+fn announce(versions: &Versions) {
+    tracing::info!(
+        "engine: session, since dbt-core {} can be imported once for all steps",
+        versions.dbt
+    );
+    for reason in &versions.left_out {
+        tracing::warn!("engine: session {reason}");
     }
 }
 

@@ -40,12 +40,10 @@ pub(crate) struct Versions {
     pub(crate) dbt: String,
     /// Of the adapter, if it is there and says it.
     pub(crate) adapter: Option<String>,
-    /// Whether this version's inside is known; of another only the command is used.
-    #[serde(default)]
-    pub(crate) is_known: bool,
-    /// What is left out, since dbt is not as expected there.
-    #[serde(default)]
+    /// What should be there and is not, in words that follow "engine: session".
     pub(crate) left_out: Vec<String>,
+    /// A parse that was made elsewhere can be taken.
+    pub(crate) restores: bool,
 }
 
 #[derive(Debug)]
@@ -156,9 +154,12 @@ mod tests {
     #[tokio::test]
     async fn answers_come_one_by_one_however_they_are_cut() {
         let (mut channel, mut host) = pair();
-        let mut bytes = frame(br#"{"ready": {"dbt": "1.11.16", "adapter": null}}"#);
+        let mut bytes = frame(
+            br#"{"ready": {"dbt": "1.11.16", "adapter": null, "left_out": [], "restores": true}}"#,
+        );
+        let in_the_second = bytes.len() + 10;
         bytes.extend(frame(br#"{"started": 7}"#));
-        let (first, second) = bytes.split_at(60);
+        let (first, second) = bytes.split_at(in_the_second);
         host.write_all(first).unwrap();
         assert!(matches!(channel.next().await.unwrap(),
                 Answer::Ready(versions) if versions.dbt == "1.11.16"));

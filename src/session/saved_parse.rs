@@ -73,10 +73,17 @@ impl Parsing {
         }
     }
 
-    /// Whether dbt has parsed anything since [`Parsing::restore`].
+    /// Whether dbt has written a parse since [`Parsing::restore`]. The host gives the restored one
+    /// the time of our file.
     pub(crate) fn is_new(&self) -> bool {
-        let now = self.stamp();
-        now.is_some() && now != self.before
+        let Some((size, time)) = self.stamp() else {
+            return false;
+        };
+        let is_restored = self.restored.as_ref().is_some_and(|file| {
+            let metadata = file.as_file().metadata();
+            metadata.and_then(|it| it.modified()).ok() == Some(time)
+        });
+        !is_restored && Some((size, time)) != self.before
     }
 
     fn stamp(&self) -> Option<Stamp> {
@@ -98,13 +105,17 @@ impl Parsing {
     /// Writes the saved parse to a file and returns its path. Does nothing if the target directory
     /// has a parse: that one is newer.
     ///
-    /// Never under dbt's own name: times and places in it are those of another container, and only
-    /// the session's host puts them right.
-    pub(crate) async fn restore(&mut self, by: Option<&ParseIdentity>) -> Option<PathBuf> {
+    /// Never under dbt's own name: times and places in it are those of another container, and the
+    /// session's host puts them right first.
+    pub(crate) async fn restore(&mut self, versions: &Versions) -> Option<PathBuf> {
         self.before = self.stamp();
+        if !versions.restores {
+            return None;
+        }
+        let by = self.by(versions);
         let saved = self.saved.take().filter(|_| self.before.is_none())?;
         let saved = saved.await.ok().flatten()?;
-        if by != Some(&saved.by) {
+        if by.as_ref() != Some(&saved.by) {
             tracing::info!(
                 "ignoring the saved parse: it was made with another version of dbt or of the \
                  adapter, or for another profile or target"
@@ -166,8 +177,8 @@ mod tests {
         Versions {
             dbt: dbt.to_owned(),
             adapter: adapter.map(str::to_owned),
-            is_known: true,
             left_out: Vec::new(),
+            restores: true,
         }
     }
 
@@ -180,17 +191,25 @@ mod tests {
     async fn a_saved_parse_is_restored_once_where_everything_fits() {
         let directory = tempfile::tempdir().unwrap();
         let mut parsing = parsing(directory.path());
-        let by = parsing.by(&versions("1.11.16", Some("1.11.1")));
-        let restored = parsing.restore(by.as_ref()).await.unwrap();
+        let versions = versions("1.11.16", Some("1.11.1"));
+        let restored = parsing.restore(&versions).await.unwrap();
         assert_eq!(std::fs::read(&restored).unwrap(), b"parse");
         assert!(
             !directory.path().join("target").exists(),
             "not where anybody else would read it"
         );
         assert!(!parsing.is_new(), "nobody has parsed since");
+        dbt_writes(directory.path(), b"restored");
+        let time = restored.metadata().unwrap().modified().unwrap();
+        let mut options = std::fs::File::options();
+        let file = options
+            .write(true)
+            .open(directory.path().join("target").join(FILE));
+        file.unwrap().set_modified(time).unwrap();
+        assert!(!parsing.is_new(), "nobody has parsed since");
         dbt_writes(directory.path(), b"parsed");
         assert!(parsing.is_new());
-        assert_eq!(parsing.restore(by.as_ref()).await, None);
+        assert_eq!(parsing.restore(&versions).await, None);
         drop(parsing);
         assert!(!restored.exists());
     }
@@ -206,9 +225,8 @@ mod tests {
             let directory = tempfile::tempdir().unwrap();
             let mut parsing = parsing(directory.path());
             target.clone_into(&mut parsing.target);
-            let by = parsing.by(&versions(dbt, adapter));
             assert_eq!(
-                parsing.restore(by.as_ref()).await,
+                parsing.restore(&versions(dbt, adapter)).await,
                 None,
                 "{dbt} {adapter:?} {target}"
             );
@@ -220,8 +238,10 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let mut parsing = parsing(directory.path());
         dbt_writes(directory.path(), b"newer");
-        let by = parsing.by(&versions("1.11.16", Some("1.11.1")));
-        assert_eq!(parsing.restore(by.as_ref()).await, None);
+        assert_eq!(
+            parsing.restore(&versions("1.11.16", Some("1.11.1"))).await,
+            None
+        );
         assert!(!parsing.is_new());
     }
 }

@@ -49,6 +49,7 @@ mod session_lost;
 mod session_parse_cache;
 mod session_parsing;
 mod session_sameness;
+mod session_seams;
 mod session_secrets;
 mod session_signals;
 mod settings;

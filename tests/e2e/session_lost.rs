@@ -36,7 +36,7 @@ fn nonsense_instead_of_an_answer_ends_the_session_and_not_the_run() {
     for (fault, why) in nonsense {
         let scene = faulty(Fake::new(), &on_word("ready", 1, fault));
         let run = scene.runner().args(["--engine", "auto"]).run();
-        assert_process(&scene, &run, why);
+        assert_process(&scene, &run, "WARN", why);
         // The child of the third step is there by then, and must not do its work beside the process
         // that takes its place.
         let scene = faulty(Fake::new(), &on_word("started", 3, fault));
@@ -120,7 +120,7 @@ fn a_step_that_is_killed_with_or_after_the_host_ends_as_it_was_killed() {
 }
 
 #[test]
-fn a_host_that_dies_while_dbt_warms_up_is_not_missed() {
+fn a_host_that_dies_while_it_looks_at_dbts_inside_is_not_missed() {
     for (fault, why) in [
         ("os.kill(os.getpid(), 9)", "its host ended (signal: 9"),
         ("os._exit(7)", "its host ended (exit status: 7)"),
@@ -128,25 +128,29 @@ fn a_host_that_dies_while_dbt_warms_up_is_not_missed() {
         let fake = Fake::new();
         let modules = [
             ("cli/main.py", &*becomes(&repo::fake_dbt())),
+            ("version.py", "__version__ = '1.8.0'\n"),
             ("parser/__init__.py", ""),
             ("parser/manifest.py", &format!("import os\n{fault}\n")),
         ];
         let scene = with_modules(fake, &modules);
         let run = scene.runner().args(["--engine", "auto"]).run();
-        assert_process_from_here_on(&scene, &run, why);
+        assert_process(&scene, &run, "WARN", why);
     }
 }
 
-/// The real dbt, and a child that parses and cannot hand over what it has parsed: each step parses
-/// for itself.
+/// The real dbt, and a manifest that cannot be kept for the next step, or not be found again: each
+/// step reads its own.
 #[test]
-fn a_parse_that_is_lost_is_made_by_each_step() {
-    for fault in [
-        "os.kill(os.getpid(), 9)",
-        "os._exit(0)",
-        "raise RuntimeError('no')",
-        "raise MemoryError",
-        "file.write(b'half of it'); file.flush(); os._exit(0)",
+fn a_manifest_that_cannot_be_shared_is_read_by_each_step() {
+    for (function, fault) in [
+        ("dump", "raise RuntimeError('no')"),
+        ("dump", "raise MemoryError"),
+        (
+            "dump",
+            "given[1].write(b'half'); raise OSError(28, 'No space left on device')",
+        ),
+        ("load", "raise AttributeError('another class')"),
+        ("load", "return {'nodes': 1, 'nothing': 2}, []"),
     ] {
         let twins = both(
             || {
@@ -154,21 +158,22 @@ fn a_parse_that_is_lost_is_made_by_each_step() {
                 project.write("models/one.sql", "select 1 as id\n");
                 // Only parsing warns of it.
                 project.write("models/one.yml", "models:\n  - name: nowhere\n");
-                let patch = "import os, pickle, sys\n\
-                             usual = pickle.dump\n\
-                             def dump(content, file, *rest, **options):\n    \
-                                 if sys._getframe(1).f_code.co_filename == \
-                                 'dbt-entrypoint':\n        \
+                let patch = "import pickle, sys\n\
+                             usual = pickle.FUNCTION\n\
+                             def faulty(*given, **options):\n    \
+                                 name = sys._getframe(1).f_code.co_filename\n    \
+                                 if 'dbt-entrypoint' in name:\n        \
                                      open('python/lost', 'w').close()\n        \
                                      FAULT\n    \
-                                 return usual(content, file, *rest, **options)\n\
-                             pickle.dump = dump\n";
+                                 return usual(*given, **options)\n\
+                             pickle.FUNCTION = faulty\n";
+                let patch = patch.replace("FUNCTION", function);
                 project.write("python/sitecustomize.py", patch.replace("FAULT", fault));
                 project
             },
             |runner| {
                 runner
-                    .args(["--credentials", "none", "--steps", "run,test"])
+                    .args(["--credentials", "none", "--steps", "seed,run,test"])
                     .env("PYTHONPATH", "python")
             },
         );

@@ -1,14 +1,8 @@
-"""The host's program, in parts: it is put together from files that are not modules."""
+"""The host of the session as a package that tests can import, as the runner carries it."""
 
 import pathlib
-import types
+import sys
 
-HOST = pathlib.Path(__file__).resolve().parents[2] / "src/session/host"
-
-
-def host(*parts: str) -> types.SimpleNamespace:
-    """What these parts define, with what they all use."""
-    names: dict = {"__name__": "host"}
-    for part in ("wire", "invocation", *parts):
-        exec(compile((HOST / f"{part}.py").read_text(), f"{part}.py", "exec"), names)
-    return types.SimpleNamespace(**names)
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+HOST = ROOT / "src/session/host"
+sys.path.insert(0, str(HOST.parent))

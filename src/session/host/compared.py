@@ -5,45 +5,26 @@ dbt itself compares only a checksum that stands beside the text. What else a par
 hooks, tests of YAML files) dbt alone could tell from the files, by parsing them.
 """
 
-import hashlib
-import importlib
-import os
-import sys
+from __future__ import annotations
 
-# Files that are the text of one node, and those that hold it between two tags of Jinja.
+import hashlib
+import os
+from typing import Any
+
+#: Files that are the text of one node, and those that hold it between two tags of Jinja.
 WHOLE = ("model", "analysis", "singular_test")
 BLOCKS = ("snapshot", "macro", "generic_test")
-# What comes from no other files; tests and snapshots may also come from YAML.
+#: What comes from no other files; tests and snapshots may also come from YAML.
 ONLY_FROM_THESE = ("model", "analysis")
 
 
-def is_as_the_files_are(path, projects):
-    """Whether a saved parse may be used. Says so where not."""
-    try:
-        with open(path, "rb") as file:
-            parse = importlib.import_module("msgpack").unpackb(file.read(), strict_map_key=False)
-        difference = first_difference(
-            parse, {name: project.project_root for name, project in projects.items()}
-        )
-    except Exception as error:
-        # Whatever it holds in the place of a parse.
-        difference = f"it cannot be read ({type(error).__name__})"
-    if difference:
-        sys.stderr.write(
-            f"the saved parse is left alone, since it is not of these files: {difference}\n"
-        )
-        sys.stderr.flush()
-    return difference is None
-
-
-def first_difference(parse, roots):
-    """What of a parse is not as in the files; `None` if all is. `roots`: of the projects, by their
-    names.
+def first_difference(parse: dict[str, Any], roots: dict[str, str]) -> str | None:
+    """What of a parse is not as in the files; `None` if all is. `roots`: of the projects, by name.
 
     A file that is not the one that was parsed needs no look: dbt parses it anew, and forgets all
     that the parse lists for it.
     """
-    files = parse["files"]
+    files: dict[str, Any] = parse["files"]
     for place, file in files.items():
         path = file["path"]
         below = os.path.join(path["searched_path"], path["relative_path"])
@@ -61,33 +42,30 @@ def first_difference(parse, roots):
             text, own = texts[place], resource[field]
             if name not in file.get(kind, ()):
                 return f"{place} does not list {name}"
-            is_same = own == text if file["parse_file_type"] in WHOLE else own in (text or "")
-            if text is not None and not is_same:
+            is_whole = file["parse_file_type"] in WHOLE
+            if text is not None and not (own == text if is_whole else own in text):
                 return f"the text of {name} is not that of {place}"
     known = parse["nodes"].keys() | parse["disabled"].keys()
     for place, file in files.items():
-        if (
-            file["parse_file_type"] in WHOLE
-            and texts[place]
-            and not known.intersection(file.get("nodes", ()))
-        ):
+        is_whole = file["parse_file_type"] in WHOLE
+        if is_whole and texts[place] and not known.intersection(file.get("nodes", ())):
             return f"nothing is known of {place}"
     return None
 
 
-def text_that_was_parsed(file, roots):
+def text_that_was_parsed(file: dict[str, Any], roots: dict[str, str]) -> str | None:
     """The content of a file, if it is what the parse was made of."""
     path, root = file["path"], roots.get(file["project_name"])
     if root is None or file["parse_file_type"] not in WHOLE + BLOCKS:
         return None
     try:
-        with open(
-            os.path.join(root, path["searched_path"], path["relative_path"]), "rb"
-        ) as content:
+        place = os.path.join(root, path["searched_path"], path["relative_path"])
+        with open(place, "rb") as content:
             text = content.read().decode().strip()
     except (OSError, ValueError):
         return None
     # From dbt 1.13 on, its checksum is blind to how much white space there is. The comparison is
     # not.
-    digests = [hashlib.sha256(form.encode()).hexdigest() for form in (text, " ".join(text.split()))]
+    forms = (text, " ".join(text.split()))
+    digests = [hashlib.sha256(form.encode()).hexdigest() for form in forms]
     return text if file["checksum"]["checksum"] in digests else None

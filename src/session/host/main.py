@@ -1,22 +1,25 @@
-"""Owns dbt, imported once, and forks a child for every step.
+"""Owns dbt, imported once, and the life of the host: a request of the runner is a fork.
 
 Started by the runner, with a socket as stdin; ends when the runner closes it. This process never
-sees a secret: what it gets for parsing has placeholders in their place, and the real environment is
-read by the child of a step alone. All files of this directory are one program, of which this is the
-last part.
+sees a secret: the environment of a step is read by its child alone. Of dbt it knows the command
+and the version.
 """
+
+from __future__ import annotations
 
 import gc
 import importlib
 import json
 import os
 import socket
-import stat
+from typing import Any
 
-OLDEST = (1, 5)
-# What stands in the place of a file for code that comes from none: Python's, dbt's, and ours.
-NO_FILES = ("<string>", "<template>", "dbt-entrypoint")
-# What dbt imports only once a step runs, and so in each step again.
+from . import command, step, versions, wire
+from .layers import Layers, words
+from .script import does_more
+
+# What dbt imports only once a step runs, and so in each step again. One that is not there, in
+# another version, is imported by nobody.
 IMPORTED_LATE = (
     "dbt.graph.thread_pool",
     "dbt.task.debug",
@@ -29,147 +32,143 @@ IMPORTED_LATE = (
 )
 
 
-class TooOld(Exception):
-    """A dbt-core whose command cannot be called as a function."""
+class Unable(Exception):  # noqa: N818
+    """Why there can be no session here."""
 
 
-class Capture:
-    """What this process writes to stdout and stderr, to be repeated by the children: each dbt of
-    its own would have written it.
-    """
-
-    def __init__(self):
-        # The runner gives files, so that nothing is lost that the interpreter says as it starts.
-        self.files = [
-            os.dup(number) if stat.S_ISREG(os.fstat(number).st_mode) else temporary_file()
-            for number in (1, 2)
-        ]
-
-    def begin(self):
-        for number, file in enumerate(self.files, 1):
-            os.ftruncate(file, 0)
-            os.lseek(file, 0, os.SEEK_SET)
-            os.dup2(file, number)
-
-    def end(self):
-        flush()
-        return [os.pread(file, os.fstat(file).st_size, 0) for file in self.files]
+class Broken(Exception):  # noqa: N818
+    """Why there is none, though there should be."""
 
 
-def main():
+def main() -> None:
     control = socket.socket(fileno=os.dup(0))
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 0)
-    capture, memory = Capture(), Memory()
-    # Garbage is rare while modules are loaded, and looking for it costs a tenth of the time.
-    gc.disable()
-    installation = json.loads(receive(control)[0])
-    script = installation["script"]
-    with open(script, "rb") as file:
-        more = does_more(file.read())
-    if more:
-        send(control, unable=f"{script} is not the script that comes with dbt-core ({more})")
-        return
     try:
-        versions = import_dbt(installation["adapter"], installation["newest"])
-    except TooOld as error:
-        send(control, unable=str(error))
-        return
-    except BaseException as error:  # whatever an installation does when it is imported
-        send(control, broken=f"dbt cannot be imported ({words(error)})")
-        return
-    imported = capture.end()
-    send(control, ready=versions)
-    # For parsing, without secrets.
-    environment = unpack(receive(control)[0] or b"")
-    is_known = versions["is_known"]
-    is_warm = not is_known
-    while True:
-        request, descriptors = receive(control)
-        if request is None:
+        Host(control, null).serve()
+    except Unable as error:
+        wire.send(control, unable=str(error))
+    except Broken as error:
+        wire.send(control, broken=str(error))
+    command.wind_up()
+    os._exit(0)
+
+
+class Host:
+    def __init__(self, control: socket.socket, null: int) -> None:
+        self.control, self.null = control, null
+        self.capture, self.layers = wire.Capture(), Layers()
+        self.imported = [b"", b""]
+
+    def serve(self) -> None:
+        installation = self.receive()
+        if installation is None:
             return
-        step = json.loads(request)
-        arguments = step["arguments"]
-        shares = is_known and takes_manifest(arguments)
-        # What is there now is never garbage, and looking through it would cost time here, and copy
-        # its pages in a child.
+        # Garbage is rare while modules are loaded, and looking for it costs a tenth of the time.
+        gc.disable()
+        script, imported = self.import_dbt(installation)
+        self.imported = self.capture.end()
+        wire.send(
+            self.control,
+            ready={
+                **imported,
+                "left_out": self.layers.left_out,
+                "restores": self.layers.is_on(self.layers.restored),
+            },
+        )
+        # For warming up, without secrets.
+        surroundings = wire.unpack(wire.receive(self.control)[0] or b"")
+        is_warm = False
+        while True:
+            content, descriptors = wire.receive(self.control)
+            if content is None:
+                return
+            request = json.loads(content)
+            # An adapter that only dbt can tell would be imported on the way, where nobody hears
+            # what it says.
+            if not is_warm and surroundings and installation["adapter"]:
+                self.warm_up(script, surroundings)
+                is_warm = True
+            self.fork(script, request, descriptors)
+
+    def receive(self) -> dict[str, Any] | None:
+        content, _ = wire.receive(self.control)
+        return None if content is None else json.loads(content)
+
+    def import_dbt(self, installation: dict[str, Any]) -> tuple[command.Script, dict[str, Any]]:
+        """Imports dbt and the adapter of the project; gives back their versions."""
+        try:
+            path = installation["script"]
+            with open(path, "rb") as file:
+                source = file.read()
+            more = does_more(source)
+            if more:
+                raise Unable(f"{path} is not the script that comes with dbt-core ({more})")
+            script = command.Script(path, source)
+            full = importlib.import_module("dbt.version").__version__
+            version = versions.minor_of(full)
+            if version is None:
+                raise Broken(f"dbt cannot be imported (its version is {full!r})")
+            too_old = versions.why_too_old(full, version)
+            if too_old:
+                raise Unable(too_old)
+            self.layers.choose(full, version)
+            self.layers.before_import()
+            importlib.import_module("dbt.cli.main")
+            for name in IMPORTED_LATE:
+                try_import(name)
+            adapter = installation["adapter"]
+            # One that is not installed, a step says in dbt's own words.
+            found = adapter and try_import(f"dbt.adapters.{adapter}")
+            said = found and try_import(f"dbt.adapters.{adapter}.__version__")
+            self.layers.after_import()
+        except (Unable, Broken):
+            raise
+        except BaseException as error:  # whatever an installation does when it is imported
+            raise Broken(f"dbt cannot be imported ({words(error)})") from error
+        return script, {"dbt": full, "adapter": getattr(said, "version", None)}
+
+    def warm_up(self, script: command.Script, surroundings: wire.Surroundings) -> None:
+        if not self.layers.is_on(self.layers.warm_up):
+            return
+        # What is there now is never garbage, and looking through it would cost time.
         gc.freeze()
-        # An adapter that only dbt can tell would be imported on the way, where nobody hears what it
-        # says.
-        if not is_warm and installation["adapter"]:
-            # Each step says it itself.
-            capture.begin()
-            enter(environment)
-            warm_up(script, arguments)
-            capture.end()
-            is_warm = True
-        if shares and memory.key != parsing_key(arguments):
-            capture.begin()
-            enter(environment)
-            parse(script, arguments, memory, step["restored"], [control.fileno(), *descriptors])
-            memory.output = capture.end()
-            rehearse(memory)
-            give_back()
-        if VOID_A_MANIFEST.intersection(arguments):
-            memory.key = None
+        # Each step says it itself.
+        self.capture.begin()
+        try:
+            command.enter(surroundings)
+            self.layers.warm_up.run(script)
+        except Exception:  # noqa: S110
+            # A step tells what is wrong, and does what was not done here.
+            pass
+        self.capture.end()
+
+    def fork(self, script: command.Script, request: dict[str, Any], descriptors: list[int]) -> None:
         gc.collect()
+        # In a child it would copy the pages, too.
         gc.freeze()
-        flush()
+        wire.flush()
         try:
             child = os.fork()
         except (OSError, MemoryError) as error:
-            send(control, unable=f"cannot fork a process: {words(error)}")
-            return
+            raise Broken(f"no child can be made: {words(error)}") from error
         if child == 0:
-            control.close()
-            run_step(script, arguments, descriptors, null, imported, memory if shares else None)
+            self.control.close()
+            self.layers.restored.offered = request["restored"]
+            step.run(script, request["arguments"], descriptors, self.null, self.imported)
         for descriptor in descriptors:
             os.close(descriptor)
-        memory.is_said = memory.is_said or shares
-        send(control, started=child)
+        wire.send(self.control, started=child)
         _, status = os.waitpid(child, 0)
         if os.WIFSIGNALED(status):
-            send(control, signal=os.WTERMSIG(status))
+            wire.send(self.control, signal=os.WTERMSIG(status))
         else:
-            send(control, code=os.WEXITSTATUS(status))
+            wire.send(self.control, code=os.WEXITSTATUS(status))
 
 
-def import_dbt(adapter, newest):
-    """Imports dbt and the adapter of the project; gives back their versions, the adapter's if there
-    is one.
-
-    `newest`: the last version whose inside is known. Of a later one nothing but its command is
-    used.
-    """
-    version = importlib.import_module("dbt.version").__version__
-    minor = tuple(int(part) for part in version.split(".")[:2])
-    if minor < OLDEST:
-        raise TooOld(f"dbt-core {version} is older than {OLDEST[0]}.{OLDEST[1]}")
-    is_known = minor <= tuple(newest)
-    if is_known:
-        nameless_locks()
-    importlib.import_module("dbt.cli.main")
-    for name in IMPORTED_LATE:
-        try_import(name)
-    left_out = take_shortcuts() if is_known else []
-    for name in NO_FILES:
-        # Each time somebody asks for the stack, Python would look through all modules for the one
-        # that these are from, and find none.
-        getattr(try_import("inspect"), "modulesbyfile", {})[name] = ""
-    # One that is not installed, a step says in dbt's own words.
-    found = adapter and try_import(f"dbt.adapters.{adapter}")
-    own = (
-        getattr(try_import(f"dbt.adapters.{adapter}.__version__"), "version", None)
-        if found
-        else None
-    )
-    return {"dbt": version, "adapter": own, "is_known": is_known, "left_out": left_out}
-
-
-def words(error):
-    return f"{type(error).__name__}: {error}".splitlines()[0]
-
-
-main()
-wind_up()
-os._exit(0)
+def try_import(name: str) -> Any:
+    """`None` for what is missing, or is in another place in this version."""
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        return None

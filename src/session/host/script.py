@@ -15,7 +15,7 @@ STRING_METHODS = ("endswith", "removesuffix", "replace")
 EXPRESSIONS = (ast.Constant, ast.Slice, ast.UnaryOp, ast.USub, ast.Load)
 
 
-class More(Exception):
+class More(Exception):  # noqa: N818
     """Where the script does more."""
 
 

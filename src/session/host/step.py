@@ -1,13 +1,24 @@
 """Owns a step: a child of the host, from its fork to its end. Only here is there ever a secret."""
 
+from __future__ import annotations
+
 import gc
 import os
 import signal
 import traceback
+from typing import NoReturn
+
+from . import command, wire
 
 
-def run_step(script, arguments, descriptors, null, imported, memory):
-    """Becomes the step. Never returns."""
+def run(
+    script: command.Script,
+    arguments: list[str],
+    descriptors: list[int],
+    null: int,
+    imported: list[bytes],
+) -> NoReturn:
+    """Becomes the step. `imported`: what the host has said while it imported dbt."""
     code = 1
     try:
         stdout, stderr, payload, status = descriptors
@@ -18,23 +29,17 @@ def run_step(script, arguments, descriptors, null, imported, memory):
         os.close(stderr)
         # From here on signals to the group find it.
         os.write(status, b"+")
-        environment = unpack(read_all(payload))
+        surroundings = wire.unpack(wire.read_all(payload))
         os.close(payload)
-        if environment is None:
+        if surroundings is None:
             # The runner is gone or has thought better of it.
             os._exit(0)
-        enter(environment)
+        command.enter(surroundings)
         for number, output in enumerate(imported, 1):
-            write_all(number, output)
-        forget_warnings()
-        forget_deprecations()
-        forget_surroundings()
-        if memory is not None and memory.is_there:
-            hand_over(memory)
-            # What is there now is never garbage either.
-            gc.freeze()
+            wire.write_all(number, output)
+        command.forget_warnings()
         gc.enable()
-        code = exit_code(invoke, script, arguments)
+        code = command.exit_code(lambda: script.run(arguments), script.path)
     except KeyboardInterrupt:
         # As Python itself ends then.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -42,7 +47,9 @@ def run_step(script, arguments, descriptors, null, imported, memory):
     except BaseException:
         traceback.print_exc()
     finally:
-        flush()
-        # Should the host be gone, nobody else can tell.
-        os.write(status, bytes([code]))
-        os._exit(code)
+        try:
+            # Should the host be gone, nobody else can tell.
+            os.write(status, bytes([code]))
+            wire.flush()
+        finally:
+            os._exit(code)

@@ -1,15 +1,23 @@
 """Owns what passes between the host and the runner, and between the host and its own streams."""
 
-import importlib
+from __future__ import annotations
+
+import contextlib
 import json
 import os
 import socket
+import stat
 import sys
+import tempfile
+
+# A step's directory and variables.
+Surroundings = tuple[bytes, dict[bytes, bytes]]
 
 
-def receive(control):
-    """The next frame and the descriptors that came with it; `None` when the runner is gone. Four
-    bytes of length stand before each.
+def receive(control: socket.socket) -> tuple[bytes | None, list[int]]:
+    """The next frame and the descriptors that came with it; `None` when the runner is gone.
+
+    Four bytes of length stand before each.
     """
     length, descriptors, _, _ = socket.recv_fds(control, 4, 4)
     for descriptor in descriptors:
@@ -21,7 +29,7 @@ def receive(control):
     return receive_bytes(control, int.from_bytes(length, "big")), descriptors
 
 
-def receive_bytes(control, length):
+def receive_bytes(control: socket.socket, length: int) -> bytes:
     content = b""
     while len(content) < length:
         part = control.recv(length - len(content))
@@ -31,27 +39,27 @@ def receive_bytes(control, length):
     return content
 
 
-def send(control, **message):
+def send(control: socket.socket, **message: object) -> None:
     content = json.dumps(message).encode()
-    try:
+    # With the runner gone, a step that runs goes on to its end, as it would by itself.
+    with contextlib.suppress(OSError):
         control.sendall(len(content).to_bytes(4, "big") + content)
-    except OSError:
-        # The runner is gone; a step that runs goes on to its end, as it would by itself.
-        pass
 
 
-def unpack(block):
-    """`directory NUL name=value NUL … NUL`, where an empty entry is the end; `None` for a block
-    without its end.
+def unpack(block: bytes) -> Surroundings | None:
+    """`directory NUL name=value NUL … NUL`, where an empty entry is the end.
+
+    `None` for a block without its end.
     """
     entries = block.split(b"\0")
     if len(entries) < 3 or entries[-2:] != [b"", b""]:
         return None
-    return entries[0], dict(entry.split(b"=", 1) for entry in entries[1:-2])
+    pairs = (entry.partition(b"=") for entry in entries[1:-2])
+    return entries[0], {name: value for name, _, value in pairs}
 
 
-def read_all(descriptor):
-    parts = []
+def read_all(descriptor: int) -> bytes:
+    parts: list[bytes] = []
     while True:
         part = os.read(descriptor, 65536)
         if not part:
@@ -59,21 +67,45 @@ def read_all(descriptor):
         parts.append(part)
 
 
-def write_all(descriptor, content):
+def write_all(descriptor: int, content: bytes) -> None:
     while content:
         content = content[os.write(descriptor, content) :]
 
 
-def flush():
+def flush() -> None:
     for stream in (sys.stdout, sys.stderr):
-        try:
+        with contextlib.suppress(OSError, ValueError, AttributeError):
             stream.flush()
-        except (OSError, ValueError, AttributeError):
-            pass
 
 
-def temporary_file():
+def temporary_file() -> int:
+    """In memory where the system has that."""
     try:
         return os.memfd_create("dbt-entrypoint")
     except (AttributeError, OSError):
-        return os.dup(importlib.import_module("tempfile").TemporaryFile().fileno())
+        with tempfile.TemporaryFile() as file:
+            return os.dup(file.fileno())
+
+
+class Capture:
+    """What this process writes to stdout and stderr, to be repeated by the children.
+
+    Each dbt of its own would have written it.
+    """
+
+    def __init__(self) -> None:
+        # The runner gives files, so that nothing is lost that the interpreter says as it starts.
+        self.files = [
+            os.dup(number) if stat.S_ISREG(os.fstat(number).st_mode) else temporary_file()
+            for number in (1, 2)
+        ]
+
+    def begin(self) -> None:
+        for number, file in enumerate(self.files, 1):
+            os.ftruncate(file, 0)
+            os.lseek(file, 0, os.SEEK_SET)
+            os.dup2(file, number)
+
+    def end(self) -> list[bytes]:
+        flush()
+        return [os.pread(file, os.fstat(file).st_size, 0) for file in self.files]
