@@ -6,6 +6,7 @@ import os
 import pathlib
 import tempfile
 import unittest
+from typing import Any
 
 import support  # noqa: F401 puts the package on the path
 from host.compared import first_difference
@@ -38,7 +39,7 @@ def digest(text: str) -> str:
 
 
 def parse_of(folder: str) -> dict:
-    files = {}
+    files: dict[str, Any] = {}
     for name, (kind, text) in FILES.items():
         path = pathlib.Path(folder) / name
         path.parent.mkdir(exist_ok=True)
@@ -65,7 +66,7 @@ def parse_of(folder: str) -> dict:
 
 #: What somebody can do who can write the parse and all that is said of it: where, the value, and
 #: what the comparison says.
-ATTACKS = (
+ATTACKS: tuple = (
     ("nodes/model.shop.orders/raw_code", "drop table t", "the text of model.shop.orders"),
     ("nodes/model.shop.orders/raw_code", "", "the text of model.shop.orders"),
     ("nodes/snapshot.shop.kept/raw_code", "drop table t", "the text of snapshot.shop.kept"),
@@ -89,7 +90,7 @@ class Compared(unittest.TestCase):
         self.folder = folder.name
         self.parse = parse_of(self.folder)
 
-    def difference(self, parse: dict) -> object:
+    def difference(self, parse: dict) -> Any:
         return first_difference(parse, {"shop": self.folder})
 
     def test_a_parse_of_these_files_is_as_they_are(self) -> None:

@@ -11,9 +11,11 @@ from . import versions
 from .manifest import SharedManifest
 from .restored import RestoredParse
 from .seams import Layer, Missing
+from .shortcuts.class_code import ClassCode
 from .shortcuts.json_writer import JsonWriter
 from .shortcuts.locks import Locks
 from .shortcuts.macros import Macros
+from .shortcuts.messages import Messages
 from .shortcuts.templates import Templates
 from .shortcuts.warm_up import WarmUp
 from .versions import Minor
@@ -28,8 +30,10 @@ class Layers:
             SharedManifest(),
             self.restored,
             self.warm_up,
+            ClassCode(),
             JsonWriter(),
             Macros(),
+            Messages(),
             Templates(),
         ]
         self.on: list[Layer] = []

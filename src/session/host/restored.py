@@ -54,18 +54,10 @@ class RestoredParse:
         path = os.path.join(target, FILE)
         if os.path.lexists(path) or getattr(flags, "PARTIAL_PARSE_FILE_PATH", None):
             return
-        # dbt has imported it.
-        msgpack = importlib.import_module("msgpack")
-        with open(offered, "rb") as file:
-            parse = msgpack.unpackb(file.read(), strict_map_key=False)
         roots = {name: p.project_root for name, p in loader.all_projects.items()}
-        difference = first_difference(parse, roots)
-        if difference:
-            said = f"the saved parse is left alone, since it is not of these files: {difference}"
-            print(said, file=sys.stderr)
+        content = as_here(offered, roots)
+        if content is None:
             return
-        settle(parse, roots)
-        content = msgpack.packb(parse)
         os.makedirs(target, exist_ok=True)
         beside = f"{path}.{os.getpid()}"
         try:
@@ -78,6 +70,25 @@ class RestoredParse:
         finally:
             if os.path.lexists(beside):
                 os.unlink(beside)
+
+
+def as_here(offered: str, roots: dict[str, str]) -> bytes | None:
+    """What stands in a saved parse, put right for these files. Says why where it is not of them."""
+    # dbt has imported it.
+    msgpack = importlib.import_module("msgpack")
+    try:
+        with open(offered, "rb") as file:
+            parse = msgpack.unpackb(file.read(), strict_map_key=False)
+        difference = first_difference(parse, roots)
+        if difference is None:
+            settle(parse, roots)
+            return bytes(msgpack.packb(parse))
+    except Exception as error:
+        # Whatever it holds in the place of a parse.
+        difference = f"it cannot be read ({type(error).__name__})"
+    said = f"the saved parse is left alone, since it is not of these files: {difference}"
+    print(said, file=sys.stderr, flush=True)
+    return None
 
 
 def settle(parse: dict[str, Any], roots: dict[str, str]) -> None:

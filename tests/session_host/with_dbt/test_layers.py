@@ -1,7 +1,12 @@
 """The layers beside dbt itself: what each stands for, and that the documentation names it."""
 
+import contextlib
 import dataclasses
+import inspect
+import io
 import os
+import subprocess
+import sys
 import tempfile
 import unittest
 from typing import Any
@@ -15,6 +20,8 @@ from dbt.contracts.graph.nodes import Macro
 from host import restored, seams
 from host.layers import Layers
 from host.manifest import SharedManifest, digest_of
+from host.shortcuts.class_code import ClassCode
+from host.shortcuts.warm_up import know_files
 
 MACRO = {
     "name": "it",
@@ -142,11 +149,73 @@ class Settled(unittest.TestCase):
             self.assertEqual(roots, [here] * 4 + ["/elsewhere"])
             self.assertEqual(seed["root_path"], here)
 
+    def test_what_is_no_parse_is_left_alone_and_that_is_said(self) -> None:
+        for content in (b"", b"\xc1", b"\x80", b"\x81\xa5files\x01"):
+            with tempfile.NamedTemporaryFile() as file:
+                file.write(content)
+                file.flush()
+                with contextlib.redirect_stderr(io.StringIO()) as said:
+                    self.assertIsNone(restored.as_here(file.name, {"shop": "."}))
+            self.assertIn("the saved parse is left alone", said.getvalue())
+
     def test_dates_survive(self) -> None:
         dates = {"files": {}, "nodes": {}, "date": msgpack.ExtType(1, b"2024-01-01")}
         parse = msgpack.unpackb(msgpack.packb(dates), strict_map_key=False)
         restored.settle(parse, {})
         self.assertEqual(parse["date"], dates["date"])
+
+
+#: Counts what Mashumaro writes for a macro that is read and written.
+WRITTEN = f"""import sys
+sys.path[:0] = [{str(support.HOST.parent)!r}]
+import dbt.cli.main
+from dbt.contracts.graph.nodes import Macro
+from host.shortcuts.class_code import ClassCode
+from mashumaro.core.meta.code.builder import CodeBuilder
+if sys.argv[1] == "ours":
+    ClassCode().install()
+count = 0
+for name in ("add_pack_method", "add_unpack_method"):
+    def counted(self, *rest, usual=getattr(CodeBuilder, name), **options):
+        global count
+        count += 1
+        return usual(self, *rest, **options)
+    setattr(CodeBuilder, name, counted)
+macro = Macro.resource_class().from_dict({{**{MACRO!r}, "created_at": 1}})
+print(count, macro.to_dict(omit_none=False))
+"""
+
+
+class Asked(unittest.TestCase):
+    def test_the_code_of_a_common_class_is_there_and_is_the_same(self) -> None:
+        usual, ours = (
+            subprocess.run(
+                [sys.executable, "-c", WRITTEN, whose], capture_output=True, text=True, check=True
+            ).stdout.partition(" ")
+            for whose in ("usual", "ours")
+        )
+        self.assertGreater(int(usual[0]), 0)
+        self.assertEqual((ours[0], ours[2]), ("0", usual[2]))
+
+    def test_no_class_that_is_unlike_what_is_expected_is_asked_in_vain(self) -> None:
+        for hints in ({}, {"nodes": dict[str, int]}, {"macros": Manifest}):
+            with mock.patch("typing.get_type_hints", return_value=hints):
+                ClassCode().install()
+
+
+class Files(unittest.TestCase):
+    def test_whoever_asks_for_the_stack_gets_the_same(self) -> None:
+        names: dict = {"stack": inspect.stack}
+        exec(compile("def ask(): return stack()", "<string>", "exec"), names)  # noqa: S102
+
+        def asked() -> list:
+            return [(it.filename, it.function, it.code_context) for it in names["ask"]()][:2]
+
+        with mock.patch.dict(inspect.modulesbyfile):
+            before = asked()
+            know_files()
+            self.assertEqual(asked(), before)
+            self.assertEqual(inspect.modulesbyfile["<string>"], "")
 
 
 class Documented(unittest.TestCase):
