@@ -10,6 +10,7 @@ use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use serde_json::Value;
 use tokio::task::{JoinSet, yield_now};
 
 use crate::config::Step;
@@ -23,6 +24,8 @@ mod docs;
 mod found;
 mod graph;
 mod layout;
+mod ledger;
+mod merged;
 mod object;
 mod opened;
 mod owner;
@@ -39,9 +42,12 @@ mod stored;
 pub(crate) use destination::{Destination, Error as DestinationError};
 pub(crate) use graph::Graph;
 pub(crate) use layout::Layout;
+pub(crate) use ledger::Ledger;
 pub(crate) use pages::summaries;
 pub(crate) use parse_cache::Keeping;
-pub(crate) use results::{FailedNode, NodeRun, NodeState, Nodes, Results, seconds_since_1970};
+pub(crate) use results::{
+    FailedNode, NodeRun, NodeState, Nodes, Results, has_nodes, is_success, seconds_since_1970,
+};
 pub(crate) use seal::Sealer;
 #[allow(unused_imports, reason = "the lease comes next")]
 pub(crate) use stored::{Saved, Stored, Tag};
@@ -121,6 +127,10 @@ pub(crate) struct Publisher {
     seen: HashMap<PathBuf, Version>,
     /// run_results.json of the last step that ran nodes.
     node_results: Option<Kept>,
+    /// Of steps that are not run again: what they have left for the docs.
+    adopted: BTreeMap<&'static str, Kept>,
+    /// Of steps that go on with what an earlier attempt has done: its results.
+    earlier: HashMap<usize, Value>,
     ledger: JoinSet<Result<(), Error>>,
 }
 
@@ -151,6 +161,8 @@ impl Publisher {
                 .map(|target| Docs::before(target, layout.clone()))
                 .collect(),
             node_results: None,
+            adopted: BTreeMap::new(),
+            earlier: HashMap::new(),
             ledger: JoinSet::new(),
         }
     }
@@ -167,7 +179,9 @@ impl Publisher {
     ) -> Option<Results> {
         let mut counted = None;
         for name in [RUN_RESULTS, SOURCES] {
-            let Some(content) = self.newly_written(target, name).await else {
+            let written = self.newly_written(target, name).await;
+            let earlier = self.earlier.get(&index).filter(|_| name == RUN_RESULTS);
+            let Some(content) = with_earlier(earlier, written, &step.name) else {
                 continue;
             };
             if results::file_of(step) == Some(name) {
@@ -191,6 +205,37 @@ impl Publisher {
                 .is_none_or(|results| results.nodes.all() > 0);
             let is_better = has_nodes || self.node_results.is_none();
             if name == RUN_RESULTS && results::runs_nodes(step) && is_better {
+                self.node_results = Some(kept);
+            }
+        }
+        counted
+    }
+
+    /// Goes on with a step of which an earlier attempt has done a part. `results`: of all its
+    /// nodes, those that are not done among them as skipped.
+    pub(crate) fn go_on_with(&mut self, index: usize, results: Value) {
+        self.earlier.insert(index, results);
+    }
+
+    /// Takes over what an earlier attempt has left of a step that is done, by the names of files.
+    pub(crate) async fn adopt(
+        &mut self,
+        index: usize,
+        step: &Step,
+        left: Vec<(&'static str, Vec<u8>)>,
+    ) -> Option<Results> {
+        let mut counted = None;
+        for (name, content) in left {
+            if results::file_of(step) == Some(name) {
+                counted = results::read(&step.name, &content[..], None);
+            }
+            let key = format!("{:02}-{}/{name}", index + 1, step.name);
+            let kept = self.scan(Written::Small(content), Path::new(&key)).await;
+            self.record(&key, kept.clone());
+            if name == SOURCES || results::runs_nodes(step) {
+                self.adopted.insert(name, kept.clone());
+            }
+            if name == RUN_RESULTS && results::runs_nodes(step) {
                 self.node_results = Some(kept);
             }
         }
@@ -337,6 +382,13 @@ impl Publisher {
                 (Some(_), Err(error)) => errors.push(error),
             }
         }
+        // What another attempt has written does not lie in the target directory.
+        for (name, kept) in &self.adopted {
+            match kept.clone() {
+                Ok(body) => drop(docs.entry((*name).to_owned()).or_insert(body)),
+                Err(path) => errors.push(Error::Leak { path }),
+            }
+        }
         if errors.is_empty() {
             Ok(docs.into_iter().collect())
         } else {
@@ -410,6 +462,29 @@ impl Publisher {
             Ok(destination.put(object).await?)
         });
     }
+}
+
+/// What a step has written, together with what an earlier attempt has done of it.
+fn with_earlier(earlier: Option<&Value>, written: Option<Written>, step: &str) -> Option<Written> {
+    let Some(earlier) = earlier else {
+        return written;
+    };
+    let whole = match written {
+        // It was ended before it could write any.
+        None => serde_json::to_vec(earlier).ok(),
+        Some(Written::Small(later)) => merged::merge(earlier, &later),
+        Some(Written::Large(mut file)) => {
+            let mut later = Vec::new();
+            let read = file.read_to_end(&mut later);
+            read.ok().and_then(|_| merged::merge(earlier, &later))
+        }
+    };
+    if whole.is_none() {
+        tracing::warn!(
+            "step {step}: its results cannot be put together with those of the earlier attempt"
+        );
+    }
+    whole.map(Written::Small)
 }
 
 /// What is published of a file, or the path of one that holds a secret.

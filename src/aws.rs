@@ -25,6 +25,7 @@ mod cause;
 mod client;
 mod endpoints;
 mod fault;
+mod image;
 mod login;
 mod policy;
 mod profiles;

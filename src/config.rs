@@ -30,7 +30,9 @@ pub(crate) use destination::{Encryption, Location};
 pub(crate) use origin::Origin;
 pub(crate) use project_file::{ProjectFile, Unrendered, read_yaml};
 pub(crate) use steps::{OnFailure, Step};
-pub(crate) use values::{Engine, LogFormat, LogLevel, Metrics, ParseCache, STOP_TIMEOUT};
+pub(crate) use values::{
+    Engine, LogFormat, LogLevel, Metrics, ParseCache, Resume, STOP_TIMEOUT, is_run_id,
+};
 
 use layers::Layers;
 
@@ -95,6 +97,9 @@ pub(crate) struct Pipeline {
     pub(crate) parse_cache: ParseCache,
     pub(crate) page_url: Option<String>,
     pub(crate) metrics: Metrics,
+    pub(crate) resume: Option<Resume>,
+    /// How old a run may be that is resumed.
+    pub(crate) resume_within: Duration,
 }
 
 /// When the docs go out, and where to. Without a destination there is no ledger either.
@@ -198,6 +203,7 @@ pub(crate) fn resolve_run(
     let parse_cache = values::parse_cache(&layers, config.is_deployment(), &mut faults);
     let page_url = values::page_url(&layers, &mut faults);
     let metrics = values::metrics(&layers, &mut faults);
+    let (resume, resume_within) = values::resume(&layers, &mut faults);
     let steps = steps::resolve(&layers, &args.nodes, &args.extra, &mut faults);
     let publish = destination::resolve(&layers, &config, &mut faults);
     // The checks before step one report a missing project, unless faults in the settings end the
@@ -216,6 +222,8 @@ pub(crate) fn resolve_run(
                 parse_cache,
                 page_url,
                 metrics,
+                resume,
+                resume_within,
             },
         ),
         faults,

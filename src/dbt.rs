@@ -10,14 +10,19 @@ use crate::config::Variables;
 
 mod backtrace;
 mod catalog;
+mod feed;
 mod installation;
 mod native;
+mod nodes;
+mod span_events;
 mod spans;
 
 pub(crate) use backtrace::without_backtrace;
 pub(crate) use catalog::catalog_error;
+pub(crate) use feed::Feed;
 pub(crate) use installation::Installation;
 pub(crate) use native::ask_version;
+pub(crate) use nodes::NodeEvent;
 pub(crate) use spans::{NodeEnd, SPANS, Told, read as read_spans, rows_found};
 
 /// What a program can be told to be without starting it.

@@ -64,12 +64,8 @@ impl ExitCode {
             Some(StopCause::Run(cause)) => Some(Self::from(cause)),
             _ => None,
         });
-        let is_failure = |outcome: &&Outcome| {
-            !matches!(
-                outcome.status,
-                Status::Success | Status::Warned | Status::Skipped
-            )
-        };
+        let is_failure =
+            |outcome: &&Outcome| !outcome.status.is_success() && outcome.status != Status::Skipped;
         let failed = outcomes.iter().find(is_failure).map(|outcome| {
             match (outcome.stopped, outcome.exit_code) {
                 (Some(_), _) => Self::TimedOut,

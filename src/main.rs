@@ -58,6 +58,9 @@ mod pipeline;
 /// What is kept of a run, and where.
 mod artifacts;
 
+/// What a run set out to do, and what is left of it.
+mod record;
+
 /// What a run tells people and machines.
 mod report;
 

@@ -3,6 +3,7 @@
 //!
 //! "dbt failed" is an outcome here and not an error. Never publishes anything.
 
+use std::collections::BTreeSet;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -12,7 +13,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
 use crate::config::{LogFormat, OnFailure, Step};
-use crate::dbt::without_backtrace;
+use crate::dbt::{NodeEvent, without_backtrace};
 use crate::environment::Environment;
 use crate::process::{Error, strays};
 use crate::redact::Redactor;
@@ -20,6 +21,7 @@ use crate::redact::Redactor;
 mod child;
 mod deps;
 mod engine;
+mod listening;
 mod native;
 mod output;
 mod shutdown;
@@ -27,6 +29,7 @@ mod step;
 
 pub(crate) use child::{Ended, Program, StopCause};
 pub(crate) use engine::{Engine, without_secrets};
+pub(crate) use listening::Usual;
 pub(crate) use native::site_directory;
 pub(crate) use output::{Framing, Pump, Sink};
 
@@ -35,6 +38,7 @@ pub(crate) use step::{Outcome, Status};
 
 use child::{Output, Running};
 use engine::Attempt;
+use listening::{Heard, Listening};
 use output::LastWords;
 
 /// What all steps of a run share.
@@ -54,15 +58,21 @@ pub(crate) struct Stage {
     pub(crate) packages_installed: Option<String>,
     /// The code of a docs step that succeeds and leaves no docs.
     pub(crate) code_without_docs: u8,
+    /// As far as earlier runs have told it.
+    pub(crate) usual: Usual,
+    /// The steps, by index, that an earlier attempt has done and that are not run again.
+    pub(crate) resumed: BTreeSet<usize>,
 }
 
-/// Runs the steps, and calls back as each one ends, before the next one starts. Returns the
-/// outcomes of those that ran, and the reason if the run was stopped between two steps.
+/// Runs the steps, and calls back as each one ends, before the next one starts, and for what dbt
+/// tells of its nodes meanwhile (`heard`). Returns the outcomes of those that ran, and the reason
+/// if the run was stopped between two steps.
 pub(crate) async fn run(
     steps: &[Step],
     stage: &Stage,
     engine: &mut Engine,
     shutdown: &mut Shutdown,
+    mut heard: impl FnMut(usize, NodeEvent),
     mut ended: impl AsyncFnMut(usize, &Step, &Outcome),
 ) -> (Vec<Outcome>, Option<Stop>) {
     let mut outcomes: Vec<Outcome> = Vec::with_capacity(steps.len());
@@ -70,13 +80,23 @@ pub(crate) async fn run(
         if let Some(stop) = already_stopped(shutdown).await {
             return (outcomes, Some(stop));
         }
+        let heard = &mut |event| heard(index, event);
         let outcome = match &stage.packages_installed {
+            _ if stage.resumed.contains(&index) => {
+                tracing::info!(
+                    "step {}: not run again, an earlier attempt has done it",
+                    step.name
+                );
+                Outcome::resumed(&step.name)
+            }
             Some(reason) if deps::is_plain(step) => {
                 tracing::info!("step {}: nothing to do, {reason}", step.name);
                 Outcome::done(&step.name)
             }
-            _ if step.subcommand() == "deps" => deps::run(step, stage, engine, shutdown).await,
-            _ => run_step(step, stage, engine, shutdown).await,
+            _ if step.subcommand() == "deps" => {
+                deps::run(step, stage, engine, heard, shutdown).await
+            }
+            _ => run_step(step, stage, engine, heard, shutdown).await,
         };
         log_outcome(&outcome);
         tokio::select! {
@@ -87,8 +107,7 @@ pub(crate) async fn run(
             }
         }
         let was_stopped = matches!(outcome.stopped, Some(StopCause::Run(_)));
-        let goes_on = matches!(outcome.status, Status::Success | Status::Warned)
-            || step.on_failure != OnFailure::Stop;
+        let goes_on = outcome.status.is_success() || step.on_failure != OnFailure::Stop;
         outcomes.push(outcome);
         if was_stopped || !goes_on {
             break;
@@ -168,6 +187,7 @@ async fn run_step(
     step: &Step,
     stage: &Stage,
     engine: &mut Engine,
+    heard: &mut Heard<'_>,
     shutdown: &mut Shutdown,
 ) -> Outcome {
     let words: Vec<&str> = step
@@ -193,7 +213,14 @@ async fn run_step(
             last_words: last_words.clone(),
         },
     };
-    let outcome = run_framed(step, stage, engine, &framing, shutdown).await;
+    let listening = Listening {
+        step: &step.name,
+        words: last_words.clone(),
+        format: stage.log_format,
+        usual: &stage.usual,
+        heard,
+    };
+    let outcome = run_framed(step, stage, engine, &framing, listening, shutdown).await;
     // The last words of dbt 2 are suggestions and a summary.
     let told = outcome.told.as_ref();
     let reason = told.and_then(|told| told.reasons.first());
@@ -212,6 +239,7 @@ async fn run_framed(
     stage: &Stage,
     engine: &mut Engine,
     framing: &Framing,
+    mut listening: Listening<'_>,
     shutdown: &mut Shutdown,
 ) -> Outcome {
     let start = Instant::now();
@@ -219,11 +247,13 @@ async fn run_framed(
     let (redactor, budget) = (&stage.redactor, stage.stop_timeout);
     if engine.is_native() {
         let version = engine.identity().version.as_deref();
-        return native::run(step, stage, version, framing, until, shutdown).await;
+        return native::run(step, stage, version, framing, listening, until, shutdown).await;
     }
     let ended = match engine.start(step, stage, until, shutdown).await {
-        Attempt::Started(running, output) => {
-            pump_until_end(running, output, framing, redactor, until, budget, shutdown).await
+        Attempt::Started(running, output, feed) => {
+            let ended =
+                pump_until_end(*running, output, framing, redactor, until, budget, shutdown);
+            listening.during(feed.map(|feed| *feed), ended).await
         }
         Attempt::Stopped(ended) => Ok(ended),
         Attempt::NoSession => {
@@ -275,6 +305,7 @@ fn log_outcome(outcome: &Outcome) {
     let seconds = outcome.seconds;
     match (outcome.status, &outcome.fault) {
         (Status::Success, _) => tracing::info!("step {name}: success in {seconds:.1} s"),
+        (Status::Resumed, _) => {}
         (Status::Warned, Some(fault)) => {
             tracing::warn!("step {name}: {fault}; that is only a warning");
         }

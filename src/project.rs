@@ -12,8 +12,11 @@ use self::copied::Copied;
 use crate::config::{Config, ProjectFile, Step, Variables};
 
 mod copied;
+mod folders;
 pub(crate) mod packages;
 pub(crate) mod profile;
+
+pub(crate) use folders::folders;
 
 /// Where dbt writes unless told otherwise.
 const TARGET: &str = "target";

@@ -25,6 +25,8 @@ mod parse;
 mod preflight;
 mod prepare;
 mod publishing;
+mod recording;
+mod resume;
 mod usage;
 
 /// The orchestrator that the deployments run in.

@@ -5,6 +5,7 @@
 //! once the child has left the process group. Never decides what a failure means: it says why a
 //! step could not be started, and the step is started otherwise.
 
+use std::fs::File;
 use std::io::{self, PipeReader, PipeWriter, Write};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
@@ -178,12 +179,14 @@ impl Session {
     }
 
     /// Lets the host fork a step; before the first, dbt warms up.
-    /// May be dropped, together with the session: the step then does nothing.
+    /// May be dropped, together with the session: the step then does nothing. `nodes`: where it
+    /// tells what becomes of its nodes.
     pub(crate) async fn start(
         &mut self,
         arguments: &[String],
         directory: &Path,
         variables: &Variables,
+        nodes: &File,
     ) -> Result<Forked, String> {
         if let Some(surroundings) = self.surroundings.take() {
             self.send(&surroundings, &[]).await?;
@@ -193,14 +196,14 @@ impl Session {
             restored: self.restored.as_deref(),
         };
         let request = serde_json::to_vec(&request).map_err(|error| error.to_string())?;
-        let (forked, payload) = self.fork(&request).await?;
+        let (forked, payload) = self.fork(&request, nodes).await?;
         // Not before the child is out of the host's group and can be sent signals.
         let payload = send_environment(payload, environment_block(directory, variables));
         payload.map_err(|error| error.to_string())?;
         Ok(forked)
     }
 
-    async fn fork(&mut self, request: &[u8]) -> Result<(Forked, PipeWriter), String> {
+    async fn fork(&mut self, request: &[u8], nodes: &File) -> Result<(Forked, PipeWriter), String> {
         let text = |error: io::Error| error.to_string();
         let (stdout, its_stdout) = io::pipe().map_err(text)?;
         let (stderr, its_stderr) = io::pipe().map_err(text)?;
@@ -212,6 +215,7 @@ impl Session {
             its_stderr.as_raw_fd(),
             its_payload.as_raw_fd(),
             its_status.as_raw_fd(),
+            nodes.as_raw_fd(),
         ];
         self.send(request, &descriptors).await?;
         // Ours are not needed any more, and the last one that is closed says that the step has

@@ -105,6 +105,10 @@ settings! { PIPELINE:
         "Address under which the destination can be opened in a browser", "none";
     METRICS = Some("metrics"), "FORMAT", "DBT_ENTRYPOINT_METRICS", "metrics",
         "none, or emf: the closing line carries CloudWatch metrics", "none";
+    RESUME = Some("resume"), "RUN", "DBT_ENTRYPOINT_RESUME", "resume",
+        "Finish an earlier run: last, or the ID of a run", "none";
+    RESUME_WITHIN = Some("resume-within"), "TIME", "DBT_ENTRYPOINT_RESUME_WITHIN", "resume_within",
+        "How old a run may be that is resumed", "6h";
     SUMMARY_FILE = Some("summary-file"), "FILE", "DBT_ENTRYPOINT_SUMMARY_FILE", "summary_file",
         "File that also gets the closing line, such as /dev/termination-log", "none";
 }

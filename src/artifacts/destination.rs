@@ -13,7 +13,7 @@ use tempfile::NamedTempFile;
 use super::object::{Body, Object};
 use super::owner::Owner;
 use super::s3::{self, S3};
-use crate::aws::Aws;
+use crate::aws::{Aws, FaultKind};
 use crate::config::Location;
 use crate::regular_file;
 
@@ -31,6 +31,14 @@ pub(crate) enum Error {
 }
 
 impl Error {
+    /// What went wrong with a request; `None` for what is not about one.
+    pub(crate) fn fault(&self) -> Option<FaultKind> {
+        match self {
+            Self::S3(error) => error.fault(),
+            Self::Write { .. } | Self::Read { .. } | Self::Directory { .. } => None,
+        }
+    }
+
     pub(crate) fn hint(&self) -> Option<String> {
         match self {
             Self::S3(error) => error.hint(),

@@ -58,6 +58,8 @@ pub(crate) struct Results {
     pub(crate) failed: Vec<FailedNode>,
     /// Each node as it ran, up to a number that fits on a page.
     pub(crate) runs: Vec<NodeRun>,
+    /// Of all nodes.
+    pub(crate) ids: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -165,12 +167,23 @@ pub(super) fn file_of(step: &Step) -> Option<&'static str> {
     }
 }
 
+/// Whether a step has nodes of which it leaves results.
+pub(crate) fn has_nodes(step: &Step) -> bool {
+    file_of(step).is_some()
+}
+
+/// Whether a node is done that has this status: a test that only warns has run, too.
+pub(crate) fn is_success(status: &str) -> bool {
+    matches!(NodeState::of(status), NodeState::Success | NodeState::Warn)
+}
+
 /// Counts the nodes; `None` if the file cannot be read. `told`: what is known better than by the
 /// file, where that may call every node an error.
 pub(super) fn read(step: &str, content: impl Read, told: Option<&Told>) -> Option<Results> {
     let file: File = serde_json::from_reader(BufReader::new(content)).ok()?;
     let mut results = Results::default();
     for mut node in file.results {
+        results.ids.push(node.id().to_owned());
         let mut state = NodeState::of(node.status.as_deref().unwrap_or_default());
         if state == NodeState::Error
             && let Some(end) = told.and_then(|told| told.end(node.id()))

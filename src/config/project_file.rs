@@ -36,6 +36,18 @@ impl ProjectFile {
             .filter(|text| !text.is_empty())
     }
 
+    /// Whether it says anything under that key.
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.root.get(key).is_some_and(|value| !value.is_null())
+    }
+
+    /// A key with a list of words; `None` if it is not there, or is something else.
+    pub(crate) fn list(&self, key: &str) -> Option<Vec<String>> {
+        let items = self.root.get(key)?.items()?;
+        let words = items.iter().map(|item| item.written().map(str::to_owned));
+        words.collect()
+    }
+
     /// The same with its Jinja rendered, and perhaps empty.
     pub(crate) fn rendered(
         &self,

@@ -18,6 +18,9 @@ use crate::yaml::Node;
 /// Inside the 30 s that ECS waits before it kills.
 pub(crate) const STOP_TIMEOUT: Duration = Duration::from_secs(25);
 
+/// A run of the night is finished in the morning, and not on the next night.
+const RESUME_WITHIN: Duration = Duration::from_hours(6);
+
 /// Longer times are mistakes, and the clock could not hold all of them.
 const LONGEST: Duration = Duration::from_hours(366 * 24);
 
@@ -57,6 +60,15 @@ pub(crate) enum Metrics {
     None,
     /// In CloudWatch's embedded metric format.
     Emf,
+}
+
+/// Which run is to be finished.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Resume {
+    /// The one before; if it cannot be finished, everything is run.
+    Last,
+    /// The one with this ID, or none.
+    Run(String),
 }
 
 /// A tracing filter, known to be valid.
@@ -170,6 +182,25 @@ pub(super) fn metrics(layers: &Layers, faults: &mut Vec<String>) -> Metrics {
             Metrics::None
         }
     }
+}
+
+/// The run to resume, and how old it may be.
+pub(super) fn resume(layers: &Layers, faults: &mut Vec<String>) -> (Option<Resume>, Duration) {
+    let given = layers.text(&setting::RESUME, faults);
+    let resume = given.and_then(|given| match given.value.as_str() {
+        "last" => Some(Resume::Last),
+        id if is_run_id(id) => Some(Resume::Run(given.value)),
+        other => {
+            let what = format!(
+                "{other:?} is neither last nor the ID of a run, such as 20261122T061442Z-0a1b2c3d"
+            );
+            faults.push(given.fault(what));
+            None
+        }
+    });
+    let within = layers.text(&setting::RESUME_WITHIN, faults);
+    let within = within.and_then(|given| time(&given, faults));
+    (resume, within.unwrap_or(RESUME_WITHIN))
 }
 
 /// Counts from the working directory, as everything that is opened does.
@@ -304,6 +335,18 @@ fn in_words(character: char) -> String {
         '\'' => "a quote (\"'\")".to_owned(),
         other => format!("{other:?}"),
     }
+}
+
+/// Whether a text is the ID of a run, which is part of keys.
+pub(crate) fn is_run_id(text: &str) -> bool {
+    text.len() == 25
+        && text.bytes().enumerate().all(|(index, byte)| match index {
+            8 => byte == b'T',
+            15 => byte == b'Z',
+            16 => byte == b'-',
+            17.. => byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte),
+            _ => byte.is_ascii_digit(),
+        })
 }
 
 fn split(list: &str) -> Vec<String> {

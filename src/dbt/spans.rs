@@ -5,7 +5,7 @@
 //! understand.
 
 use std::collections::BTreeMap;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -16,20 +16,20 @@ use crate::regular_file;
 /// The variable in which dbt 2 is told the file. An absolute path is taken as it is.
 pub(crate) const SPANS: &str = "DBT_OTEL_FILE_NAME";
 /// What the span of a node is called, after the name of its package.
-const EVALUATED: &str = ".NodeEvaluated";
+pub(super) const EVALUATED: &str = ".NodeEvaluated";
 /// A node is rendered first, and then run.
-const RUN: &str = "EXECUTION_PHASE_RUN";
+pub(super) const RUN: &str = "EXECUTION_PHASE_RUN";
 /// The span around all phases of a node.
-const PROCESSED: &str = ".NodeProcessed";
+pub(super) const PROCESSED: &str = ".NodeProcessed";
 const MESSAGE: &str = ".LogMessage";
-const SUCCESS: &str = "NODE_OUTCOME_SUCCESS";
+pub(super) const SUCCESS: &str = "NODE_OUTCOME_SUCCESS";
 /// Also of a node that something other than the runner has cancelled.
 const NOT_RUN: [&str; 2] = ["NODE_OUTCOME_SKIPPED", "NODE_OUTCOME_CANCELED"];
 /// Of a node that there is nothing to run for, such as an ephemeral model.
-const NO_OP: &str = "NODE_SKIP_REASON_NO_OP";
+pub(super) const NO_OP: &str = "NODE_SKIP_REASON_NO_OP";
 /// A test whose query ran is a success, whatever it found; what it found stands beside it.
-const TEST_WARNED: &str = "TEST_OUTCOME_WARNED";
-const TEST_PASSED: &str = "TEST_OUTCOME_PASSED";
+pub(super) const TEST_WARNED: &str = "TEST_OUTCOME_WARNED";
+pub(super) const TEST_PASSED: &str = "TEST_OUTCOME_PASSED";
 /// Ten thousand nodes take some 50 MB.
 const LARGEST: u64 = 256 << 20;
 /// The first one is the cause, as a rule.
@@ -144,16 +144,17 @@ pub(crate) fn rows_found(rows: f64) -> String {
     format!("found {rows} {}", if rows > 1.0 { "rows" } else { "row" })
 }
 
-/// Reads what became of the nodes, and why the command failed. `until`: what comes later was the
-/// runner's stop.
-pub(crate) fn read(file: &Path, until: Option<SystemTime>) -> io::Result<Told> {
+/// Reads what became of the nodes, and why the command failed. `from`: where in the file the
+/// command begins; `until`: what comes later was the runner's stop.
+pub(crate) fn read(file: &Path, from: u64, until: Option<SystemTime>) -> io::Result<Told> {
     let mut told = Told {
         is_stopped: until.is_some(),
         ..Told::default()
     };
     let mut messages = BTreeMap::new();
-    let file = regular_file::open(file)?.take(LARGEST);
-    for line in BufReader::new(file).split(b'\n') {
+    let mut file = regular_file::open(file)?;
+    file.seek(SeekFrom::Start(from))?;
+    for line in BufReader::new(file.take(LARGEST)).split(b'\n') {
         let line = line?;
         let Ok(span) = serde_json::from_slice::<Span>(&line) else {
             continue;
@@ -284,7 +285,7 @@ mod tests {
         ];
         let file = written(&lines);
         let moment = UNIX_EPOCH + Duration::from_nanos(30);
-        let told = read(file.path(), Some(moment)).unwrap();
+        let told = read(file.path(), 0, Some(moment)).unwrap();
         for (id, expected) in [
             ("good", NodeEnd::Success),
             ("bad", NodeEnd::Failed(Some("no such column".to_owned()))),
@@ -336,10 +337,10 @@ mod tests {
             ("unit", NodeEnd::Failed(Some("| 2 -> 1 |".to_owned()))),
             ("broken", NodeEnd::Failed(Some("Binder Error".to_owned()))),
         ];
-        let told = read(written(&lines).path(), None).unwrap();
+        let told = read(written(&lines).path(), 0, None).unwrap();
         assert_eq!(told.end("unknown"), None);
         lines.push(error(None, "hook failed", 12));
-        let whole = read(written(&lines).path(), None).unwrap();
+        let whole = read(written(&lines).path(), 0, None).unwrap();
         assert_eq!(whole.reasons, ["hook failed"]);
         assert_eq!(whole.end("unknown"), Some(NodeEnd::Skipped));
         for (id, expected) in ends {

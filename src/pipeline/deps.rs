@@ -3,6 +3,7 @@
 //!
 //! Never decides whether there is anything to install: the stage says so.
 
+use super::listening::Heard;
 use super::{Engine, Outcome, Shutdown, Stage, Status, run_step, without_secrets};
 use crate::config::{Step, Variables};
 use crate::environment;
@@ -44,6 +45,7 @@ pub(super) async fn run(
     step: &Step,
     stage: &Stage,
     engine: &mut Engine,
+    heard: &mut Heard<'_>,
     shutdown: &mut Shutdown,
 ) -> Outcome {
     let project = step.option(&["--project-dir"]);
@@ -65,7 +67,7 @@ pub(super) async fn run(
             return Outcome::skipped(&step.name).lacking(step.on_failure, INTERNAL, what);
         }
     };
-    let outcome = run_step(step, stage, engine, shutdown).await;
+    let outcome = run_step(step, stage, engine, heard, shutdown).await;
     let has_succeeded = outcome.status == Status::Success;
     let settled = kept.map(|kept| {
         if has_succeeded {

@@ -4,6 +4,7 @@
 //! The second way is faster and must never differ otherwise: if anything goes wrong with it, the
 //! remaining steps start in the first way. dbt 2 is one native program and knows only the first.
 
+use std::fs::File;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -15,7 +16,7 @@ use super::Stage;
 use super::child::{Ended, Output, Running, StopCause};
 use super::shutdown::{Event, Shutdown, sleep_until_some};
 use crate::config::{self, Step, Variables};
-use crate::dbt::{self, Identity, Kind};
+use crate::dbt::{self, Feed, Identity, Kind};
 use crate::environment;
 use crate::process::{Ending, strays};
 use crate::redact::Redactor;
@@ -44,7 +45,8 @@ pub(crate) struct Engine {
 /// The result of an attempt to start a step in the session.
 #[derive(Debug)]
 pub(super) enum Attempt<'a> {
-    Started(Running<'a>, Output),
+    /// With what it tells of its nodes.
+    Started(Box<Running<'a>>, Output, Option<Box<Feed>>),
     /// The run or the step should end before the step began.
     Stopped(Ended),
     /// There is no session, or no longer one.
@@ -185,6 +187,17 @@ impl Engine {
         &self.identity
     }
 
+    /// The same before the first step, which waits for the import of dbt.
+    pub(crate) fn identity_so_far(&self) -> Identity {
+        Identity {
+            engine: self
+                .identity
+                .engine
+                .or(self.session.as_ref().map(|_| "session")),
+            ..self.identity.clone()
+        }
+    }
+
     /// Whether there is a session, in which a saved parse can be of use.
     pub(crate) fn is_warm(&self) -> bool {
         self.session.is_some()
@@ -214,6 +227,8 @@ impl Engine {
         let Some(mut session) = self.session.take() else {
             return Attempt::NoSession;
         };
+        let told = nodes_file(&stage.target);
+        let unread = || File::options().write(true).open("/dev/null");
         let result = {
             let forked = async {
                 // The first step waits for the import.
@@ -232,11 +247,14 @@ impl Engine {
                     let variables = without_secrets(&environment.variables, &environment.secrets);
                     session.prepare(&stage.directory, &variables, restored);
                 }
+                let nodes = told.as_ref().map_or_else(unread, File::try_clone);
+                let nodes = nodes.map_err(|error| error.to_string())?;
                 session
                     .start(
                         &step.command,
                         &stage.directory,
                         &stage.environment.variables,
+                        &nodes,
                     )
                     .await
                     .map_err(Unusable::Broken)
@@ -258,7 +276,11 @@ impl Engine {
             Ok(Ok(forked)) => {
                 let (running, output) =
                     Running::forked(stage.dbt.clone(), forked, self.session.insert(session));
-                Attempt::Started(running, output)
+                Attempt::Started(
+                    Box::new(running),
+                    output,
+                    told.map(|file| Box::new(Feed::of_events(file))),
+                )
             }
             Ok(Err(why)) => {
                 self.fall_back(why);
@@ -314,6 +336,14 @@ impl Engine {
         self.announced = true;
         self.identity.engine.get_or_insert("process");
     }
+}
+
+/// Where a step tells what becomes of its nodes: a file without a name, since a pipe that nobody
+/// reads in time would hold up dbt.
+fn nodes_file(target: &Path) -> Option<File> {
+    let file = tempfile::tempfile().or_else(|_| tempfile::tempfile_in(target));
+    file.inspect_err(|error| tracing::debug!("no place for what dbt tells of nodes: {error}"))
+        .ok()
 }
 
 /// A session without one of its layers is slower, and somebody should learn why.

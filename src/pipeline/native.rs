@@ -14,11 +14,12 @@ use std::time::SystemTime;
 use tokio::time::Instant;
 
 use super::child::{Ended, Program, StopCause};
+use super::listening::Listening;
 use super::output::Framing;
 use super::shutdown::Shutdown;
 use super::{Outcome, Stage, run_program};
 use crate::config::{OnFailure, Step, Variables, variable};
-use crate::dbt::{SPANS, Told, catalog_error, read_spans};
+use crate::dbt::{Feed, SPANS, Told, catalog_error, read_spans};
 use crate::process::{Ending, Error};
 
 /// Makes dbt 2 write catalog.json, whatever the command.
@@ -47,19 +48,24 @@ pub(super) async fn run(
     stage: &Stage,
     version: Option<&str>,
     framing: &Framing,
+    mut listening: Listening<'_>,
     until: Option<Instant>,
     shutdown: &mut Shutdown,
 ) -> Outcome {
     let start = Instant::now();
     let mut variables = stage.environment.variables.clone();
-    let spans = Spans::ask_for(&mut variables, &target_directory(step, stage));
+    let spans = Spans::ask_for(&mut variables, step, stage);
+    let feed = spans
+        .as_ref()
+        .map(|spans| Feed::of_spans(spans.file.clone()));
     let docs = step.makes_docs().then(|| Docs::before(step, stage));
     let sources = is_freshness(step).then(|| Before::of(target_directory(step, stage), &[SOURCES]));
     if docs.is_some() {
         // Of other commands it would be that of the nodes they run.
         variables.insert(WRITE_CATALOG.into(), "true".into());
     }
-    let mut ended = run_command(&step.command, &variables, stage, framing, until, shutdown).await;
+    let command = run_command(&step.command, &variables, stage, framing, until, shutdown);
+    let mut ended = listening.during(feed, command).await;
     if let Some(docs) = docs.as_ref().filter(|_| is_success(&ended))
         && !docs.target.has_new(CATALOG)
     {
@@ -139,23 +145,38 @@ fn moment_of_stop(
     SystemTime::now().checked_sub(at.elapsed())
 }
 
-/// A file of ours, in which dbt 2 tells what becomes of its nodes. It lies where dbt writes, so
+/// The file in which dbt 2 tells what becomes of its nodes. One of ours lies where dbt writes, so
 /// that a run that is killed leaves it where the next one takes it away.
 struct Spans {
     file: PathBuf,
+    /// Not one that the user wants, to which each command adds.
+    is_ours: bool,
+    /// What was in it before the step.
+    before: u64,
 }
 
 impl Spans {
     const FILE: &str = "dbt-entrypoint-spans.jsonl";
 
-    /// Not where somebody else wants them, and not where there is no place for them.
-    fn ask_for(variables: &mut Variables, target: &Path) -> Option<Self> {
-        if variable(variables, SPANS).is_some() {
+    /// `None` where there is no place for them, or where it is not known.
+    fn ask_for(variables: &mut Variables, step: &Step, stage: &Stage) -> Option<Self> {
+        if step.option(&["--otel-file-name"]).is_some() {
             return None;
         }
-        fs::create_dir_all(target).ok()?;
+        if let Some(theirs) = variable(variables, SPANS).map(PathBuf::from) {
+            // dbt puts a relative one among its logs, wherever those are.
+            return theirs.is_absolute().then(|| Self {
+                before: fs::metadata(&theirs).map_or(0, |file| file.len()),
+                file: theirs,
+                is_ours: false,
+            });
+        }
+        let target = target_directory(step, stage);
+        fs::create_dir_all(&target).ok()?;
         let spans = Self {
             file: target.join(Self::FILE),
+            is_ours: true,
+            before: 0,
         };
         spans.remove();
         variables.insert(SPANS.into(), spans.file.clone().into());
@@ -163,13 +184,15 @@ impl Spans {
     }
 
     fn remove(&self) {
-        // Mostly it is not there.
-        drop(fs::remove_file(&self.file));
+        if self.is_ours {
+            // Mostly it is not there.
+            drop(fs::remove_file(&self.file));
+        }
     }
 
     /// Nothing where dbt wrote nothing: then nothing is known.
     fn read(&self, until: Option<SystemTime>) -> Told {
-        read_spans(&self.file, until).unwrap_or_else(|_| Told {
+        read_spans(&self.file, self.before, until).unwrap_or_else(|_| Told {
             is_stopped: until.is_some(),
             ..Told::default()
         })

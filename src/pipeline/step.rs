@@ -27,6 +27,15 @@ pub(crate) enum Status {
     /// Ended after SIGINT, since the time was up.
     TimedOut,
     Skipped,
+    /// Done by an earlier attempt, and not run again.
+    Resumed,
+}
+
+impl Status {
+    /// Whether the next step may rely on it.
+    pub(crate) fn is_success(self) -> bool {
+        matches!(self, Self::Success | Self::Warned | Self::Resumed)
+    }
 }
 
 impl fmt::Display for Status {
@@ -39,6 +48,7 @@ impl fmt::Display for Status {
             Self::Killed => "killed",
             Self::TimedOut => "timed_out",
             Self::Skipped => "skipped",
+            Self::Resumed => "resumed",
         })
     }
 }
@@ -66,6 +76,14 @@ impl Outcome {
         Self {
             status: Status::Success,
             exit_code: Some(0),
+            ..Self::skipped(name)
+        }
+    }
+
+    /// The outcome of a step that an earlier attempt has done.
+    pub(super) fn resumed(name: &str) -> Self {
+        Self {
+            status: Status::Resumed,
             ..Self::skipped(name)
         }
     }

@@ -58,13 +58,23 @@ pub(crate) struct Summary {
     pub(crate) dbt: Option<Identity>,
     /// The address under which people can read of this run.
     pub(crate) page: Option<String>,
-    /// Of which run this one is the end.
-    pub(crate) resumed: Option<String>,
+    /// Of a run that was to finish an earlier one.
+    pub(crate) resumed: Option<Resumed>,
     /// For the metrics in the line, where there are some.
     #[serde(skip)]
     pub(crate) measured: Option<Measured>,
     #[serde(flatten)]
     pub(crate) metrics: Option<Metrics>,
+}
+
+/// Which run this one finishes, or why it does not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Resumed {
+    pub(crate) from: Option<String>,
+    pub(crate) refused: Option<String>,
+    /// For people: what was not run again.
+    #[serde(skip)]
+    pub(crate) note: Option<String>,
 }
 
 /// One step.
@@ -104,6 +114,9 @@ impl Summary {
             &mut self.error,
         ];
         settings.into_iter().flatten().for_each(&mut change);
+        if let Some(Resumed { refused, .. }) = &mut self.resumed {
+            refused.iter_mut().for_each(change);
+        }
     }
 
     /// `None` also for a run without a project or an environment: CloudWatch would drop them.
@@ -133,6 +146,12 @@ impl Summary {
             ];
             settings
                 .into_iter()
+                .chain(
+                    summary
+                        .resumed
+                        .iter_mut()
+                        .map(|resumed| &mut resumed.refused),
+                )
                 .flatten()
                 .for_each(|text| shorten(text, other));
             let line = serde_json::to_string(&summary).unwrap_or_default();

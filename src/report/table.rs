@@ -49,6 +49,16 @@ pub(super) fn render(summary: &Summary) -> String {
         out.truncate(out.trim_end().len());
         out.push('\n');
     }
+    if let Some(resumed) = &summary.resumed {
+        let from = resumed.from.as_deref().unwrap_or("an earlier run");
+        let note = resumed.note.as_deref().unwrap_or_default();
+        let line = resumed.refused.as_ref().map_or_else(
+            || format!("resumed from {from}: {note}"),
+            |why| format!("not resumed from {from}: {why}"),
+        );
+        out.push_str(&one_line(&line));
+        out.push('\n');
+    }
     for node in summary.failed.iter().take(MOST_FAILED) {
         let message: String = node
             .message

@@ -141,7 +141,7 @@ impl Run<'_> {
             *line = StepLine::new(outcome, nodes);
         }
         // If a step's failure is only a warning, none of its nodes count as failed.
-        if !matches!(outcome.status, Status::Success | Status::Warned) {
+        if !outcome.status.is_success() {
             summary.failed.extend(failed);
         }
         if summary.error.is_none() && outcome.status != Status::Warned {
@@ -159,7 +159,7 @@ impl Run<'_> {
             // Of several failures the first one decides, as it does of the code.
             _ if outcomes
                 .iter()
-                .find(|outcome| !matches!(outcome.status, Status::Success | Status::Warned))
+                .find(|outcome| !outcome.status.is_success())
                 .is_some_and(|outcome| outcome.fault.is_some()) =>
             {
                 RunStatus::Error

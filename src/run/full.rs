@@ -2,7 +2,10 @@
 //!
 //! Never ends without the closing line, whatever happens.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -12,13 +15,14 @@ use super::pages::Pages;
 use super::parse::{self, KeptParse};
 use super::prepare::{self, Error};
 use super::publishing::Due;
+use super::resume::{self, Attempt, Known};
 use super::{Surroundings, log_where_it_writes, preflight};
-use crate::artifacts::{Destination, Keeping, Layout, Publisher, parse_cache};
+use crate::artifacts::{Destination, Keeping, Layout, Ledger, Publisher, parse_cache};
 use crate::cli::RunArgs;
 use crate::config::{self, Config, ParseCache, Pipeline, Publish, Step};
 use crate::environment;
 use crate::exit_code::ExitCode;
-use crate::pipeline::{self, Engine, Outcome, Shutdown, Stage, Status, Stop};
+use crate::pipeline::{self, Engine, Outcome, Shutdown, Stage, Status, Stop, Usual};
 use crate::process;
 use crate::project::{Workspace, packages};
 
@@ -35,6 +39,7 @@ enum Prepared {
 struct Ready {
     stage: Stage,
     workspace: Workspace,
+    attempt: Attempt,
     /// `None` where no parse is kept.
     kept_parse: Option<KeptParse>,
 }
@@ -90,14 +95,16 @@ impl Run<'_> {
                 let Ready {
                     stage,
                     workspace,
+                    attempt,
                     kept_parse,
                 } = *ready;
                 let keeping = kept_parse.map(|KeptParse { keeping, saved }| {
                     parse::offer(&mut engine, &config, plan, &stage, &workspace, saved);
                     keeping
                 });
-                self.run_steps_and_publish(plan, &stage, &workspace, engine, keeping)
-                    .await
+                let run =
+                    self.run_steps_and_publish(plan, attempt, &stage, &workspace, engine, keeping);
+                Box::pin(run).await
             }
             Prepared::Refused(error) => {
                 engine.end().await;
@@ -125,12 +132,15 @@ impl Run<'_> {
             shutdown,
             destination,
             pages,
+            summary,
             ..
         } = self;
         tokio::select! {
             biased;
             stop = shutdown.stopped() => Prepared::Stopped(stop),
-            ready = get_ready(config, plan, engine, destination, pages, surroundings) => {
+            ready = get_ready(
+                config, plan, engine, destination, pages, &summary.run_id, surroundings,
+            ) => {
                 ready.map_or_else(Prepared::Refused, |ready| Prepared::Ready(Box::new(ready)))
             }
         }
@@ -140,6 +150,7 @@ impl Run<'_> {
     async fn run_steps_and_publish(
         &mut self,
         plan: &Pipeline,
+        mut attempt: Attempt,
         stage: &Stage,
         workspace: &Workspace,
         mut engine: Engine,
@@ -153,20 +164,35 @@ impl Run<'_> {
             &self.summary.run_id,
             Arc::clone(&stage.redactor),
         );
+        self.summary.resumed = attempt.resumed.take();
+        let taking_over = attempt.take_over(&mut publisher);
+        // Where the run should stop by now, no step begins.
+        let done = self.within_budget(taking_over, Duration::ZERO).await;
+        let mut done = done.unwrap_or_default();
         let mut results = Vec::new();
+        let Attempt {
+            steps, recorder, ..
+        } = &mut attempt;
+        let recorder = RefCell::new(recorder);
         let pages = &mut self.pages;
         let (outcomes, between) = pipeline::run(
-            &plan.steps,
+            steps,
             stage,
             &mut engine,
             self.shutdown,
+            |index, event| recorder.borrow().hear(index, event),
             async |index, step, outcome| {
                 let target = workspace.target_of(step);
                 pages.step_ended(index, outcome, target.clone());
                 let told = outcome.told.as_ref();
                 // Of a step whose results cannot be read in time, too.
                 results.push(None);
-                let kept = publisher.keep(index, step, &target, told).await;
+                let kept = match done.get_mut(index).and_then(Option::take) {
+                    Some(done) => Some(done),
+                    None => publisher.keep(index, step, &target, told).await,
+                };
+                let nodes = kept.as_ref().map_or(&[][..], |results| &results.ids);
+                recorder.borrow_mut().end_step(index, step, outcome, nodes);
                 if let Some(last) = results.last_mut() {
                     *last = kept;
                 }
@@ -199,7 +225,8 @@ impl Run<'_> {
             made_in: made_in.map(|(step, _)| workspace.target_of(step)),
             parse,
         };
-        self.publish(&mut publisher, due, code).await
+        self.publish(&mut publisher, &mut attempt.recorder, due, code)
+            .await
     }
 }
 
@@ -211,6 +238,7 @@ async fn get_ready(
     engine: &mut Engine,
     opened: &mut Option<Destination>,
     pages: &mut Pages,
+    run_id: &str,
     surroundings: &Surroundings,
 ) -> Result<Ready, Error> {
     let aws = prepare::load_aws(config, Some(&plan.publish)).await?;
@@ -284,7 +312,7 @@ async fn get_ready(
         unusable.as_ref(),
         &surroundings.working_directory,
     )?;
-    let stage = Stage {
+    let mut stage = Stage {
         dbt,
         directory: workspace.directory.clone(),
         target: workspace.target.clone(),
@@ -294,11 +322,26 @@ async fn get_ready(
         stop_timeout: config.stop_timeout,
         packages_installed,
         code_without_docs: ExitCode::PublishFailed.number(),
+        usual: Usual::new(),
+        resumed: BTreeSet::new(),
     };
     engine.settle().await;
+    let ledger = opened.clone();
+    let known = Known {
+        config,
+        plan,
+        stage: &stage,
+        aws,
+        dbt: engine.identity_so_far(),
+        ledger: ledger.map(|place| Ledger::new(place, run_id, Arc::clone(&stage.redactor))),
+        run_id,
+    };
+    let attempt = Box::pin(resume::begin(known)).await?;
+    stage.resumed = attempt.resumed_steps().collect();
     Ok(Ready {
         stage,
         workspace,
+        attempt,
         kept_parse,
     })
 }

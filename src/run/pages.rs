@@ -210,7 +210,12 @@ impl Job {
             can_resume: has_destination && ran,
             docs_are_new: (self.pages.makes_docs && has_destination).then_some(self.docs_are_new),
             commit: self.pages.commit,
-            resumed: None,
+            resumed: self.summary.resumed.as_ref().and_then(|resumed| {
+                Some(page::Resumed {
+                    from: resumed.from.clone()?,
+                    refused: resumed.refused.clone(),
+                })
+            }),
             redact: &redact,
         };
         if self.pages.is_local && !is_copy {

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
+use super::resume;
 use crate::artifacts::Destination;
 use crate::aws::{self, Aws};
 use crate::config::{self, Config, Location, Publish};
@@ -39,6 +40,8 @@ pub(super) enum Error {
     Project(#[from] project::Error),
     #[error(transparent)]
     Program(#[from] process::Error),
+    #[error(transparent)]
+    Resume(#[from] resume::Error),
     #[error("the response for {origin} was not complete within {} s", .limit.as_secs())]
     FetchTimeout { origin: String, limit: Duration },
     #[error("{}", .faults.join("\n       "))]
@@ -57,6 +60,7 @@ impl Error {
             Self::Credentials(error) => error.into(),
             Self::Environment(error) => error.into(),
             Self::Program(error) => error.into(),
+            Self::Resume(error) => error.code(),
             Self::FetchTimeout { .. } => ExitCode::Unavailable,
             Self::Project(_) => ExitCode::Internal,
             Self::Faults { code, .. } => *code,
@@ -68,6 +72,7 @@ impl Error {
             Self::Credentials(error) => error.hint(),
             Self::Environment(error) => error.hint(),
             Self::Project(error) => Some(error.hint()),
+            Self::Resume(error) => error.hint(),
             Self::Faults { hints, .. } => (!hints.is_empty()).then(|| hints.join("\nhint: ")),
             Self::Program(process::Error::NotFound { .. }) => {
                 Some("install it, or set PATH, --dbt or DBT_ENTRYPOINT_DBT".to_owned())

@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::closing::Run;
 use super::pages::{Job, Pages};
+use super::recording::Recorder;
 use crate::artifacts::{Destination, Error, Keeping, Layout, Publisher};
 use crate::causes;
 use crate::exit_code::ExitCode;
@@ -42,11 +43,12 @@ impl Run<'_> {
     pub(super) async fn publish(
         &mut self,
         publisher: &mut Publisher,
+        recorder: &mut Recorder,
         due: Due,
         code: ExitCode,
     ) -> ExitCode {
         let all = async {
-            let mut errors = publisher.finish_ledger().await;
+            let (mut errors, ()) = tokio::join!(publisher.finish_ledger(), recorder.finish());
             let mut files = 0;
             if due.docs {
                 let (count, failed) = publisher.publish_docs(due.made_in.as_deref()).await;
@@ -155,7 +157,7 @@ impl Run<'_> {
 
     /// Waits for the work. Once the run should stop, it waits no longer than the budget allows, and
     /// not at all after a second signal.
-    async fn within_budget<T>(
+    pub(super) async fn within_budget<T>(
         &mut self,
         work: impl Future<Output = T>,
         budget: Duration,

@@ -21,6 +21,7 @@ const SOURCES: &[(&str, &str)] = sources! {
     "layers" "layers.py"
     "main" "main.py"
     "manifest" "manifest.py"
+    "nodes" "nodes.py"
     "restored" "restored.py"
     "script" "script.py"
     "seams" "seams.py"

@@ -2,7 +2,7 @@
 //!
 //! Never decides whether it matters: before step one most of it is a warning.
 
-use crate::aws::Fault;
+use crate::aws::{Fault, FaultKind};
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
@@ -48,6 +48,18 @@ pub(crate) enum Error {
 }
 
 impl Error {
+    pub(in crate::artifacts) fn fault(&self) -> Option<FaultKind> {
+        match self {
+            Self::Put { source, .. }
+            | Self::Get { source, .. }
+            | Self::List { source, .. }
+            | Self::Unusable { source, .. }
+            | Self::UnknownOwner { source, .. } => Some(source.kind),
+            Self::NoBucket { .. } | Self::OtherRegion { .. } => Some(FaultKind::NotFound),
+            Self::TooLarge { .. } => None,
+        }
+    }
+
     pub(in crate::artifacts) fn hint(&self) -> Option<String> {
         match self {
             Self::Put { hint, .. } => hint.clone(),

@@ -162,6 +162,27 @@ pub(super) fn rows() -> Vec<Row> {
             |_, _, plan| format!("{:?}", place(plan).2),
         ),
         row(
+            &setting::RESUME,
+            [
+                "last",
+                "20261122T061442Z-0a1b2c3d",
+                "last",
+                "20261122T061442Z-00000000",
+            ],
+            "none",
+            |_, _, plan| match &plan.resume {
+                Some(Resume::Last) => "last".to_owned(),
+                Some(Resume::Run(run_id)) => run_id.clone(),
+                None => "none".to_owned(),
+            },
+        ),
+        row(
+            &setting::RESUME_WITHIN,
+            ["30m", "2h", "1h30m", "1d"],
+            "21600s",
+            |_, _, plan| format!("{:?}", plan.resume_within),
+        ),
+        row(
             &setting::LOG_FORMAT,
             ["text", "json", "text", "json"],
             "Text",
@@ -216,6 +237,10 @@ pub(super) fn resolved(row: &Row, index: usize) -> String {
         ("sse", "aws:kms:alias/k") => r#"Some(Kms(Some("alias/k")))"#,
         ("log_format", "text") => "Text",
         ("log_format", "json") => "Json",
+        ("resume_within", "30m") => "1800s",
+        ("resume_within", "2h") => "7200s",
+        ("resume_within", "1h30m") => "5400s",
+        ("resume_within", "1d") => "86400s",
         ("deadline", "55m") => "Some(3300s)",
         ("deadline", "1h30m") => "Some(5400s)",
         ("page_url", given) => given.trim_end_matches('/'),

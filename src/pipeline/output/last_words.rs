@@ -4,6 +4,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 
@@ -18,7 +19,23 @@ const BEFORE_THE_REASON: &str = "Encountered an error";
 
 /// The end of stdout and stderr together. Cheap to clone.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct LastWords(Arc<Mutex<VecDeque<u8>>>);
+pub(crate) struct LastWords(Arc<Mutex<Kept>>);
+
+#[derive(Debug)]
+struct Kept {
+    bytes: VecDeque<u8>,
+    /// When something was said last.
+    heard: Instant,
+}
+
+impl Default for Kept {
+    fn default() -> Self {
+        Self {
+            bytes: VecDeque::new(),
+            heard: Instant::now(),
+        }
+    }
+}
 
 /// A line of dbt's own JSON log.
 #[derive(Deserialize)]
@@ -34,14 +51,23 @@ struct Info {
 impl LastWords {
     pub(super) fn hear(&self, bytes: &[u8]) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.heard = Instant::now();
+        let kept = &mut kept.bytes;
         kept.extend(&bytes[bytes.len().saturating_sub(KEPT)..]);
         let surplus = kept.len().saturating_sub(KEPT);
         kept.drain(..surplus);
     }
 
+    /// For how long nothing has been said.
+    pub(crate) fn silence(&self) -> Duration {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.heard.elapsed()
+    }
+
     /// The reason that dbt gives, or else its last lines. `None` where it said nothing.
     pub(crate) fn tell(&self) -> Option<String> {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = &mut kept.bytes;
         let is_cut = kept.len() == KEPT;
         let text = without_backtrace(&String::from_utf8_lossy(kept.make_contiguous()));
         let lines = text

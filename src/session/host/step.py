@@ -8,7 +8,7 @@ import signal
 import traceback
 from typing import NoReturn
 
-from . import command, wire
+from . import command, nodes, wire
 
 
 def run(
@@ -21,7 +21,7 @@ def run(
     """Becomes the step. `imported`: what the host has said while it imported dbt."""
     code = 1
     try:
-        stdout, stderr, payload, status = descriptors
+        stdout, stderr, payload, status, told = descriptors
         os.setsid()
         for number, descriptor in enumerate((null, stdout, stderr)):
             os.dup2(descriptor, number)
@@ -38,6 +38,7 @@ def run(
         for number, output in enumerate(imported, 1):
             wire.write_all(number, output)
         command.forget_warnings()
+        nodes.tell(told)
         gc.enable()
         code = command.exit_code(lambda: script.run(arguments), script.path)
     except KeyboardInterrupt:

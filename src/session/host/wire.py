@@ -19,7 +19,7 @@ def receive(control: socket.socket) -> tuple[bytes | None, list[int]]:
 
     Four bytes of length stand before each.
     """
-    length, descriptors, _, _ = socket.recv_fds(control, 4, 4)
+    length, descriptors, _, _ = socket.recv_fds(control, 4, 5)
     for descriptor in descriptors:
         # What a step starts has no business with them.
         os.set_inheritable(descriptor, False)

@@ -86,6 +86,13 @@ pub fn engine() -> String {
     engine
 }
 
+/// A number that a variable may set for more than the suite does.
+pub fn number(name: &str, default: u64) -> u64 {
+    env::var(name)
+        .ok()
+        .map_or(default, |text| text.parse().unwrap())
+}
+
 /// The first of the candidates that exists. Tests need it: without it they fail and say what to
 /// install.
 pub fn system_program(candidates: &[&str], package: &str) -> PathBuf {

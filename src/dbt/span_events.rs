@@ -1,0 +1,290 @@
+//! Owns what a span of dbt 2 says while dbt still runs: which nodes it has selected, and start and
+//! end of each, as events.
+//!
+//! Reads the few fields it needs, and passes over what it does not understand.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::Deserialize;
+
+use super::nodes::NodeEvent;
+use super::spans::{EVALUATED, NO_OP, PROCESSED, RUN, SUCCESS, TEST_PASSED, TEST_WARNED};
+
+/// The span of a phase, which counts the nodes.
+const PHASE: &str = ".PhaseExecuted";
+const OUTCOME: &str = "NODE_OUTCOME_";
+
+#[derive(Deserialize)]
+struct Span<'a> {
+    #[serde(borrow)]
+    record_type: &'a str,
+    #[serde(borrow, default)]
+    event_type: Option<&'a str>,
+    #[serde(borrow, default)]
+    start_time_unix_nano: Option<&'a str>,
+    #[serde(borrow, default)]
+    end_time_unix_nano: Option<&'a str>,
+    #[serde(default)]
+    attributes: Option<Attributes>,
+}
+
+#[derive(Deserialize)]
+struct Attributes {
+    #[serde(default)]
+    unique_id: Option<String>,
+    #[serde(default)]
+    phase: Option<String>,
+    /// Some nodes are looked at only since selected ones refer to them.
+    #[serde(default)]
+    in_selection: bool,
+    #[serde(default)]
+    node_outcome: Option<String>,
+    #[serde(default)]
+    node_skip_reason: Option<String>,
+    #[serde(default)]
+    node_test_detail: Option<TestDetail>,
+    /// Numbers are texts.
+    #[serde(default)]
+    node_count_total: Option<String>,
+    #[serde(default)]
+    rows_affected: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct TestDetail {
+    #[serde(default)]
+    test_outcome: Option<String>,
+    #[serde(default)]
+    failing_rows: Option<serde_json::Value>,
+}
+
+impl Attributes {
+    /// The outcome in the words of run_results.json.
+    fn status(&self) -> String {
+        let outcome = self.node_outcome.as_deref().unwrap_or_default();
+        if self.node_skip_reason.as_deref() == Some(NO_OP) {
+            return "no-op".to_owned();
+        }
+        match (outcome, &self.node_test_detail) {
+            (SUCCESS, Some(detail)) => match detail.test_outcome.as_deref() {
+                None | Some(TEST_PASSED) => "pass",
+                Some(TEST_WARNED) => "warn",
+                Some(_) => "fail",
+            }
+            .to_owned(),
+            (outcome, _) => outcome
+                .strip_prefix(OUTCOME)
+                .unwrap_or(outcome)
+                .to_ascii_lowercase(),
+        }
+    }
+}
+
+/// What a line says of a node, if it says anything.
+pub(super) fn event_in(line: &[u8]) -> Option<NodeEvent> {
+    // Most spans are of something else, and hold whole queries.
+    let text = std::str::from_utf8(line).ok()?;
+    if ![PROCESSED, EVALUATED, PHASE]
+        .iter()
+        .any(|kind| text.contains(kind))
+    {
+        return None;
+    }
+    let span: Span = serde_json::from_str(text).ok()?;
+    let attributes = span.attributes?;
+    let is = |kind| span.event_type.is_some_and(|name| name.ends_with(kind));
+    let start = time(span.start_time_unix_nano);
+    match span.record_type {
+        // How many there are is known before which they are.
+        "SpanStart" if is(PHASE) => {
+            let total = attributes.node_count_total?.parse().ok()?;
+            (total > 0).then_some(NodeEvent::Plan {
+                ids: Vec::new(),
+                total: Some(total),
+            })
+        }
+        "SpanStart" if is(PROCESSED) && attributes.in_selection => Some(NodeEvent::Plan {
+            ids: vec![attributes.unique_id?],
+            total: Some(0),
+        }),
+        "SpanStart" if is(EVALUATED) && attributes.phase.as_deref() == Some(RUN) => {
+            Some(NodeEvent::Start {
+                id: attributes.unique_id?,
+                ts: timestamp(start?),
+                thread: None,
+            })
+        }
+        "SpanEnd" if is(PROCESSED) && attributes.in_selection => {
+            let end = time(span.end_time_unix_nano)?;
+            let took = start.and_then(|start| end.duration_since(start).ok());
+            let status = attributes.status();
+            let detail = attributes.node_test_detail;
+            let found = detail.and_then(|detail| detail.failing_rows);
+            let number = |value: serde_json::Value| {
+                value
+                    .as_i64()
+                    .or_else(|| value.as_str().and_then(|text| text.parse().ok()))
+            };
+            let written = attributes.rows_affected.and_then(|rows| rows.parse().ok());
+            Some(NodeEvent::End {
+                id: attributes.unique_id?,
+                ts: timestamp(end),
+                thread: None,
+                status,
+                s: took.unwrap_or_default().as_secs_f64(),
+                rows: written.or_else(|| found.and_then(number)),
+                msg: None,
+            })
+        }
+        _ => None,
+    }
+}
+
+fn time(nanoseconds: Option<&str>) -> Option<SystemTime> {
+    UNIX_EPOCH.checked_add(Duration::from_nanos(nanoseconds?.parse().ok()?))
+}
+
+fn timestamp(time: SystemTime) -> String {
+    humantime::format_rfc3339_micros(time).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each span with what it says.
+    #[test]
+    #[expect(clippy::too_many_lines, reason = "a table")]
+    fn a_span_of_a_node_is_an_event() {
+        let span = |record: &str, kind: &str, attributes: serde_json::Value| {
+            serde_json::json!({
+                "record_type": record,
+                "event_type": format!("v1.public.events.fusion{kind}"),
+                "start_time_unix_nano": "1500000000",
+                "end_time_unix_nano": "3750000000",
+                "attributes": attributes,
+            })
+            .to_string()
+        };
+        let end = |attributes: serde_json::Value| {
+            let mut all = serde_json::json!({"unique_id": "a", "in_selection": true});
+            all.as_object_mut()
+                .unwrap()
+                .extend(attributes.as_object().unwrap().clone());
+            span("SpanEnd", PROCESSED, all)
+        };
+        let ended = |status: &str, rows| {
+            Some(NodeEvent::End {
+                id: "a".to_owned(),
+                ts: "1970-01-01T00:00:03.750000Z".to_owned(),
+                thread: None,
+                status: status.to_owned(),
+                s: 2.25,
+                rows,
+                msg: None,
+            })
+        };
+        let plan = |ids: &[&str], total| {
+            let ids = ids.iter().map(|id| (*id).to_owned()).collect();
+            Some(NodeEvent::Plan {
+                ids,
+                total: Some(total),
+            })
+        };
+        let json = |value: &str| serde_json::from_str::<serde_json::Value>(value).unwrap();
+        for (line, expected) in [
+            (
+                span("SpanStart", PHASE, json(r#"{"node_count_total": "9"}"#)),
+                plan(&[], 9),
+            ),
+            (
+                span("SpanStart", PHASE, json(r#"{"node_count_total": "0"}"#)),
+                None,
+            ),
+            (span("SpanStart", PHASE, json("{}")), None),
+            (
+                span(
+                    "SpanStart",
+                    PROCESSED,
+                    json(r#"{"unique_id": "a", "in_selection": true}"#),
+                ),
+                plan(&["a"], 0),
+            ),
+            (
+                span("SpanStart", PROCESSED, json(r#"{"unique_id": "a"}"#)),
+                None,
+            ),
+            (
+                span(
+                    "SpanStart",
+                    EVALUATED,
+                    json(r#"{"unique_id": "a", "phase": "EXECUTION_PHASE_RUN"}"#),
+                ),
+                Some(NodeEvent::Start {
+                    id: "a".to_owned(),
+                    ts: "1970-01-01T00:00:01.500000Z".to_owned(),
+                    thread: None,
+                }),
+            ),
+            (
+                span(
+                    "SpanStart",
+                    EVALUATED,
+                    json(r#"{"unique_id": "a", "phase": "EXECUTION_PHASE_RENDER"}"#),
+                ),
+                None,
+            ),
+            (
+                end(json(
+                    r#"{"node_outcome": "NODE_OUTCOME_SUCCESS", "rows_affected": "7"}"#,
+                )),
+                ended("success", Some(7)),
+            ),
+            (
+                end(json(r#"{"node_outcome": "NODE_OUTCOME_ERROR"}"#)),
+                ended("error", None),
+            ),
+            (
+                end(json(r#"{"node_outcome": "NODE_OUTCOME_CANCELED"}"#)),
+                ended("canceled", None),
+            ),
+            (
+                end(json(
+                    r#"{"node_outcome": "NODE_OUTCOME_SKIPPED",
+                        "node_skip_reason": "NODE_SKIP_REASON_NO_OP"}"#,
+                )),
+                ended("no-op", None),
+            ),
+            (
+                end(json(
+                    r#"{"node_outcome": "NODE_OUTCOME_SKIPPED",
+                        "node_skip_reason": "NODE_SKIP_REASON_UPSTREAM"}"#,
+                )),
+                ended("skipped", None),
+            ),
+            (
+                end(json(
+                    r#"{"node_outcome": "NODE_OUTCOME_SUCCESS", "node_test_detail": {}}"#,
+                )),
+                ended("pass", None),
+            ),
+            (
+                end(json(
+                    r#"{"node_outcome": "NODE_OUTCOME_SUCCESS", "node_test_detail":
+                        {"test_outcome": "TEST_OUTCOME_FAILED", "failing_rows": 300}}"#,
+                )),
+                ended("fail", Some(300)),
+            ),
+            (
+                span("SpanEnd", ".QueryExecuted", json(r#"{"unique_id": "a"}"#)),
+                None,
+            ),
+            (
+                r#"{"record_type": "SpanEnd", "event_type": ".NodeProcessed""#.to_owned(),
+                None,
+            ),
+        ] {
+            assert_eq!(event_in(line.as_bytes()), expected, "{line}");
+        }
+    }
+}

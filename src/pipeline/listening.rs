@@ -1,0 +1,232 @@
+//! Owns what is heard of a step while it runs: the events of its nodes, and the line that says how
+//! far it is when dbt itself has said nothing for a minute.
+//!
+//! Never reads dbt's output, and changes nothing of it.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::output::LastWords;
+use crate::config::LogFormat;
+use crate::dbt::{Feed, NodeEvent};
+
+/// Often enough for a line each minute and a record that is seconds behind.
+const BETWEEN: Duration = Duration::from_secs(1);
+/// Longer than this, people begin to wonder whether dbt still lives.
+const SILENCE: Duration = Duration::from_mins(1);
+/// A line names so many nodes at most.
+const MOST_NAMED: usize = 5;
+
+/// Whoever wants to know of a step's nodes.
+pub(super) type Heard<'a> = dyn FnMut(NodeEvent) + 'a;
+
+/// How long nodes usually take, in seconds, by id.
+pub(crate) type Usual = BTreeMap<String, f64>;
+
+/// What is followed while a step runs.
+pub(super) struct Listening<'a> {
+    pub(super) step: &'a str,
+    pub(super) words: LastWords,
+    pub(super) format: LogFormat,
+    pub(super) usual: &'a Usual,
+    pub(super) heard: &'a mut Heard<'a>,
+}
+
+impl Listening<'_> {
+    /// Does the work, and meanwhile passes on what comes. `feed`: `None` where dbt tells nothing of
+    /// its nodes.
+    pub(super) async fn during<T>(
+        &mut self,
+        mut feed: Option<Feed>,
+        work: impl Future<Output = T>,
+    ) -> T {
+        tokio::pin!(work);
+        let mut progress = Progress::default();
+        let mut told = Instant::now();
+        loop {
+            let is_over = tokio::select! {
+                biased;
+                done = &mut work => Some(done),
+                () = sleep(BETWEEN) => None,
+            };
+            if let Some(feed) = &mut feed {
+                let mut hear = |event: NodeEvent| {
+                    progress.hear(&event, Instant::now());
+                    (self.heard)(event);
+                };
+                // At the end nothing may be left; before, signals get their turn.
+                while feed.read(&mut hear) && is_over.is_some() {}
+            }
+            if let Some(done) = is_over {
+                return done;
+            }
+            let is_silent = self.words.silence() >= SILENCE && told.elapsed() >= SILENCE;
+            if is_silent && let Some(line) = progress.line(self.usual, Instant::now()) {
+                told = Instant::now();
+                self.tell(&progress, &line);
+            }
+        }
+    }
+
+    fn tell(&self, progress: &Progress, line: &str) {
+        let step = self.step;
+        match self.format {
+            LogFormat::Text => tracing::info!("step {step}: {line}"),
+            LogFormat::Json => {
+                let (done, total) = (progress.done, progress.total());
+                let running: Vec<&str> = progress.running.keys().map(String::as_str).collect();
+                let running = running.join(" ");
+                tracing::info!(step, done, total, running, "step {step}: {line}");
+            }
+        }
+    }
+}
+
+/// How far a step is.
+#[derive(Debug, Default)]
+struct Progress {
+    known: usize,
+    told: usize,
+    done: usize,
+    running: BTreeMap<String, Run>,
+}
+
+/// A node that runs. The batches of a microbatch model have its id, and it goes on when one ends.
+#[derive(Debug)]
+struct Run {
+    since: Instant,
+    depth: usize,
+}
+
+impl Progress {
+    fn hear(&mut self, event: &NodeEvent, now: Instant) {
+        match event {
+            NodeEvent::Plan { ids, total } => {
+                self.known += ids.len();
+                self.told = self.told.max(total.unwrap_or_default());
+            }
+            NodeEvent::Start { id, .. } => {
+                let run = self.running.entry(id.clone()).or_insert(Run {
+                    since: now,
+                    depth: 0,
+                });
+                run.depth += 1;
+            }
+            NodeEvent::End { id, .. } => match self.running.get_mut(id) {
+                Some(run) if run.depth > 1 => run.depth -= 1,
+                _ => {
+                    self.running.remove(id);
+                    self.done += 1;
+                }
+            },
+            NodeEvent::Silent { .. } => {}
+        }
+    }
+
+    fn total(&self) -> usize {
+        self.known.max(self.told)
+    }
+
+    /// `None` where nothing is known of the nodes.
+    fn line(&self, usual: &Usual, now: Instant) -> Option<String> {
+        let total = self.total();
+        if total == 0 {
+            return None;
+        }
+        let mut line = format!("{} of {total} nodes done", self.done);
+        let mut running: Vec<_> = self.running.iter().collect();
+        running.sort_by_key(|(_, run)| run.since);
+        for (index, (id, run)) in running.iter().take(MOST_NAMED).enumerate() {
+            let before = if index == 0 { "; running: " } else { ", " };
+            let seconds = now.duration_since(run.since).as_secs();
+            let _ = write!(line, "{before}{id} for {seconds} s");
+            if let Some(usual) = usual.get(*id) {
+                let _ = write!(line, " (usually {usual:.0} s)");
+            }
+        }
+        if running.len() > MOST_NAMED {
+            let _ = write!(line, " and {} more", running.len() - MOST_NAMED);
+        }
+        Some(line)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn start(id: &str) -> NodeEvent {
+        let (id, ts) = (id.to_owned(), String::new());
+        NodeEvent::Start {
+            id,
+            ts,
+            thread: None,
+        }
+    }
+
+    fn end(id: &str) -> NodeEvent {
+        serde_json::from_value(serde_json::json!({"t": "end", "id": id})).unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_line_says_how_far_it_is_and_what_runs_for_how_long() {
+        let begin = Instant::now();
+        let at = |seconds| begin + Duration::from_secs(seconds);
+        let mut progress = Progress::default();
+        let usual = Usual::from([("b".to_owned(), 41.7)]);
+        assert_eq!(progress.line(&usual, at(0)), None);
+        let ids = ["a", "b", "c", "d"].map(str::to_owned).to_vec();
+        progress.hear(&NodeEvent::Plan { ids, total: None }, at(0));
+        assert_eq!(progress.line(&usual, at(1)).unwrap(), "0 of 4 nodes done");
+        for (event, seconds) in [
+            (start("a"), 1),
+            (start("b"), 2),
+            (end("a"), 3),
+            (start("c"), 4),
+        ] {
+            progress.hear(&event, at(seconds));
+        }
+        assert_eq!(
+            progress.line(&usual, at(65)).unwrap(),
+            "1 of 4 nodes done; running: b for 63 s (usually 42 s), c for 61 s"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_node_of_several_batches_is_done_when_the_last_one_is() {
+        let now = Instant::now();
+        let mut progress = Progress::default();
+        for event in [start("a"), start("a"), end("a"), start("a"), end("a")] {
+            progress.hear(&event, now);
+            assert_eq!(progress.done, 0);
+        }
+        progress.hear(&end("a"), now);
+        assert_eq!((progress.done, progress.running.len()), (1, 0));
+    }
+
+    #[tokio::test]
+    async fn of_many_nodes_only_some_are_named() {
+        let now = Instant::now();
+        let mut progress = Progress::default();
+        let total = Some(9);
+        progress.hear(
+            &NodeEvent::Plan {
+                ids: Vec::new(),
+                total,
+            },
+            now,
+        );
+        for id in ["a", "b", "c", "d", "e", "f", "g"] {
+            progress.hear(&start(id), now);
+        }
+        let line = progress.line(&Usual::new(), now).unwrap();
+        assert!(
+            line.starts_with("0 of 9 nodes done; running: a for 0 s, "),
+            "{line}"
+        );
+        assert!(line.ends_with("e for 0 s and 2 more"), "{line}");
+    }
+}

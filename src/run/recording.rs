@@ -1,0 +1,238 @@
+//! Owns the keeping of a run's record while it runs: what became of each step, and of its nodes, at
+//! the destination seconds later.
+//!
+//! Never fails a run: what cannot be recorded is a warning.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::sleep;
+
+use crate::artifacts::{Error, Ledger, has_nodes};
+use crate::causes;
+use crate::config::Step;
+use crate::dbt::NodeEvent;
+use crate::pipeline::{Outcome, Status};
+use crate::record::{EndedStep, LastRun, NodeLog};
+use crate::redact::Redactor;
+
+/// At the destination the record is behind by this and the time of an upload.
+const BETWEEN: Duration = Duration::from_secs(10);
+const NODES: &str = "nodes.ndjson";
+/// Which run was the last one, and how far it came.
+pub(super) const LAST: &str = "state/last.json";
+
+/// The record of a run that is under way.
+pub(super) struct Recorder {
+    shared: Arc<Shared>,
+    /// Sends what has changed, again and again.
+    sending: Option<JoinHandle<()>>,
+    uploads: JoinSet<()>,
+    has_told_of_silence: bool,
+}
+
+struct Shared {
+    /// `None` where nothing is kept.
+    ledger: Option<Ledger>,
+    redactor: Arc<Redactor>,
+    /// By step.
+    logs: Mutex<BTreeMap<usize, Kept>>,
+    last: Mutex<LastRun>,
+    folders: Vec<String>,
+    /// One at a time, so that no older state replaces a newer one.
+    turn: tokio::sync::Mutex<()>,
+    has_failed: Mutex<bool>,
+}
+
+#[derive(Default)]
+struct Kept {
+    log: NodeLog,
+    sent: usize,
+}
+
+/// The folder of a step in the ledger.
+pub(super) fn folder(index: usize, step: &Step) -> String {
+    format!("{:02}-{}", index + 1, step.name)
+}
+
+impl Recorder {
+    /// Needs a running runtime.
+    pub(super) fn new(
+        ledger: Option<Ledger>,
+        redactor: Arc<Redactor>,
+        run_id: &str,
+        steps: &[Step],
+    ) -> Self {
+        let steps = steps.iter().enumerate();
+        let shared = Arc::new(Shared {
+            ledger,
+            redactor,
+            logs: Mutex::default(),
+            last: Mutex::new(LastRun::new(run_id)),
+            folders: steps.map(|(index, step)| folder(index, step)).collect(),
+            turn: tokio::sync::Mutex::default(),
+            has_failed: Mutex::default(),
+        });
+        let sending = shared.ledger.is_some().then(|| {
+            let shared = Arc::clone(&shared);
+            tokio::spawn(async move {
+                loop {
+                    sleep(BETWEEN).await;
+                    for index in 0..shared.folders.len() {
+                        shared.send_nodes(index).await;
+                    }
+                }
+            })
+        });
+        Self {
+            shared,
+            sending,
+            uploads: JoinSet::new(),
+            has_told_of_silence: false,
+        }
+    }
+
+    /// Takes over what earlier attempts have told of a step's nodes.
+    pub(super) fn go_on_with(&self, index: usize, log: NodeLog) {
+        self.shared.logs().insert(index, Kept { log, sent: 0 });
+    }
+
+    /// Sends all that there is at once. From here on this is the last run.
+    pub(super) async fn send(&self) {
+        for index in 0..self.shared.folders.len() {
+            self.shared.send_nodes(index).await;
+        }
+        self.shared.send_last().await;
+    }
+
+    /// Takes in what dbt tells of a node.
+    pub(super) fn hear(&self, index: usize, event: NodeEvent) {
+        if let NodeEvent::Silent { why } = &event {
+            tracing::info!(
+                "this dbt does not tell what becomes of its nodes ({why}): there is no {NODES}"
+            );
+        }
+        let mut logs = self.shared.logs();
+        let log = &mut logs.entry(index).or_default().log;
+        log.hear(event, &self.shared.redactor);
+    }
+
+    /// Records how a step has ended. `nodes`: those in its results.
+    pub(super) fn end_step(
+        &mut self,
+        index: usize,
+        step: &Step,
+        outcome: &Outcome,
+        nodes: &[String],
+    ) {
+        let has_plan = {
+            let mut logs = self.shared.logs();
+            let kept = logs.entry(index).or_default();
+            kept.log.complete_plan(nodes);
+            kept.log.text().is_some()
+        };
+        let is_silent = has_nodes(step) && !has_plan && outcome.status != Status::Resumed;
+        if is_silent && self.shared.ledger.is_some() && !self.has_told_of_silence {
+            self.has_told_of_silence = true;
+            tracing::info!(
+                "this dbt tells nothing of its nodes while it runs: there is no {NODES}, and a \
+                 step that is killed will be resumed from its beginning"
+            );
+        }
+        self.shared.last().steps.push(EndedStep {
+            status: outcome.status.to_string(),
+            exit_code: outcome.exit_code,
+        });
+        let shared = Arc::clone(&self.shared);
+        self.uploads.spawn(async move {
+            shared.send_nodes(index).await;
+            shared.send_last().await;
+        });
+    }
+
+    /// Waits until all is at the destination.
+    pub(super) async fn finish(&mut self) {
+        if let Some(sending) = self.sending.take() {
+            sending.abort();
+        }
+        while self.uploads.join_next().await.is_some() {}
+    }
+}
+
+impl Drop for Recorder {
+    fn drop(&mut self) {
+        if let Some(sending) = &self.sending {
+            sending.abort();
+        }
+    }
+}
+
+impl Shared {
+    fn logs(&self) -> MutexGuard<'_, BTreeMap<usize, Kept>> {
+        self.logs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn last(&self) -> MutexGuard<'_, LastRun> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn send_last(&self) {
+        let Some(ledger) = &self.ledger else {
+            return;
+        };
+        let _turn = self.turn.lock().await;
+        let text = self.last().text();
+        self.note(ledger.share(LAST, &text).await);
+    }
+
+    /// Sends what is known of a step's nodes, if that has changed.
+    async fn send_nodes(&self, index: usize) {
+        if self.ledger.is_none() {
+            return;
+        }
+        let _turn = self.turn.lock().await;
+        let unsent = {
+            let logs = self.logs();
+            let kept = logs.get(&index).filter(|kept| kept.log.size() != kept.sent);
+            kept.and_then(|kept| Some((kept.log.size(), kept.log.text()?)))
+        };
+        let Some((size, text)) = unsent else {
+            return;
+        };
+        let name = format!("{}/{NODES}", self.folders[index]);
+        if self.put(&name, &text).await
+            && let Some(kept) = self.logs().get_mut(&index)
+        {
+            kept.sent = size;
+        }
+    }
+
+    /// Says whether it is there.
+    async fn put(&self, name: &str, text: &str) -> bool {
+        match &self.ledger {
+            Some(ledger) => self.note(ledger.put(name, text).await),
+            None => false,
+        }
+    }
+
+    /// Says whether it went well, and of several failures tells one.
+    fn note(&self, put: Result<(), Error>) -> bool {
+        let Err(error) = put else {
+            return true;
+        };
+        let mut has_failed = self
+            .has_failed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if !*has_failed {
+            *has_failed = true;
+            tracing::warn!(
+                "the record of this run is incomplete: {}",
+                causes::in_one_line(&error)
+            );
+        }
+        false
+    }
+}

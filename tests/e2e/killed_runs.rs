@@ -1,0 +1,294 @@
+//! Runs that are killed anywhere, each finished by others until it is green, on a real dbt and
+//! DuckDB: no node is lost, and none that is known to be done is run once more.
+//!
+//! `DBT_ENTRYPOINT_TEST_KILLS` says how many, and `DBT_ENTRYPOINT_TEST_SEED` which.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+
+use crate::support::deployment::run_id;
+use crate::support::processes;
+use crate::support::project::{DUCKDB_PROFILE, Project, with_real_dbt};
+use crate::support::repo;
+use crate::support::result::Finished;
+use crate::support::runner::{Runner, Running};
+
+const MODELS: usize = 20;
+const TESTS: usize = 10;
+/// So many runs are killed in the suite; more by hand.
+const KILLS: u64 = 2;
+
+/// Twenty models in four layers, and a test for each second one.
+fn project() -> Project {
+    let project = Project::new(DUCKDB_PROFILE);
+    let mut tests = "models:\n".to_owned();
+    for model in 0..MODELS {
+        let from = match model.checked_sub(5) {
+            Some(parent) => format!("select id from {{{{ ref('m{parent:02}') }}}}"),
+            None => "select range as id from range(1000)".to_owned(),
+        };
+        let sql = format!("{{{{ config(materialized='table') }}}}\n{from}\n");
+        project.write(&format!("models/m{model:02}.sql"), sql);
+        if model % 2 == 0 {
+            writeln!(
+                tests,
+                "  - name: m{model:02}\n    columns: [{{name: id, data_tests: [not_null]}}]"
+            )
+            .unwrap();
+        }
+    }
+    project.write("models/tests.yml", tests);
+    project
+}
+
+fn runner(project: &Project, place: &Path) -> Runner {
+    with_real_dbt(Runner::new(project.path()))
+        .env("DBT_ENTRYPOINT_CREDENTIALS", "none")
+        .env(
+            "DBT_ENTRYPOINT_DESTINATION",
+            format!("file://{}", place.display()),
+        )
+        .args([
+            "--steps",
+            "run,test",
+            "--publish",
+            "always",
+            "--resume",
+            "last",
+        ])
+}
+
+/// Numbers that look random, the same for the same seed.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) % limit
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Kill {
+    /// Of the runner.
+    Stop(Signal),
+    /// Of dbt alone, as by the kernel for lack of memory, or by somebody.
+    Dbt(Signal),
+    /// Of all at once, as a container dies.
+    Container,
+}
+
+const KINDS: [Kill; 6] = [
+    Kill::Stop(Signal::SIGINT),
+    Kill::Stop(Signal::SIGTERM),
+    Kill::Dbt(Signal::SIGKILL),
+    Kill::Dbt(Signal::SIGINT),
+    Kill::Container,
+    Kill::Container,
+];
+
+fn strike(running: &Running, kind: Kill) {
+    let marker = running.marker().to_owned();
+    match kind {
+        Kill::Stop(signal) => running.signal(signal),
+        Kill::Container => processes::kill_all(&marker),
+        Kill::Dbt(signal) => {
+            let host = processes::host(running.pid(), &marker);
+            let parent = host.unwrap_or(running.pid());
+            let steps = processes::with_marker(&marker)
+                .into_iter()
+                .filter(|pid| Some(*pid) != host && processes::parent(*pid) == Some(parent));
+            // By now it may be gone.
+            for pid in steps {
+                let _ = kill(Pid::from_raw(pid), signal);
+            }
+        }
+    }
+}
+
+/// What a run has left at the destination: of each step the nodes that are known to be done, and
+/// those that it began.
+fn left(place: &Path, run: &str, step: &str) -> (BTreeSet<String>, BTreeSet<String>) {
+    let folder = place.join(format!("runs/{run}/{step}"));
+    let (mut done, mut begun) = (BTreeSet::new(), BTreeSet::new());
+    let lines = fs::read_to_string(folder.join("nodes.ndjson")).unwrap_or_default();
+    for line in lines.lines() {
+        let event: Value = serde_json::from_str(line).unwrap();
+        let id = event["id"].as_str().unwrap_or_default().to_owned();
+        match event["t"].as_str().unwrap() {
+            "start" => drop(begun.insert(id)),
+            "end" if is_done(&event["status"]) => drop(done.insert(id)),
+            _ => {}
+        }
+    }
+    done.extend(succeeded(&folder.join("run_results.json")));
+    (done, begun)
+}
+
+fn is_done(status: &Value) -> bool {
+    matches!(status.as_str(), Some("success" | "pass"))
+}
+
+fn succeeded(results: &Path) -> BTreeSet<String> {
+    let Ok(content) = fs::read(results) else {
+        return BTreeSet::new();
+    };
+    let results: Value = serde_json::from_slice(&content).unwrap();
+    let nodes = results["results"].as_array().unwrap().iter();
+    nodes
+        .filter(|node| is_done(&node["status"]))
+        .map(|node| node["unique_id"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+fn last_run(place: &Path) -> Option<String> {
+    let content = fs::read(place.join("state/last.json")).ok()?;
+    let last: Value = serde_json::from_slice(&content).unwrap();
+    Some(last["run_id"].as_str().unwrap().to_owned())
+}
+
+/// Every node counts once in the last closing line, and has a success in the record of that run.
+fn assert_whole(place: &Path, run: &Finished) {
+    run.assert_code(0);
+    for (step, folder, expected) in [("run", "01-run", MODELS), ("test", "02-test", TESTS)] {
+        let nodes = &run.step(step)["nodes"];
+        assert_eq!(nodes["success"], expected, "{run}");
+        for other in ["error", "warn", "skipped"] {
+            assert_eq!(nodes[other], 0, "{run}");
+        }
+        let results = place.join(format!("runs/{}/{folder}/run_results.json", run_id(run)));
+        assert_eq!(succeeded(&results).len(), expected, "{run}");
+    }
+}
+
+/// Of what an earlier attempt has done, nothing is begun again, unless the log says why.
+fn assert_nothing_twice(before: &BTreeSet<String>, place: &Path, run: &str, said: &str) {
+    // `start` of what is taken over stands in the record as well: what dbt itself has begun is told
+    // by what it printed.
+    let (_, begun) = left(place, run, "01-run");
+    let reasons = [
+        "run in full, since",
+        "is run again, so that",
+        "not resuming",
+    ];
+    if reasons.iter().any(|reason| said.contains(reason)) {
+        return;
+    }
+    let again: Vec<_> = before
+        .iter()
+        .filter(|id| begun.contains(*id))
+        .filter(|id| {
+            let name = id.rsplit('.').next().unwrap();
+            said.lines()
+                .any(|line| line.contains("START") && line.contains(&format!(".{name} ")))
+        })
+        .collect();
+    assert!(again.is_empty(), "{again:?} were run once more\n{said}");
+}
+
+#[test]
+fn no_node_is_lost_and_none_is_run_twice_whatever_is_killed() {
+    let kills = repo::number("DBT_ENTRYPOINT_TEST_KILLS", KILLS);
+    let mut random = Random(repo::number("DBT_ENTRYPOINT_TEST_SEED", 20_261_126) | 1);
+    let mut struck = 0;
+    let mut whole = Duration::from_secs(6);
+    while struck < kills {
+        let project = project();
+        let place = project.path().join("published");
+        let mut before = BTreeSet::new();
+        let mut strikes = 1 + random.below(3);
+        loop {
+            let kind = KINDS[usize::try_from(random.below(KINDS.len() as u64)).unwrap()];
+            let delay = random.below(u64::try_from(whole.as_millis()).unwrap());
+            let mut running = runner(&project, &place).spawn();
+            let is_to_be_killed = strikes > 0;
+            if is_to_be_killed {
+                strikes -= 1;
+                running.until("the first step", |running| {
+                    running.stderr().contains("step run: ")
+                });
+                let until = Instant::now() + Duration::from_millis(delay);
+                while Instant::now() < until && !running.stderr().contains("step test: success") {
+                    thread::sleep(Duration::from_millis(5));
+                }
+                strike(&running, kind);
+                struck += 1;
+            }
+            let begin = Instant::now();
+            let run = running.wait();
+            let said = format!("{}{}", run.out(), run.err());
+            let id = last_run(&place);
+            if let Some(id) = &id {
+                assert_nothing_twice(&before, &place, id, &said);
+                before = left(&place, id, "01-run").0;
+            }
+            if run.code == Some(0) {
+                assert_whole(&place, &run);
+                if !is_to_be_killed && said.contains("not resuming") {
+                    whole = begin.elapsed();
+                }
+                break;
+            }
+            assert!(
+                is_to_be_killed,
+                "a run that nobody killed has failed: {run}"
+            );
+        }
+    }
+    println!("{struck} kills");
+}
+
+/// What makes all of this necessary: after a stop, `dbt retry` by itself says that there is nothing
+/// to do.
+#[test]
+fn dbt_retry_alone_loses_nodes() {
+    if repo::engine() != "process" {
+        return;
+    }
+    let project = project();
+    // Slow enough to be stopped in the midst of it.
+    let slow = "{{ config(materialized='table') }}\nselect count(*) as id from range(40000000) a, \
+        range(40) b where hash(a.range * b.range) % 7 = 3";
+    project.write("models/m05.sql", slow);
+    let dbt = |words: &[&str]| {
+        let mut command = Command::new(repo::venv("dbt"));
+        command.args(words).current_dir(project.path());
+        command.env("DBT_SEND_ANONYMOUS_USAGE_STATS", "false");
+        command
+    };
+    let mut running = dbt(&["run"])
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let log = project.path().join("logs/dbt.log");
+    let is_slow = || fs::read_to_string(&log).is_ok_and(|text| text.contains("a.range * b.range"));
+    while !is_slow() {
+        assert!(running.try_wait().unwrap().is_none());
+        thread::sleep(Duration::from_millis(20));
+    }
+    thread::sleep(Duration::from_millis(300));
+    kill(Pid::from_raw(running.id().cast_signed()), Signal::SIGINT).unwrap();
+    running.wait().unwrap();
+    let done = succeeded(&project.path().join("target/run_results.json")).len();
+    assert!(done < MODELS, "it was too fast to be stopped");
+    project.write("models/m05.sql", "select id from {{ ref('m00') }}");
+    let retried = dbt(&["retry"]).output().unwrap();
+    let said = String::from_utf8_lossy(&retried.stdout).into_owned();
+    let more = succeeded(&project.path().join("target/run_results.json")).len();
+    println!(
+        "{done} of {MODELS} models were done; dbt retry ended with {:?}",
+        retried.status
+    );
+    assert!(done + more < MODELS, "dbt retry has lost nothing: {said}");
+}
