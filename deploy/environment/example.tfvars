@@ -30,11 +30,12 @@ redshift_schema = "shop"
 # After which a run is ended, with exit code 124.
 deadline_seconds = 3600
 
-# The docs in a browser, for viewers with a name and a password.
-# docs_site = { enabled = true }
+# The docs and the pages of runs in a browser, for viewers with a name and a password.
+# docs_site = { enabled = true, show_runs = true }
 
-# Somebody is told of runs that failed or could not be started.
-# alarms = { topic_arn = "arn:aws:sns:eu-west-1:123456789012:alarms" }
+# Somebody is told of runs that failed or could not be started, and if none has succeeded for a day and a bit.
+# alarms    = { topic_arn = "arn:aws:sns:eu-west-1:123456789012:alarms", no_success_hours = 26 }
+# dashboard = true
 
 # With Airflow: its workers' role, where it takes its DAGs from, and when it starts a run. Where one Airflow has several environments, the
 # file of the DAG is the same for all: only one of them, such as live, has the dag_destination.

@@ -60,6 +60,7 @@ module "dbt" {
   publish              = var.publish
   documentation_bucket = var.documentation_bucket
   docs_site            = var.docs_site
+  page_url             = var.page_url
 
   # The project's own: AWS takes the second cluster of a name for the first, and two states would own it.
   cluster                    = merge({ name = "dbt-${var.project}-${var.env}" }, var.cluster)
@@ -75,6 +76,7 @@ module "dbt" {
   schedules          = var.schedules
   schedule_retry     = var.schedule_retry
   alarms             = var.alarms
+  dashboard          = var.dashboard
   log_retention_days = var.log_retention_days
   log_kms_key_arn    = var.log_kms_key_arn
 }

@@ -246,9 +246,19 @@ variable "alarms" {
   default = null
 
   validation {
-    condition     = length(setsubtract(try(keys(var.alarms), []), ["topic_arn"])) == 0
-    error_message = "alarms: there is a name in it that is not known; it has topic_arn."
+    condition     = length(setsubtract(try(keys(var.alarms), []), ["topic_arn", "no_success_hours"])) == 0
+    error_message = "alarms: there is a name in it that is not known; it has topic_arn and no_success_hours."
   }
+}
+
+variable "dashboard" {
+  type    = bool
+  default = false
+}
+
+variable "page_url" {
+  type    = string
+  default = null
 }
 
 variable "schedule_retry" {

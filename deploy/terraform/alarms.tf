@@ -27,6 +27,27 @@ resource "aws_cloudwatch_event_target" "failed" {
   # The event as it is. AWS's chat application (Amazon Q Developer, before: Chatbot) drops an event that an input transformer has changed.
 }
 
+# Of the runner's own metrics, so it also sees a run that nothing ever started: an hour without a run has no data, and that breaches, too.
+resource "aws_cloudwatch_metric_alarm" "no_success" {
+  count = try(var.alarms.no_success_hours, null) == null ? 0 : 1
+
+  alarm_name          = "${local.name}-no-success"
+  alarm_description   = "No run of dbt project ${var.project} in ${var.env} has succeeded for ${var.alarms.no_success_hours} hours"
+  namespace           = local.metrics_namespace
+  metric_name         = "run_succeeded"
+  dimensions          = local.metrics_dimensions
+  statistic           = "Sum"
+  period              = 3600
+  evaluation_periods  = var.alarms.no_success_hours
+  datapoints_to_alarm = var.alarms.no_success_hours
+  threshold           = 1
+  comparison_operator = "LessThanThreshold"
+  treat_missing_data  = "breaching"
+  alarm_actions       = [var.alarms.topic_arn]
+  ok_actions          = [var.alarms.topic_arn]
+  tags                = var.tags
+}
+
 resource "aws_cloudwatch_metric_alarm" "not_started" {
   count = var.alarms != null && local.is_scheduled ? 1 : 0
 

@@ -24,6 +24,56 @@ locals {
   security_headers = "67f7725c-6f97-4210-82d7-5512b31e9d03"
 }
 
+# What a page of a run may do: show itself. The style and the script are known by their hashes, which a page repeats in itself; those of
+# earlier versions stay, since their pages do.
+locals {
+  page_styles  = ["sha256-wcoMONSg1B9LSeSZnmvtBRCYxgS8qNgKARTuTnmsSBI="]
+  page_scripts = ["sha256-JC/WzKqX0aV/bcnkTquoy6nI2wcz0GUVCkOVRu76kVw="]
+  page_policy = join("; ", [
+    "default-src 'none'",
+    "style-src ${join(" ", formatlist("'%s'", local.page_styles))}",
+    "script-src ${join(" ", formatlist("'%s'", local.page_scripts))}",
+    "img-src data:",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+  ])
+}
+
+resource "aws_cloudfront_response_headers_policy" "runs" {
+  # checkov:skip=CKV_AWS_259: HSTS as in AWS's own policy; subdomains and the list of browsers are for the owner of the domain to decide.
+  count = var.docs_site.enabled && var.docs_site.show_runs ? 1 : 0
+
+  name    = "${local.name}-runs"
+  comment = "What pages of runs may do in a browser"
+
+  security_headers_config {
+    content_security_policy {
+      content_security_policy = local.page_policy
+      override                = true
+    }
+
+    content_type_options {
+      override = true
+    }
+
+    frame_options {
+      frame_option = "DENY"
+      override     = true
+    }
+
+    referrer_policy {
+      referrer_policy = "no-referrer"
+      override        = true
+    }
+
+    strict_transport_security {
+      access_control_max_age_sec = 31536000
+      override                   = true
+    }
+  }
+}
+
 resource "aws_cloudfront_origin_access_control" "docs" {
   count = var.docs_site.enabled ? 1 : 0
 
@@ -94,6 +144,27 @@ resource "aws_cloudfront_distribution" "docs" {
     function_association {
       event_type   = "viewer-request"
       function_arn = aws_cloudfront_function.viewers[0].arn
+    }
+  }
+
+  # dbt's own page needs more than a page of a run may do.
+  dynamic "ordered_cache_behavior" {
+    for_each = aws_cloudfront_response_headers_policy.runs[*].id
+
+    content {
+      path_pattern               = "*/runs/*"
+      target_origin_id           = "docs"
+      viewer_protocol_policy     = "redirect-to-https"
+      allowed_methods            = ["GET", "HEAD"]
+      cached_methods             = ["GET", "HEAD"]
+      compress                   = true
+      cache_policy_id            = local.caching_optimized
+      response_headers_policy_id = ordered_cache_behavior.value
+
+      function_association {
+        event_type   = "viewer-request"
+        function_arn = aws_cloudfront_function.viewers[0].arn
+      }
     }
   }
 

@@ -1,7 +1,8 @@
 // Runs in CloudFront before its cache and before the bucket: lets viewers in by name and password, and finds index.html.
 //
-// The key value store maps a viewer's name to the SHA-256 of "name:password" in hexadecimal. Plain SHA-256 holds only for passwords
-// that nobody can guess, so they are generated and not chosen. Whatever goes wrong, the answer is 401.
+// The key value store maps a viewer's name to the SHA-256 of "name:password" in hexadecimal, and " docs" after it for one who may not
+// see runs. Plain SHA-256 holds only for passwords that nobody can guess, so they are generated and not chosen. Whatever goes wrong, the
+// answer is 401.
 import cf from 'cloudfront';
 import crypto from 'crypto';
 
@@ -14,7 +15,7 @@ const showsRuns = false;
 const projects = [];
 
 // Whether this is the runner's own: the saved parse and the state hold values of variables. S3 decodes the path, so it is decoded here.
-function isInternal(uri) {
+function isInternal(uri, seesRuns) {
   let path;
   try {
     path = decodeURIComponent(uri);
@@ -22,25 +23,27 @@ function isInternal(uri) {
     return true;
   }
   const folders = path.split('/');
-  return folders.includes('state') || (folders.includes('runs') && !showsRuns);
+  return folders.includes('state') || (folders.includes('runs') && !seesRuns);
 }
 
-async function isKnown(header) {
+// What the viewer may see; nothing if nobody knows him.
+async function rightsOf(header) {
   if (!header || !/^basic /i.test(header.value)) {
-    return false;
+    return null;
   }
   const login = Buffer.from(header.value.slice(6).trim(), 'base64').toString('utf8');
   const colon = login.indexOf(':');
   // Neither half may be empty, and the store takes no longer keys.
   if (colon < 1 || colon === login.length - 1 || colon > 512) {
-    return false;
+    return null;
   }
   try {
-    const expected = await viewers.get(login.slice(0, colon));
-    return crypto.createHash('sha256').update(login).digest('hex') === expected.trim().toLowerCase();
+    const entry = (await viewers.get(login.slice(0, colon))).trim().toLowerCase().split(/\s+/);
+    const isRight = crypto.createHash('sha256').update(login).digest('hex') === entry[0];
+    return isRight ? { seesRuns: showsRuns && entry.length === 1 } : null;
   } catch (error) {
     // The store throws for a name that it does not hold.
-    return false;
+    return null;
   }
 }
 
@@ -64,7 +67,8 @@ function listed() {
 
 async function handler(event) {
   const request = event.request;
-  if (!(await isKnown(request.headers.authorization))) {
+  const rights = await rightsOf(request.headers.authorization);
+  if (!rights) {
     return {
       statusCode: 401,
       statusDescription: 'Unauthorized',
@@ -74,7 +78,7 @@ async function handler(event) {
       },
     };
   }
-  if (isInternal(request.uri)) {
+  if (isInternal(request.uri, rights.seesRuns)) {
     return { statusCode: 403, statusDescription: 'Forbidden', headers: { 'cache-control': { value: 'no-store' } } };
   }
   // The docs lie below the projects' names, and nothing lies above them.

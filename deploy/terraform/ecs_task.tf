@@ -17,10 +17,16 @@ locals {
       # Less than ECS waits, so that the ledger is written before SIGKILL.
       DBT_ENTRYPOINT_STOP_TIMEOUT = "${var.stop_timeout_seconds - 10}s"
       DBT_ENTRYPOINT_LOG_FORMAT   = var.log_format
+      DBT_ENTRYPOINT_METRICS      = local.has_metrics ? "emf" : null
+      DBT_ENTRYPOINT_PAGE_URL     = local.page_url
       DBT_REDSHIFT_SCHEMA         = var.redshift_schema
       AWS_REGION                  = local.region
     } : name => value if value != null
   }
+
+  # Where a browser finds the pages of runs: as the caller says, or at the docs site of this call, if it shows them.
+  shown_at = var.docs_site.enabled && var.docs_site.show_runs ? try(var.docs_site.aliases[0], local.docs_site.domain) : null
+  page_url = !local.publishes ? null : var.page_url != null ? var.page_url : try("https://${local.shown_at}/${var.project}", null)
 
   image = format(
     "%s%s", local.repository_url,

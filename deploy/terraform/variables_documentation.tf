@@ -64,6 +64,20 @@ variable "documentation_bucket" {
   }
 }
 
+variable "page_url" {
+  description = <<-EOT
+    The address under which the project's folder of the bucket can be opened in a browser, without a slash at its end: the closing line,
+    Slack and Airflow then lead to the page of each run. Defaults to the docs site of this call, if it has one that shows runs.
+  EOT
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.page_url == null || can(regex("^https?://[^/?#@]+(/[^?#]*[^/?#])?$", var.page_url))
+    error_message = "page_url: give an address such as \"https://docs.example.com/shop\", without a slash at its end, a login, '?' or '#'."
+  }
+}
+
 variable "docs_site" {
   description = <<-EOT
     A website for the docs: CloudFront before the bucket, for viewers with a name and password. Who may view is kept in a key value store,
@@ -72,8 +86,8 @@ variable "docs_site" {
     - `aliases`, `certificate_arn`: names of your own, and the certificate for them, from ACM in us-east-1.
     - `price_class`: from where it is served; `PriceClass_100` is Europe and North America.
     - `web_acl_arn`: a web ACL of WAF, for instance one that lets only the office in.
-    - `show_runs`: whether viewers may read the records of runs, too. What is below a folder `state` nobody sees: it holds values of
-      variables.
+    - `show_runs`: whether viewers may see the pages and records of runs, too; a viewer whose entry in the store ends with ` docs` sees
+      only the docs. What is below a folder `state` nobody sees: it holds values of variables.
   EOT
   type = object({
     enabled         = optional(bool, false)

@@ -94,15 +94,34 @@ variable "alarms" {
     Tells of tasks that failed and of starts that ended in the dead-letter queue. The message of a failure is ECS's own event, as AWS's
     chat application takes it: the task, its family, `stopCode`, `stoppedReason` and the containers' exit codes.
     - `topic_arn`: the SNS topic. Its policy has to let `events.amazonaws.com` and `cloudwatch.amazonaws.com` publish.
+    - `no_success_hours`: tell also if no run has succeeded for so many hours, though none was even started; by the runner's own metrics.
   EOT
   # An object, since whether it is there is known even where the topic is yet to be made.
-  type    = object({ topic_arn = string })
+  type = object({
+    topic_arn        = string
+    no_success_hours = optional(number)
+  })
   default = null
+
+  validation {
+    condition = try(var.alarms.no_success_hours, null) == null || (
+      try(floor(var.alarms.no_success_hours) == var.alarms.no_success_hours, false)
+      && try(var.alarms.no_success_hours >= 1 && var.alarms.no_success_hours <= 168, false)
+    )
+    error_message = "alarms.no_success_hours: take a whole number from 1 to 168; CloudWatch looks back no longer than a week."
+  }
 
   validation {
     condition     = var.alarms == null || can(regex("^arn:[a-z-]+:sns:[a-z0-9-]+:\\d{12}:[A-Za-z0-9_-]+$", var.alarms.topic_arn))
     error_message = "alarms.topic_arn: give the ARN of a standard SNS topic, such as \"arn:aws:sns:eu-west-1:123456789012:alarms\"."
   }
+}
+
+variable "dashboard" {
+  description = "Whether CloudWatch gets a dashboard of the runs: how they ended, how long they took, what became of their nodes."
+  type        = bool
+  default     = false
+  nullable    = false
 }
 
 variable "log_retention_days" {

@@ -83,8 +83,11 @@ pub(super) fn short_date(iso: &str) -> String {
     format!("{} {}", day.unwrap_or_default(), month.unwrap_or_default())
 }
 
-/// `0.4 s`, `31 s`, `1 min 46 s`, `2 h 3 min`, `3 d 4 h`.
+/// `0.04 s`, `2.3 s`, `31 s`, `1 min 46 s`, `2 h 3 min`, `3 d 4 h`.
 pub(super) fn duration(seconds: f64) -> String {
+    if seconds < 0.995 {
+        return format!("{:.2} s", seconds.max(0.0));
+    }
     if seconds < 9.95 {
         return format!("{:.1} s", seconds.max(0.0));
     }
@@ -218,9 +221,10 @@ mod tests {
     #[test]
     fn durations_have_at_most_two_units() {
         for (seconds, expected) in [
-            (-1.0, "0.0 s"),
-            (0.04, "0.0 s"),
-            (0.44, "0.4 s"),
+            (-1.0, "0.00 s"),
+            (0.04, "0.04 s"),
+            (0.44, "0.44 s"),
+            (0.999, "1.0 s"),
             (9.94, "9.9 s"),
             (9.96, "10 s"),
             (59.6, "1 min"),

@@ -230,7 +230,7 @@ run "what_is_off" {
 
   assert {
     condition = (
-      length(aws_cloudfront_distribution.docs) + length(aws_cloudfront_function.viewers) + length(aws_cloudfront_key_value_store.viewers)
+      length(aws_cloudfront_response_headers_policy.runs) + length(aws_cloudfront_distribution.docs) + length(aws_cloudfront_function.viewers) + length(aws_cloudfront_key_value_store.viewers)
       == 0
     )
     error_message = "There are parts of a docs site."
@@ -244,7 +244,8 @@ run "what_is_off" {
   assert {
     condition = (
       length(aws_cloudwatch_event_rule.failed) + length(aws_cloudwatch_event_target.failed)
-      + length(aws_cloudwatch_metric_alarm.not_started)
+      + length(aws_cloudwatch_metric_alarm.not_started) + length(aws_cloudwatch_metric_alarm.no_success)
+      + length(aws_cloudwatch_dashboard.this)
       == 0
     )
     error_message = "There are alarms."

@@ -309,6 +309,70 @@ run "alarms" {
   }
 }
 
+run "no_success" {
+  command = plan
+
+  variables {
+    alarms    = { topic_arn = "arn:aws:sns:eu-west-1:123456789012:alarms", no_success_hours = 26 }
+    dashboard = true
+  }
+
+  # A run that never started has no metric at all.
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.no_success[0].treat_missing_data == "breaching"
+    error_message = "Nobody is told of a run that never started."
+  }
+
+  assert {
+    condition = (
+      aws_cloudwatch_metric_alarm.no_success[0].period * aws_cloudwatch_metric_alarm.no_success[0].evaluation_periods == 26 * 3600
+      && aws_cloudwatch_metric_alarm.no_success[0].datapoints_to_alarm == 26
+      && aws_cloudwatch_metric_alarm.no_success[0].comparison_operator == "LessThanThreshold"
+      && aws_cloudwatch_metric_alarm.no_success[0].threshold == 1
+    )
+    error_message = "The alarm waits for another time, or for something else than a success."
+  }
+
+  assert {
+    condition = (
+      aws_cloudwatch_metric_alarm.no_success[0].namespace == "dbt-entrypoint"
+      && aws_cloudwatch_metric_alarm.no_success[0].dimensions == tomap({ project = "shop", env = "live" })
+    )
+    error_message = "The alarm watches the metrics of others."
+  }
+
+  assert {
+    condition = contains(
+      jsondecode(aws_ecs_task_definition.this.container_definitions)[0].environment,
+      { name = "DBT_ENTRYPOINT_METRICS", value = "emf" },
+    )
+    error_message = "The runner writes no metrics."
+  }
+
+  assert {
+    condition = alltrue([for widget in jsondecode(aws_cloudwatch_dashboard.this[0].dashboard_body).widgets :
+      alltrue([for metric in widget.properties.metrics : slice(metric, 2, 6) == ["project", "shop", "env", "live"]])
+    ])
+    error_message = "The dashboard shows the metrics of others."
+  }
+}
+
+run "pages_shown_elsewhere" {
+  command = plan
+
+  variables {
+    page_url = "https://docs.acme.example/shop"
+  }
+
+  assert {
+    condition = contains(
+      jsondecode(aws_ecs_task_definition.this.container_definitions)[0].environment,
+      { name = "DBT_ENTRYPOINT_PAGE_URL", value = "https://docs.acme.example/shop" },
+    )
+    error_message = "The runner does not know where its pages are shown."
+  }
+}
+
 run "keys" {
   command = plan
 
@@ -387,6 +451,30 @@ run "docs_site_with_the_records_of_runs" {
   assert {
     condition     = strcontains(aws_cloudfront_function.viewers[0].code, "const projects = [\"finance\",\"shop\"];")
     error_message = "The site's first page does not lead to all projects of the bucket."
+  }
+
+  assert {
+    condition = [for each in aws_cloudfront_distribution.docs[0].ordered_cache_behavior :
+      [each.path_pattern, each.response_headers_policy_id, one(each.function_association).event_type]
+    ] == [["*/runs/*", aws_cloudfront_response_headers_policy.runs[0].id, "viewer-request"]]
+    error_message = "Pages of runs are shown without their policy, or to anybody."
+  }
+
+  assert {
+    condition = startswith(
+      one(one(aws_cloudfront_response_headers_policy.runs[0].security_headers_config).content_security_policy).content_security_policy,
+      "default-src 'none'; style-src 'sha256-",
+    )
+    error_message = "A page of a run may load what it likes."
+  }
+
+  assert {
+    condition = contains(
+      [for variable in jsondecode(aws_ecs_task_definition.this.container_definitions)[0].environment : variable.value
+      if variable.name == "DBT_ENTRYPOINT_PAGE_URL"],
+      "https://${aws_cloudfront_distribution.docs[0].domain_name}/shop",
+    )
+    error_message = "The runner does not know where its pages are shown."
   }
 
   assert {

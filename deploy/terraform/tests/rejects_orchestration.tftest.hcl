@@ -94,6 +94,33 @@ run "schedule_retry_too_short" {
   }
 }
 
+run "alarm_after_no_time" {
+  command         = plan
+  expect_failures = [var.alarms]
+
+  variables {
+    alarms = { topic_arn = "arn:aws:sns:eu-west-1:123456789012:alarms", no_success_hours = 0 }
+  }
+}
+
+run "alarm_after_more_than_a_week" {
+  command         = plan
+  expect_failures = [var.alarms]
+
+  variables {
+    alarms = { topic_arn = "arn:aws:sns:eu-west-1:123456789012:alarms", no_success_hours = 169 }
+  }
+}
+
+run "alarm_after_half_an_hour" {
+  command         = plan
+  expect_failures = [var.alarms]
+
+  variables {
+    alarms = { topic_arn = "arn:aws:sns:eu-west-1:123456789012:alarms", no_success_hours = 1.5 }
+  }
+}
+
 run "alarm_by_name" {
   command         = plan
   expect_failures = [var.alarms]

@@ -242,3 +242,21 @@ run "a_right_to_nothing" {
     task_role_statements = [{ actions = ["s3:PutObject"], resources = [] }]
   }
 }
+
+run "page_url_with_a_slash_at_its_end" {
+  command         = plan
+  expect_failures = [var.page_url]
+
+  variables {
+    page_url = "https://docs.acme.example/shop/"
+  }
+}
+
+run "page_url_with_a_login" {
+  command         = plan
+  expect_failures = [var.page_url]
+
+  variables {
+    page_url = "https://ann:secret@docs.acme.example"
+  }
+}

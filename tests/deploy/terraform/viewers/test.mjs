@@ -8,7 +8,8 @@ import { readFileSync } from 'node:fs';
 
 const code = readFileSync(process.argv[2], 'utf8');
 const digest = (login) => createHash('sha256').update(login).digest('hex');
-const store = { ann: digest('ann:correct horse:battery'), 'bärbel': ` ${digest('bärbel:pässword').toUpperCase()}\n`, empty: '' };
+const store = { ann: digest('ann:correct horse:battery'), 'bärbel': ` ${digest('bärbel:pässword').toUpperCase()}\n`, empty: '',
+  'dan': `${digest('dan:only docs')} docs` };
 
 globalThis.cloudfront = {
   kvs: () => ({
@@ -103,6 +104,15 @@ const tests = {
     const chosen = await load(code.replace('const showsRuns = false;', 'const showsRuns = true;'));
     assert.equal((await ask('/shop/runs/1/index.html', known, chosen)).uri, '/shop/runs/1/index.html');
     assert.equal((await ask('/shop/state/x', known, chosen)).statusCode, 403);
+  },
+  'one who may see the docs alone sees no runs': async () => {
+    const chosen = await load(code.replace('const showsRuns = false;', 'const showsRuns = true;'));
+    const dan = basic('dan:only docs');
+    assert.equal((await ask('/shop/index.html', dan, chosen)).uri, '/shop/index.html');
+    for (const uri of ['/shop/runs/1/index.html', '/shop/runs/', '/shop/r%75ns/index.html', '/shop/state/x']) {
+      assert.equal((await ask(uri, dan, chosen)).statusCode, 403, uri);
+    }
+    assert.equal((await ask('/shop/index.html', basic('dan:wrong'), chosen)).statusCode, 401);
   },
   'nobody learns which folders there are': async () => assert.equal((await ask('/shop', undefined)).statusCode, 401),
   'it is small enough for CloudFront': () => assert.ok(Buffer.byteLength(code) < 10_000),
