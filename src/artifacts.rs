@@ -46,7 +46,7 @@ pub(crate) use ledger::Ledger;
 pub(crate) use pages::summaries;
 pub(crate) use parse_cache::Keeping;
 pub(crate) use results::{
-    FailedNode, NodeRun, NodeState, Nodes, Results, has_nodes, is_success, seconds_since_1970,
+    FailedNode, NodeRun, NodeState, Nodes, Results, has_nodes, is_success, seconds_since_1970, time,
 };
 pub(crate) use seal::Sealer;
 #[allow(unused_imports, reason = "the lease comes next")]

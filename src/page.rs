@@ -24,6 +24,8 @@ mod words;
 
 #[cfg(test)]
 mod samples;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use headline::does_work;
 pub(crate) use log_address::log_address;

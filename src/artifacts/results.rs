@@ -15,7 +15,7 @@ use crate::dbt::{NodeEnd, Told, rows_found, without_backtrace};
 
 mod node_run;
 
-pub(crate) use node_run::{NodeRun, NodeState, seconds_since_1970};
+pub(crate) use node_run::{NodeRun, NodeState, seconds_since_1970, time};
 
 /// Counts by outcome, in the order of the closing line.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

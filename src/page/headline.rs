@@ -114,11 +114,11 @@ pub(super) fn of(facts: &Facts, work: &Work, text: &dyn Fn(&str) -> String) -> S
                 "cancelled" => format!("the run was stopped in {}", summary.steps[index].name),
                 "timed_out" => {
                     format!(
-                        "{} took longer than it may and was stopped",
+                        "the step {} took longer than it may and was stopped",
                         summary.steps[index].name
                     )
                 }
-                "killed" => format!("{} was killed", summary.steps[index].name),
+                "killed" => format!("the step {} was killed", summary.steps[index].name),
                 _ => failure(facts, step, &summary.steps[index].name, text),
             };
             sentence(&format!("{what}{}", rest(facts, step, work)))
@@ -181,8 +181,9 @@ fn failure(
             let mut parts = Vec::new();
             match builds {
                 0 => {}
-                1 => parts
-                    .extend(of_kind(false).map(|node| format!("{} could not be built", one(node)))),
+                1 => parts.extend(of_kind(false).map(|node| {
+                    format!("the {} {} could not be built", kind(&node.id), one(node))
+                })),
                 _ => parts.push(format!("{} could not be built", counted(builds, "model"))),
             }
             match tests {

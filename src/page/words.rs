@@ -150,8 +150,11 @@ pub(super) fn list(parts: &[String]) -> String {
     }
 }
 
-/// With a capital and a full stop.
+/// With a capital and a full stop. The name of dbt is small everywhere.
 pub(super) fn sentence(text: &str) -> String {
+    if text.starts_with("dbt ") {
+        return format!("{text}.");
+    }
     let mut letters = text.chars();
     let first: String = letters
         .next()
@@ -296,6 +299,7 @@ mod tests {
         assert_eq!(counted(1, "test"), "one test");
         assert_eq!(counted(12, "query"), "12 queries");
         assert_eq!(sentence("two tests failed"), "Two tests failed.");
+        assert_eq!(sentence("dbt gave up"), "dbt gave up.");
         assert_eq!(clock(65), "1:05");
         assert_eq!(clock(3_905), "1:05:05");
     }

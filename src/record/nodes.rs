@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::artifacts::is_success;
+use crate::artifacts::{NodeRun, NodeState, is_success, time};
 use crate::dbt::NodeEvent;
 use crate::redact::Redactor;
 
@@ -161,6 +161,42 @@ impl NodeLog {
             };
             (state.ends >= state.starts && is_success(status)).then_some((id.as_str(), end))
         })
+    }
+
+    /// The nodes that have ended, as far as their ends say how they ran.
+    pub(crate) fn ended(&self) -> Vec<NodeRun> {
+        let ends = self.states.values().filter_map(|state| state.end.as_ref());
+        let runs = ends.filter_map(|end| match end {
+            NodeEvent::End {
+                id,
+                ts,
+                thread,
+                status,
+                s,
+                msg,
+                ..
+            } => Some(NodeRun {
+                id: id.clone(),
+                state: NodeState::of(status),
+                span: time(ts).map(|end| (end - s.max(0.0), end)),
+                seconds: s.max(0.0),
+                thread: thread.clone(),
+                rows: None,
+                message: msg.clone(),
+                age: None,
+                warns_after: None,
+                fails_after: None,
+            }),
+            _ => None,
+        });
+        runs.collect()
+    }
+
+    /// The nodes that have begun and not ended.
+    pub(crate) fn running(&self) -> Vec<String> {
+        let states = self.states.iter();
+        let running = states.filter(|(_, state)| state.ends < state.starts);
+        running.map(|(id, _)| id.clone()).collect()
     }
 
     /// The node that has succeeded last.

@@ -193,6 +193,9 @@ impl Run<'_> {
                 };
                 let nodes = kept.as_ref().map_or(&[][..], |results| &results.ids);
                 recorder.borrow_mut().end_step(index, step, outcome, nodes);
+                if kept.is_none() || outcome.stopped.is_some() {
+                    pages.heard(index, recorder.borrow().heard(index));
+                }
                 if let Some(last) = results.last_mut() {
                     *last = kept;
                 }

@@ -140,7 +140,15 @@ impl Pages {
         }
     }
 
-    /// The nodes of a step.
+    /// What is known of the nodes of a step that has left no results, or not all.
+    pub(super) fn heard(&mut self, index: usize, (ended, running): (Vec<NodeRun>, Vec<String>)) {
+        if let Some(step) = self.steps.get_mut(index) {
+            step.nodes = ended;
+            step.unfinished = running;
+        }
+    }
+
+    /// The nodes of a step, by its results.
     pub(super) fn nodes_ran(&mut self, index: usize, nodes: Vec<NodeRun>) {
         if let Some(step) = self.steps.get_mut(index) {
             step.results = match step.subcommand.as_str() {

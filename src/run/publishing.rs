@@ -23,6 +23,8 @@ use crate::session::ParseIdentity;
 /// How long a run that failed before its first step waits for its ledger.
 const EARLY: Duration = Duration::from_secs(5);
 
+/// What the pages leave of the stop budget for the summary, which is worth more.
+const SUMMARY: Duration = Duration::from_secs(2);
 /// How long the pages may take.
 const PAGES: Duration = Duration::from_secs(30);
 
@@ -66,7 +68,8 @@ impl Run<'_> {
             tracing::info!("published {files} files to {destination}");
         }
         let code = self.record_publish_errors(&errors, code);
-        let limit = if errors.is_empty() { PAGES } else { EARLY };
+        let is_in_a_hurry = !errors.is_empty() || self.shutdown.requested().is_some();
+        let limit = if is_in_a_hurry { EARLY } else { PAGES };
         self.write_pages(publisher, code, due.is_copy, limit).await;
         let may_keep = errors.is_empty() && self.shutdown.requested().is_none();
         if let Some((by, keeping)) = due.parse.filter(|_| may_keep) {
@@ -148,7 +151,8 @@ impl Run<'_> {
         let job = Job::new(pages, &self.summary, console, docs_are_new);
         // On the heap, since it is large.
         let written = Box::pin(timeout(limit, job.write(publisher, is_copy)));
-        if let Some(Ok(page)) = self.within_budget(written, self.stop_timeout).await {
+        let budget = self.stop_timeout.saturating_sub(SUMMARY);
+        if let Some(Ok(page)) = self.within_budget(written, budget).await {
             self.summary.page = page;
         } else {
             tracing::warn!("the pages of this run are not complete: they took too long");

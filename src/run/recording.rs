@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::sleep;
 
-use crate::artifacts::{Error, Ledger, has_nodes};
+use crate::artifacts::{Error, Ledger, NodeRun, has_nodes};
 use crate::causes;
 use crate::config::Step;
 use crate::dbt::NodeEvent;
@@ -150,6 +150,15 @@ impl Recorder {
             shared.send_nodes(index).await;
             shared.send_last().await;
         });
+    }
+
+    /// What is known of a step that has left no results, or not all: its nodes, and those that had
+    /// not ended.
+    pub(super) fn heard(&self, index: usize) -> (Vec<NodeRun>, Vec<String>) {
+        let logs = self.shared.logs();
+        let log = logs.get(&index).map(|kept| &kept.log);
+        log.map(|log| (log.ended(), log.running()))
+            .unwrap_or_default()
     }
 
     /// Waits until all is at the destination.

@@ -20,7 +20,7 @@ pub(crate) enum NodeState {
 }
 
 impl NodeState {
-    pub(super) fn of(word: &str) -> Self {
+    pub(crate) fn of(word: &str) -> Self {
         let word: String = word
             .chars()
             .filter(char::is_ascii_alphanumeric)
@@ -80,7 +80,7 @@ pub(super) fn span<'de, D: Deserializer<'de>>(
 }
 
 /// A time as dbt writes it, with or without the `Z` of UTC.
-fn time(text: &str) -> Option<f64> {
+pub(crate) fn time(text: &str) -> Option<f64> {
     let text = text.strip_suffix("+00:00").unwrap_or(text);
     let text = text.strip_suffix('Z').unwrap_or(text);
     let time = humantime::parse_rfc3339(&format!("{text}Z")).ok()?;

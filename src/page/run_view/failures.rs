@@ -138,9 +138,14 @@ impl Reader<'_> {
                 } else {
                     String::new()
                 };
+                let were = if step.unfinished.len() == 1 {
+                    "was"
+                } else {
+                    "were"
+                };
+                let names = words::list(&names) + &more;
                 notes.push(format!(
-                    "{} was still running when {} ended.",
-                    words::list(&names) + &more,
+                    "{names} {were} still running when {} ended.",
                     line.name
                 ));
             }
