@@ -283,7 +283,8 @@ fn retry(
             }
         } else {
             match (word, major) {
-                ("--full-refresh" | "-f", Some(1) | None) => {
+                // dbt 1.6 takes it from nowhere.
+                ("--full-refresh" | "-f", Some(1) | None) if minor != Some(6) => {
                     args.insert("full_refresh".to_owned(), json!(true));
                 }
                 ("--fail-fast" | "-x", Some(1) | None) => {
@@ -298,6 +299,11 @@ fn retry(
         if let Some(value) = step.option(names) {
             command.extend([names[0].to_owned(), value.to_owned()]);
         }
+    }
+    if major == Some(2) && !matches!(which, "build" | "test") {
+        // It would test what it builds, and fail the step for it.
+        let tests = ["--exclude", "resource_type:test", "resource_type:unit_test"];
+        command.extend(tests.map(str::to_owned));
     }
     // What dbt 1 takes from the earlier call alone, in the older versions.
     if let Some(vars) = step.option(&["--vars"]) {
@@ -343,3 +349,6 @@ fn json_of(node: &Node) -> Option<Value> {
         Kind::Merge | Kind::Other => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -42,6 +42,7 @@ mod packages;
 mod pages;
 mod pid_1;
 mod pipeline_order;
+mod progress;
 mod publish_faults;
 mod published_docs;
 mod resuming;

@@ -8,9 +8,11 @@ use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::support::aws::Aws;
 use crate::support::deployment::{Deployment, run_id};
 use crate::support::fake::Fake;
-use crate::support::fault_proxy::Fault;
+use crate::support::fault_proxy::{Fault, FaultProxy};
+use crate::support::http::Message;
 use crate::support::project::{PASSWORD, Scene};
 use crate::support::result::Finished;
 use crate::support::runner::Runner;
@@ -618,7 +620,12 @@ fn a_record_that_cannot_be_read_is_not_resumed() {
         let refused = &run.closing()["resumed"]["refused"];
         assert!(refused.as_str().unwrap_or_default().contains(last), "{run}");
         let named = lab.runner().args(["--resume", id]).run();
-        named.assert_code(code).assert_err_has(&[id, "hint: "]);
+        let hint = if code == 77 {
+            "allow s3:GetObject on runs/*"
+        } else {
+            "hint: "
+        };
+        named.assert_code(code).assert_err_has(&[id, hint]);
     }
 }
 
@@ -654,4 +661,67 @@ fn the_record_is_created_and_never_replaced() {
         .collect();
     assert_eq!(puts.len(), 1);
     assert_eq!(puts[0].request.get("if-none-match"), Some("*"));
+}
+
+/// A bucket that may be a stranger's: nothing of it is believed, and the run goes on.
+#[test]
+fn nothing_is_taken_over_from_a_bucket_whose_owner_is_not_known() {
+    let lab = Deployment::with_faults(Fake::one(), |proxy, _| {
+        proxy.on("POST / ", Fault::sts(403, "AccessDenied", "no"))
+    });
+    lab.bucket.put("shop/state/last.json", b"{\"v\":1}");
+    let run = lab
+        .runner()
+        .args(["--resume", "last", "--steps", "run"])
+        .run();
+    let closing = run.closing();
+    let refused = closing["resumed"]["refused"].as_str().unwrap_or_default();
+    assert!(refused.contains("may belong to anybody"), "{run}");
+    assert_eq!(run.step("run")["status"], "success", "{run}");
+    assert_eq!(lab.proxy.count("GET /"), 0, "{run}");
+    let id = "20261122T061442Z-0a1b2c3d";
+    let named = lab.runner().args(["--resume", id]).run();
+    named.assert_code(77);
+    named.assert_err_has(&["may belong to anybody", "hint: set --bucket-owner"]);
+}
+
+/// The image is part of what has to be the same; on ECS its digest is known.
+#[test]
+fn another_image_is_another_run() {
+    let lab = Deployment::new(
+        Fake::one()
+            .on("run", "results", "model.shop.a=success model.shop.b=error")
+            .on("run", "exit", "1"),
+    );
+    let run = |image: &str, resume: bool| {
+        let container = json!({"ImageID": image, "TaskARN": "x"}).to_string();
+        let metadata = FaultProxy::before(Aws::shared()).on(
+            "GET /v4/0 ",
+            Fault::Answer(Message::new("HTTP/1.1 200 OK").body(container)),
+        );
+        let address = format!("{}/v4/0", metadata.endpoint());
+        let runner = lab.runner().env("ECS_CONTAINER_METADATA_URI_V4", address);
+        let runner = runner.args(["--steps", "run"]);
+        let runner = if resume {
+            runner.args(["--resume", "last"])
+        } else {
+            runner
+        };
+        runner.run()
+    };
+    let first = run("sha256:aa", false);
+    let record = lab.json(&format!("shop/runs/{}/run.json", run_id(&first)));
+    assert_eq!(record["fingerprint"]["image"], "sha256:aa");
+    let second = run("sha256:bb", true);
+    assert_eq!(
+        second.closing()["resumed"]["refused"],
+        "the image has changed",
+        "{second}"
+    );
+    let third = run("sha256:bb", true);
+    assert_eq!(
+        third.closing()["resumed"]["refused"],
+        Value::Null,
+        "{third}"
+    );
 }

@@ -1,0 +1,245 @@
+//! Owns the tests of the decision: what is known of an earlier run, and what is left of it.
+//!
+//! Never reads a file: each case is a line of a table.
+
+use super::*;
+use crate::config::OnFailure;
+
+const PLAN: &str = "{\"t\":\"plan\",\"ids\":[\"a\",\"b\",\"c\"]}";
+const A: &str = "{\"t\":\"end\",\"id\":\"a\",\"status\":\"success\"}";
+const B: &str = "{\"t\":\"end\",\"id\":\"b\",\"status\":\"success\"}";
+const C: &str = "{\"t\":\"end\",\"id\":\"c\",\"status\":\"success\"}";
+const PART: &str = "{\"t\":\"plan\",\"ids\":[\"a\"],\"total\":3}";
+const RESULTS: &str = "{\"results\":[{\"unique_id\":\"a\",\"status\":\"success\"},\
+    {\"unique_id\":\"b\",\"status\":\"error\"},{\"unique_id\":\"c\",\"status\":\"error\"}]}";
+
+fn step(name: &str, command: &str) -> Step {
+    Step {
+        name: name.to_owned(),
+        command: command.split(' ').map(str::to_owned).collect(),
+        on_failure: OnFailure::Stop,
+        timeout: None,
+    }
+}
+
+fn ended(status: &str, code: u8) -> EndedStep {
+    EndedStep {
+        status: status.to_owned(),
+        exit_code: Some(code),
+    }
+}
+
+fn decided(past: &Past, steps: &[Step], version: Option<&str>) -> Vec<Todo> {
+    let (fingerprint, redactor) = (Fingerprint::default(), Redactor::default());
+    let dbt = Identity {
+        version: version.map(str::to_owned),
+        ..Identity::default()
+    };
+    let present = Present {
+        env: "dev",
+        project: None,
+        fingerprint: &fingerprint,
+        dbt: &dbt,
+        steps,
+        redactor: &redactor,
+        now: SystemTime::UNIX_EPOCH,
+        within: Duration::MAX,
+    };
+    decide(past, &present, &Variables::new(), |step| {
+        step.subcommand() == "docs"
+    })
+}
+
+/// What becomes of a step, in a word or two.
+fn in_short(todo: &Todo) -> String {
+    match todo {
+        Todo::Nothing => "nothing".to_owned(),
+        Todo::All { why: None } => "all".to_owned(),
+        Todo::All { why: Some(why) } => format!("all, since {why}"),
+        Todo::Rest(rest) => {
+            let left = results::statuses(&rest.state);
+            let left = left.filter(|(_, status)| !is_success(status));
+            let left: Vec<&str> = left.map(|(id, _)| id).collect();
+            assert_eq!((left.len(), rest.done), (rest.left, 3 - rest.left));
+            left.join(" ")
+        }
+    }
+}
+
+/// How a step ended, what its nodes have told, its results; and what is left of it.
+#[test]
+fn all_that_was_selected_and_is_not_known_to_be_done_is_left() {
+    let unknown = "all, since what it had selected is not known";
+    let (killed, failed, broken) = (None, Some(ended("failed", 1)), Some(ended("failed", 2)));
+    let cancelled = Some(ended("cancelled", 2));
+    for (ended, nodes, results, expected) in [
+        (killed.clone(), vec![], None, "all"),
+        (killed.clone(), vec![PLAN], None, "all"),
+        (killed.clone(), vec![PLAN, A], None, "b c"),
+        (killed.clone(), vec![PLAN, A, B], None, "c"),
+        // Its end is not known, so the last node is run once more.
+        (killed.clone(), vec![PLAN, A, B, C], None, "c"),
+        (killed.clone(), vec![PLAN, C, B, A], None, "a"),
+        (killed.clone(), vec![A, B], None, unknown),
+        (killed.clone(), vec![PART, A], None, unknown),
+        (killed.clone(), vec![PART, A, B], None, unknown),
+        (
+            killed.clone(),
+            vec![PART, A, B, "{\"t\":\"start\",\"id\":\"c\"}"],
+            None,
+            "c",
+        ),
+        // Results alone say what was selected only if dbt ended by itself.
+        (killed.clone(), vec![], Some(RESULTS), unknown),
+        (cancelled.clone(), vec![], Some(RESULTS), unknown),
+        (broken.clone(), vec![], Some(RESULTS), unknown),
+        (failed.clone(), vec![], Some(RESULTS), "b c"),
+        (failed.clone(), vec![], Some("{\"results\":"), unknown),
+        (failed.clone(), vec![], None, "all"),
+        // Each knows of another node.
+        (cancelled.clone(), vec![PLAN, B], Some(RESULTS), "c"),
+        (cancelled.clone(), vec![PART, B], Some(RESULTS), "c"),
+        (failed.clone(), vec![PLAN, B], Some("nonsense"), "a c"),
+        // What was not selected is nobody's business.
+        (
+            failed,
+            vec![PLAN, "{\"t\":\"end\",\"id\":\"z\",\"status\":\"success\"}"],
+            None,
+            "all",
+        ),
+    ] {
+        let known = PastStep {
+            ended: ended.clone(),
+            nodes: (!nodes.is_empty()).then(|| NodeLog::read(nodes.join("\n").as_bytes())),
+            results: results.map(|results| results.as_bytes().to_vec()),
+        };
+        let past = Past { steps: vec![known] };
+        let todo = decided(&past, &[step("run", "run")], Some("1.11.16"));
+        assert_eq!(
+            in_short(&todo[0]),
+            expected,
+            "{ended:?} {nodes:?} {results:?}"
+        );
+    }
+}
+
+/// How the steps ended, and what becomes of each.
+#[test]
+fn steps_that_are_done_are_left_out_up_to_the_first_that_is_not() {
+    let steps = [
+        step("deps", "deps"),
+        step("run", "run"),
+        step("docs", "docs generate"),
+        step("test", "test"),
+        step("fresh", "source freshness"),
+    ];
+    for (statuses, expected) in [
+        ("", "all all all all all"),
+        ("success", "nothing all all all all"),
+        ("success success", "nothing nothing all all all"),
+        (
+            "success success success success",
+            "nothing nothing all nothing all",
+        ),
+        (
+            "success failed success success success",
+            "nothing all all all all",
+        ),
+        (
+            "success warned success success failed",
+            "nothing nothing all nothing all",
+        ),
+        (
+            "resumed resumed resumed resumed killed",
+            "nothing nothing all nothing all",
+        ),
+        (
+            "success success success success success",
+            "nothing nothing all nothing nothing",
+        ),
+        (
+            "success cancelled skipped skipped skipped",
+            "nothing all all all all",
+        ),
+        (
+            "skipped skipped skipped skipped skipped",
+            "all all all all all",
+        ),
+        ("something new", "all all all all all"),
+    ] {
+        let past = Past {
+            steps: statuses
+                .split(' ')
+                .map(|status| PastStep {
+                    ended: Some(ended(status, 0)),
+                    ..PastStep::default()
+                })
+                .collect(),
+        };
+        let todo = decided(&past, &steps, None);
+        let todo: Vec<String> = todo.iter().map(in_short).collect();
+        assert_eq!(todo.join(" "), expected, "{statuses}");
+    }
+}
+
+/// A command, dbt's version; and the command that finishes it, or why none does.
+#[test]
+fn retry_does_the_same_or_is_not_asked() {
+    for (command, version, expected) in [
+        ("run", "1.11.16", "retry"),
+        ("run", "1.6.0", "retry"),
+        ("run", "1.5.11", "all, since dbt 1.5.11 has no retry"),
+        (
+            "test -s a b --exclude c -t live",
+            "1.8.0",
+            "retry --target live",
+        ),
+        (
+            "build --vars {a:1} --threads=4 -t x",
+            "1.8.0",
+            "retry --target x --vars {a:1} --threads 4",
+        ),
+        ("run --full-refresh", "1.11.16", "retry"),
+        (
+            "run -f",
+            "1.6.3",
+            "all, since dbt retry may not know its argument \"-f\"",
+        ),
+        (
+            "run --empty",
+            "1.11.16",
+            "all, since dbt retry may not know its argument \"--empty\"",
+        ),
+        (
+            "run --vars {a",
+            "1.11.16",
+            "all, since its --vars cannot be read without dbt",
+        ),
+        ("build", "2.0.0", "retry"),
+        ("test", "2.0.0", "retry"),
+        (
+            "run",
+            "2.0.0-alpha.4",
+            "retry --exclude resource_type:test resource_type:unit_test",
+        ),
+        (
+            "run -x",
+            "2.0.0",
+            "all, since dbt retry may not know its argument \"-x\"",
+        ),
+        ("compile", "1.11.16", "all"),
+        ("run-operation x", "1.11.16", "all"),
+    ] {
+        let known = PastStep {
+            nodes: Some(NodeLog::read([PLAN, A].join("\n").as_bytes())),
+            ..PastStep::default()
+        };
+        let past = Past { steps: vec![known] };
+        let todo = decided(&past, &[step("step", command)], Some(version));
+        let found = match &todo[0] {
+            Todo::Rest(rest) => rest.command.join(" "),
+            other => in_short(other),
+        };
+        assert_eq!(found, expected, "{command} with {version}");
+    }
+}
