@@ -34,9 +34,7 @@ pub(crate) mod parse_cache;
 mod results;
 mod s3;
 mod seal;
-#[cfg_attr(test, allow(dead_code, reason = "the lease comes next"))]
 mod state;
-#[allow(dead_code, reason = "the lease comes next")]
 mod stored;
 
 pub(crate) use destination::{Destination, Error as DestinationError};
@@ -49,7 +47,8 @@ pub(crate) use results::{
     FailedNode, NodeRun, NodeState, Nodes, Results, has_nodes, is_success, seconds_since_1970, time,
 };
 pub(crate) use seal::Sealer;
-#[allow(unused_imports, reason = "the lease comes next")]
+#[cfg(test)]
+pub(crate) use state::loopback;
 pub(crate) use stored::{Saved, Stored, Tag};
 
 use docs::Docs;

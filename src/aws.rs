@@ -1,12 +1,13 @@
 //! Owns how this program reaches AWS: one client configuration for all services, and what a failed
 //! call means.
 //!
-//! Never asks AWS anything by itself, and reads no variable of this process: those of the run
-//! arrive as a value.
+//! Asks nothing by itself but the task which one it is. Never reads a variable of this process:
+//! those of the run arrive as a value.
 
 use std::borrow::Cow;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::profile::ProfileSet;
@@ -17,6 +18,9 @@ use aws_runtime::env_config::file::EnvConfigFiles;
 use aws_smithy_http_client::HttpClientError;
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use serde::Deserialize;
+use tokio::sync::OnceCell;
+use tokio::time::timeout;
 
 use crate::config::{Variables, variable};
 
@@ -55,6 +59,9 @@ const CONNECT: Duration = Duration::from_secs(3);
 /// whole attempt: an attempt includes finding credentials, for which a laptop's
 /// `credential_process` may wait for a person, and those calls have limits of their own.
 const READ: Duration = Duration::from_secs(10);
+
+/// The task's metadata answers in a moment.
+const METADATA: Duration = Duration::from_secs(1);
 
 /// Why there is no client configuration. All of these are bad settings.
 #[derive(Debug, thiserror::Error)]
@@ -96,6 +103,7 @@ pub(crate) struct Aws {
     pub(crate) issued: Issued,
     /// Where an ECS task learns about itself, if this is one.
     pub(crate) task_metadata: Option<String>,
+    task_arn: Arc<OnceCell<Option<String>>>,
     client: Client,
 }
 
@@ -103,6 +111,32 @@ impl Aws {
     /// What a plain address answers, such as the metadata of a task. Never more than 64 KiB.
     pub(crate) async fn get(&self, address: &str) -> Result<Vec<u8>, BoxError> {
         self.client.get(address, CONNECT).await
+    }
+
+    /// The ARN of the ECS task that this is; `None` if it is none, or does not know it. Asked for
+    /// once.
+    pub(crate) async fn task_arn(&self) -> Option<&str> {
+        let arn = self.task_arn.get_or_init(|| self.ask_for_task_arn());
+        arn.await.as_deref()
+    }
+
+    async fn ask_for_task_arn(&self) -> Option<String> {
+        #[derive(Deserialize)]
+        struct Answer {
+            #[serde(rename = "TaskARN")]
+            arn: String,
+        }
+        let address = format!("{}/task", self.task_metadata.as_ref()?);
+        match timeout(METADATA, self.get(&address)).await {
+            Ok(Ok(content)) => serde_json::from_slice::<Answer>(&content)
+                .ok()
+                .map(|answer| answer.arn),
+            Ok(Err(error)) => {
+                tracing::debug!("cannot read the metadata of the task: {error}");
+                None
+            }
+            Err(_) => None,
+        }
     }
 }
 
@@ -179,6 +213,7 @@ pub(crate) async fn load(variables: &Variables) -> Result<Aws, Error> {
         config,
         issued,
         task_metadata,
+        task_arn: Arc::default(),
         client,
     })
 }

@@ -36,10 +36,31 @@ pub(crate) enum Command {
     Dbt(DbtArgs),
     /// Print what would be injected and where it comes from, with masked values
     Env(CommonArgs),
+    /// Show who holds the lease, or take it away
+    #[command(subcommand)]
+    Lease(LeaseCommand),
     /// Print a completion script
     Completions { shell: Shell },
     /// Print the manual page (roff)
     Man,
+}
+
+/// What can be done with the lease.
+#[derive(Debug, Subcommand)]
+pub(crate) enum LeaseCommand {
+    /// Print who holds the lease
+    Show(LeaseArgs),
+    /// Take the lease away from the run that holds it, which then stops
+    Break(LeaseArgs),
+}
+
+/// The settings of the run whose lease it is.
+#[derive(Debug, Args)]
+pub(crate) struct LeaseArgs {
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+    #[command(flatten)]
+    pub(crate) flags: Flags<setting::Pipeline>,
 }
 
 /// What every command that fetches credentials takes. A flag wins over the variable in brackets.
@@ -133,6 +154,7 @@ Exit codes:
   69        AWS could not be reached, or kept throttling, while credentials were fetched
   70        a fault in the runner itself
   74        dbt succeeded, but docs are missing or unpublished; or the destination is unusable
+  75        another run holds the lease, or this run lost it; try again later
   77        AWS denied access to the credentials
   124       the deadline or a step's timeout passed
   126, 127  the program cannot be run, was not found

@@ -9,7 +9,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::cli::{CommonArgs, NodeArgs, RunArgs};
+use crate::cli::{CommonArgs, LeaseArgs, NodeArgs, RunArgs};
 use crate::secret::Secret;
 use crate::setting::{self, Typed};
 
@@ -19,6 +19,7 @@ mod destination;
 mod dotenv;
 mod file;
 mod layers;
+mod lease;
 mod origin;
 mod paths;
 mod project_file;
@@ -27,6 +28,7 @@ mod values;
 
 pub(crate) use credential_source::CredentialSource;
 pub(crate) use destination::{Encryption, Location};
+pub(crate) use lease::Lease;
 pub(crate) use origin::Origin;
 pub(crate) use project_file::{ProjectFile, Unrendered, read_yaml};
 pub(crate) use steps::{OnFailure, Step};
@@ -100,6 +102,8 @@ pub(crate) struct Pipeline {
     pub(crate) resume: Option<Resume>,
     /// How old a run may be that is resumed.
     pub(crate) resume_within: Duration,
+    /// `None` where the run holds none.
+    pub(crate) lease: Option<Lease>,
 }
 
 /// When the docs go out, and where to. Without a destination there is no ledger either.
@@ -185,6 +189,7 @@ pub(crate) fn resolve(
     values::metrics(&layers, &mut faults);
     steps::resolve(&layers, &NodeArgs::default(), &[], &mut faults);
     destination::check(&layers, &mut faults);
+    lease::check(&layers, &mut faults);
     finish(config, faults)
 }
 
@@ -195,17 +200,49 @@ pub(crate) fn resolve_run(
     inherited: &Variables,
     working_directory: &Path,
 ) -> Result<(Config, Pipeline), Error> {
-    let mut faults = files.faults.clone();
     let layers = Layers::new(run_flags(args), files, inherited);
-    let config = common(&layers, working_directory, &mut faults);
-    let engine = values::engine(&layers, &mut faults);
-    values::summary_file(&layers, &mut faults);
-    let parse_cache = values::parse_cache(&layers, config.is_deployment(), &mut faults);
-    let page_url = values::page_url(&layers, &mut faults);
-    let metrics = values::metrics(&layers, &mut faults);
-    let (resume, resume_within) = values::resume(&layers, &mut faults);
-    let steps = steps::resolve(&layers, &args.nodes, &args.extra, &mut faults);
-    let publish = destination::resolve(&layers, &config, &mut faults);
+    let faults = files.faults.clone();
+    resolve_pipeline(&layers, &args.nodes, &args.extra, working_directory, faults)
+}
+
+/// Settings of the run whose lease it is. Nobody logs in for a look at it.
+pub(crate) fn resolve_lease(
+    args: &LeaseArgs,
+    files: &Files,
+    inherited: &Variables,
+    working_directory: &Path,
+) -> Result<(Config, Pipeline), Error> {
+    let mut flags = common_flags(&args.common);
+    flags.extend(args.flags.typed().clone());
+    flags.insert(setting::CREDENTIALS.key, "none".to_owned());
+    let layers = Layers::new(flags, files, inherited);
+    let faults = files.faults.clone();
+    resolve_pipeline(
+        &layers,
+        &NodeArgs::default(),
+        &[],
+        working_directory,
+        faults,
+    )
+}
+
+fn resolve_pipeline(
+    layers: &Layers,
+    nodes: &NodeArgs,
+    extra: &[String],
+    working_directory: &Path,
+    mut faults: Vec<String>,
+) -> Result<(Config, Pipeline), Error> {
+    let config = common(layers, working_directory, &mut faults);
+    let engine = values::engine(layers, &mut faults);
+    values::summary_file(layers, &mut faults);
+    let parse_cache = values::parse_cache(layers, config.is_deployment(), &mut faults);
+    let page_url = values::page_url(layers, &mut faults);
+    let metrics = values::metrics(layers, &mut faults);
+    let (resume, resume_within) = values::resume(layers, &mut faults);
+    let steps = steps::resolve(layers, nodes, extra, &mut faults);
+    let publish = destination::resolve(layers, &config, &mut faults);
+    let lease = lease::resolve(layers, &config, &publish, &mut faults);
     // The checks before step one report a missing project, unless faults in the settings end the
     // run earlier.
     let is_there = config.project_dir.join("dbt_project.yml").exists();
@@ -224,6 +261,7 @@ pub(crate) fn resolve_run(
                 metrics,
                 resume,
                 resume_within,
+                lease,
             },
         ),
         faults,

@@ -6,6 +6,7 @@
 use crate::aws::{self, FaultKind};
 use crate::credentials;
 use crate::environment;
+use crate::lease;
 use crate::pipeline::{Cause, Outcome, Status, StopCause};
 use crate::process;
 
@@ -26,6 +27,8 @@ pub(crate) enum ExitCode {
     Internal,
     /// dbt succeeded but publishing did not, or the destination was found unusable before step one.
     PublishFailed,
+    /// Another run holds the lease, or this one lost it.
+    NoLease,
     /// AWS denied access to the credentials.
     Denied,
     /// The deadline or a step's timeout passed.
@@ -49,6 +52,7 @@ impl ExitCode {
             Self::Unavailable => 69,
             Self::Internal => 70,
             Self::PublishFailed => 74,
+            Self::NoLease => 75,
             Self::Denied => 77,
             Self::TimedOut => 124,
             Self::CannotRun => 126,
@@ -82,6 +86,7 @@ impl From<Cause> for ExitCode {
         match cause {
             Cause::Signal(signal) => Self::Signal(signal as i32),
             Cause::Deadline => Self::TimedOut,
+            Cause::LeaseLost => Self::NoLease,
         }
     }
 }
@@ -104,6 +109,19 @@ impl From<&environment::Error> for ExitCode {
                 Self::Credentials
             }
             environment::Error::Port | environment::Error::Host(_) => Self::Usage,
+        }
+    }
+}
+
+impl From<&lease::Refusal> for ExitCode {
+    fn from(refusal: &lease::Refusal) -> Self {
+        match (refusal, refusal.kind()) {
+            (lease::Refusal::Held { .. }, _) => Self::NoLease,
+            (_, Some(FaultKind::Denied | FaultKind::Unauthenticated)) => Self::Denied,
+            (_, Some(FaultKind::NotFound | FaultKind::Misconfigured)) => Self::Usage,
+            // A directory that cannot be written to.
+            (lease::Refusal::Unusable { .. }, None) => Self::PublishFailed,
+            _ => Self::Unavailable,
         }
     }
 }
@@ -150,6 +168,7 @@ mod tests {
     const TERMINATED: Option<StopCause> = Some(StopCause::Run(Cause::Signal(Signal::SIGTERM)));
     const INTERRUPTED: Option<StopCause> = Some(StopCause::Run(Cause::Signal(Signal::SIGINT)));
     const DEADLINE: Option<StopCause> = Some(StopCause::Run(Cause::Deadline));
+    const LOST: Option<StopCause> = Some(StopCause::Run(Cause::LeaseLost));
     const TIMEOUT: Option<StopCause> = Some(StopCause::StepTimeout);
 
     /// Every status with every reason for being stopped.
@@ -174,6 +193,7 @@ mod tests {
                 (TERMINATED, 143),
                 (INTERRUPTED, 130),
                 (DEADLINE, 124),
+                (LOST, 75),
             ] {
                 assert_eq!(
                     of(&[(status, exit_code, stopped)]),
@@ -214,6 +234,7 @@ mod tests {
             ExitCode::Unavailable,
             ExitCode::Internal,
             ExitCode::PublishFailed,
+            ExitCode::NoLease,
             ExitCode::Denied,
             ExitCode::TimedOut,
             ExitCode::CannotRun,
@@ -222,7 +243,7 @@ mod tests {
         ];
         assert_eq!(
             codes.map(ExitCode::number),
-            [0, 1, 64, 65, 69, 70, 74, 77, 124, 126, 127, 143]
+            [0, 1, 64, 65, 69, 70, 74, 75, 77, 124, 126, 127, 143]
         );
         let help: Vec<&str> = crate::cli::EXIT_CODES
             .lines()
@@ -233,7 +254,7 @@ mod tests {
         assert_eq!(
             help,
             [
-                "0", "1, 2", "64", "65", "69", "70", "74", "77", "124", "126, 127", "128+n"
+                "0", "1, 2", "64", "65", "69", "70", "74", "75", "77", "124", "126, 127", "128+n"
             ]
         );
     }

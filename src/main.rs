@@ -58,6 +58,9 @@ mod pipeline;
 /// What is kept of a run, and where.
 mod artifacts;
 
+/// Who may write.
+mod lease;
+
 /// What a run set out to do, and what is left of it.
 mod record;
 

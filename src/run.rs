@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use clap::{CommandFactory, Parser};
 
-use crate::cli::{Cli, Command, CommonArgs, RunArgs};
+use crate::cli::{Cli, Command, CommonArgs, LeaseCommand, RunArgs};
 use crate::config::{self, Config, Files, Variables, variable};
 use crate::exit_code::ExitCode;
 use crate::pipeline::Shutdown;
@@ -20,6 +20,7 @@ use crate::report::{self, Console};
 mod closing;
 mod exec;
 mod full;
+mod lease;
 mod pages;
 mod parse;
 mod preflight;
@@ -80,6 +81,12 @@ pub(crate) fn main() -> u8 {
                     exec::run(&CommonArgs::default(), &program, surroundings, shutdown).await
                 },
             )
+        }
+        Command::Lease(command) => {
+            let (LeaseCommand::Show(args) | LeaseCommand::Break(args)) = command;
+            on_runtime(&args.common, None, async |surroundings, shutdown| {
+                lease::command(command, surroundings, shutdown).await
+            })
         }
         Command::Env(args) => on_runtime(args, None, async |surroundings, shutdown| {
             exec::print_injected(args, surroundings, shutdown).await

@@ -101,6 +101,13 @@ settings! { PIPELINE:
         "process, session, native or auto", "auto";
     PARSE_CACHE = Some("parse-cache"), "WHEN", "DBT_ENTRYPOINT_PARSE_CACHE", "parse_cache",
         "Keep dbt's parse for the next run: on, off or auto", "auto, which is off in a local run";
+    LEASE = Some("lease"), "WHERE", "DBT_ENTRYPOINT_LEASE", "lease",
+        "One run at a time: on, off or s3://bucket/key",
+        "on in a deployment environment with a destination on S3, else off";
+    LEASE_WAIT = Some("lease-wait"), "TIME", "DBT_ENTRYPOINT_LEASE_WAIT", "lease_wait",
+        "Longest time to wait for a run that holds the lease", "0s";
+    LEASE_TTL = Some("lease-ttl"), "TIME", "DBT_ENTRYPOINT_LEASE_TTL", "lease_ttl",
+        "Time after which a lease that is not renewed may be taken over", "90s";
     PAGE_URL = Some("page-url"), "URL", "DBT_ENTRYPOINT_PAGE_URL", "page_url",
         "Address under which the destination can be opened in a browser", "none";
     METRICS = Some("metrics"), "FORMAT", "DBT_ENTRYPOINT_METRICS", "metrics",

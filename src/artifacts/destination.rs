@@ -48,6 +48,15 @@ impl Error {
             Self::Write { .. } | Self::Read { .. } => None,
         }
     }
+
+    /// Whether the store knows no conditional writes.
+    pub(crate) fn is_not_implemented(&self) -> bool {
+        matches!(self, Self::S3(s3::Error::Put { source, .. }) if source.status == Some(501))
+    }
+
+    pub(crate) fn is_of_unknown_owner(&self) -> bool {
+        matches!(self, Self::S3(s3::Error::UnknownOwner { .. }))
+    }
 }
 
 /// A place that takes objects. Cheap to clone.

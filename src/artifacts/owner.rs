@@ -7,14 +7,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Deserialize;
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
 use crate::aws::{Aws, Fault, FaultKind, arn};
 
-/// The task's metadata answers in a moment.
-const METADATA: Duration = Duration::from_secs(1);
 /// STS is asked while the login is fetched, and the first step waits for both.
 const STS: Duration = Duration::from_secs(5);
 
@@ -79,22 +76,8 @@ async fn account(aws: &Aws) -> Result<String, Fault> {
 }
 
 async fn account_of_task(aws: &Aws) -> Option<String> {
-    #[derive(Deserialize)]
-    struct Task {
-        #[serde(rename = "TaskARN")]
-        arn: String,
-    }
-    let address = format!("{}/task", aws.task_metadata.as_ref()?);
-    match timeout(METADATA, aws.get(&address)).await {
-        Ok(Ok(content)) => serde_json::from_slice::<Task>(&content)
-            .ok()
-            .and_then(|task| arn::account_in(&task.arn).map(str::to_owned)),
-        Ok(Err(error)) => {
-            tracing::debug!("cannot read the metadata of the task: {error}");
-            None
-        }
-        Err(_) => None,
-    }
+    let arn = aws.task_arn().await?;
+    arn::account_in(arn).map(str::to_owned)
 }
 
 async fn account_of_caller(aws: &Aws) -> Result<String, Fault> {

@@ -259,7 +259,7 @@ impl S3 {
                 let source = Box::new(
                     failed.map_or_else(|_| dripping(), |sent| sent.err().unwrap_or_else(dripping)),
                 );
-                let hint = self.hint(&source, &key);
+                let hint = self.hint(&source, "s3:PutObject", &key);
                 Err(Error::Put {
                     bucket: self.bucket.clone(),
                     key,

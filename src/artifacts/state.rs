@@ -8,12 +8,14 @@ use super::stored::{Condition, Saved, Stored, Tag};
 
 mod directory;
 
+/// On the heap, since the futures of the SDK are large and deep.
+///
 /// Nothing is read from a bucket that may be a stranger's, and nothing is written there.
 impl Destination {
     /// `None` if there is no such object.
     pub(crate) async fn read_state(&self, key: &str, limit: u64) -> Result<Option<Stored>, Error> {
         match self {
-            Self::S3(s3) => Ok(s3.read_state(key, limit).await?),
+            Self::S3(s3) => Ok(Box::pin(s3.read_state(key, limit)).await?),
             Self::Directory(path) => directory::read(&path.join(key), limit),
         }
     }
@@ -40,7 +42,7 @@ impl Destination {
         condition: Condition<'_>,
     ) -> Result<Saved, Error> {
         let saved = match self {
-            Self::S3(s3) => s3.write_state(key, content, condition).await,
+            Self::S3(s3) => Box::pin(s3.write_state(key, content, condition)).await,
             Self::Directory(path) => {
                 return directory::write(&path.join(key), content, condition).await;
             }

@@ -36,7 +36,7 @@ pub(super) enum Condition<'a> {
 }
 
 impl Tag {
-    pub(super) fn new(tag: impl Into<String>) -> Self {
+    pub(crate) fn new(tag: impl Into<String>) -> Self {
         Self(tag.into())
     }
 

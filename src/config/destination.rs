@@ -144,6 +144,26 @@ fn wish(layers: &Layers, faults: &mut Vec<String>) -> Wish {
     }
 }
 
+/// What every object of a run is written with, as far as the settings say it.
+pub(super) fn owner_and_encryption(
+    layers: &Layers,
+    faults: &mut Vec<String>,
+) -> (Option<String>, Option<Encryption>) {
+    (owner(layers, faults), encryption(layers, faults))
+}
+
+/// The bucket and the key of one object.
+pub(super) fn object(address: &str) -> Result<(String, String), String> {
+    match parse(address)? {
+        Location::S3 { bucket, prefix, .. } if !prefix.is_empty() && !address.ends_with('/') => {
+            Ok((bucket, prefix))
+        }
+        _ => Err(format!(
+            "{address:?} names no object; write s3://bucket/key"
+        )),
+    }
+}
+
 /// `s3://dbt-documentation-$ENV/$PROJECT_NAME`. A fault names the setting that makes it impossible.
 fn derived(layers: &Layers, config: &Config) -> Result<Location, String> {
     let bucket = format!("dbt-documentation-{}", config.env);

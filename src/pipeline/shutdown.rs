@@ -1,9 +1,11 @@
-//! Owns what can end a run from outside: signals and the deadline, as one stream of one enum.
+//! Owns what can end a run from outside: signals, the deadline and the loss of the lease, as one
+//! stream of one enum.
 //!
 //! Never kills anything: it reports that the run should stop, and whether a second signal insists.
 
 use std::future::{pending, poll_fn};
 use std::io;
+use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -35,6 +37,8 @@ pub(crate) enum Event {
 pub(crate) enum Cause {
     Signal(Signal),
     Deadline,
+    /// Another run may write from now on.
+    LeaseLost,
 }
 
 /// A request to stop; the stop budget counts from `at`.
@@ -45,16 +49,22 @@ pub(crate) struct Stop {
 }
 
 /// The requests of one run.
-#[derive(Debug)]
 pub(crate) struct Shutdown {
+    signals: Signals,
+    deadline: Option<Instant>,
+    /// Ready when the lease is lost.
+    lease_lost: Pin<Box<dyn Future<Output = ()>>>,
+    stop: Option<Stop>,
+    /// When the first signal came; after the stop, if that was the deadline.
+    signalled: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Signals {
     terminate: unix::Signal,
     interrupt: unix::Signal,
     hang_up: unix::Signal,
     others: Vec<(Signal, unix::Signal)>,
-    deadline: Option<Instant>,
-    stop: Option<Stop>,
-    /// When the first signal came; after the stop, if that was the deadline.
-    signalled: Option<Instant>,
 }
 
 impl Shutdown {
@@ -73,11 +83,14 @@ impl Shutdown {
         let interrupt = unix::signal(SignalKind::interrupt())?;
         sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)?;
         Ok(Self {
-            terminate,
-            interrupt,
-            hang_up,
-            others,
+            signals: Signals {
+                terminate,
+                interrupt,
+                hang_up,
+                others,
+            },
             deadline: None,
+            lease_lost: Box::pin(pending()),
             stop: None,
             signalled: None,
         })
@@ -87,6 +100,11 @@ impl Shutdown {
     pub(crate) fn set_deadline(&mut self, start: Instant, deadline: Option<Duration>) {
         // A deadline beyond the range of the clock never passes.
         self.deadline = deadline.and_then(|deadline| start.checked_add(deadline));
+    }
+
+    /// Stops the run when the lease is lost.
+    pub(crate) fn watch_lease(&mut self, lost: impl Future<Output = ()> + 'static) {
+        self.lease_lost = Box::pin(lost);
     }
 
     /// The request to stop, if there has been one.
@@ -112,11 +130,12 @@ impl Shutdown {
         }
         let deadline = self.deadline;
         let cause = tokio::select! {
-            signal = self.signal() => match signal {
+            signal = self.signals.next() => match signal {
                 Signal::SIGTERM | Signal::SIGINT | Signal::SIGHUP => Cause::Signal(signal),
                 other => return Event::PassOn(other),
             },
             () = sleep_until_some(deadline) => Cause::Deadline,
+            () = &mut self.lease_lost => Cause::LeaseLost,
         };
         let stop = Stop {
             cause,
@@ -133,7 +152,7 @@ impl Shutdown {
     /// again.
     pub(crate) async fn second_signal(&mut self) {
         loop {
-            let signal = self.signal().await;
+            let signal = self.signals.next().await;
             if PASSED_ON.contains(&signal) {
                 continue;
             }
@@ -150,8 +169,10 @@ impl Shutdown {
             }
         }
     }
+}
 
-    async fn signal(&mut self) -> Signal {
+impl Signals {
+    async fn next(&mut self) -> Signal {
         let others = &mut self.others;
         let other = poll_fn(|context| {
             let ready = others.iter_mut().find_map(|(signal, stream)| {

@@ -138,7 +138,9 @@ impl Outcome {
                 let status = match (ended.stopped, ended.ending) {
                     // When the whole run stops, a step's failure is never only a warning.
                     (Some(StopCause::Run(_)), _) if ended.killed => Status::Killed,
-                    (Some(StopCause::Run(Cause::Signal(_))), _) => Status::Cancelled,
+                    (Some(StopCause::Run(Cause::Signal(_) | Cause::LeaseLost)), _) => {
+                        Status::Cancelled
+                    }
                     (Some(StopCause::Run(Cause::Deadline)), _) => Status::TimedOut,
                     (Some(StopCause::StepTimeout), _) => warned(if ended.killed {
                         Status::Killed

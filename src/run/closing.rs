@@ -17,6 +17,7 @@ use crate::artifacts::{Destination, Results, seconds_since_1970};
 use crate::causes;
 use crate::config::{Config, Metrics, Pipeline, Publish};
 use crate::exit_code::ExitCode;
+use crate::lease::Lease;
 use crate::pipeline::{Cause, Outcome, Shutdown, Status, Stop};
 use crate::report::{self, Measured, RunStatus, StepLine, Summary};
 
@@ -39,6 +40,8 @@ pub(super) struct Run<'a> {
     pub(super) has_metrics: bool,
     /// What people will read of it.
     pub(super) pages: Pages,
+    /// Held by this run, or asked for; `None` where it needs none.
+    pub(super) lease: Option<Lease>,
 }
 
 /// The summary of a run that has only just begun.
@@ -117,6 +120,10 @@ impl Run<'_> {
         self.summary.status = match stop.cause {
             Cause::Signal(_) => RunStatus::Cancelled,
             Cause::Deadline => RunStatus::TimedOut,
+            Cause::LeaseLost => {
+                self.record_loss();
+                RunStatus::Error
+            }
         };
         stop.cause.into()
     }
@@ -156,6 +163,10 @@ impl Run<'_> {
             ExitCode::Success => RunStatus::Success,
             ExitCode::Signal(_) => RunStatus::Cancelled,
             ExitCode::TimedOut => RunStatus::TimedOut,
+            ExitCode::NoLease => {
+                self.record_loss();
+                RunStatus::Error
+            }
             // Of several failures the first one decides, as it does of the code.
             _ if outcomes
                 .iter()

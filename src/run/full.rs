@@ -16,12 +16,14 @@ use super::parse::{self, KeptParse};
 use super::prepare::{self, Error};
 use super::publishing::Due;
 use super::resume::{self, Attempt, Known};
-use super::{Surroundings, log_where_it_writes, preflight};
+use super::{Surroundings, lease, log_where_it_writes, preflight};
 use crate::artifacts::{Destination, Keeping, Layout, Ledger, Publisher, parse_cache};
 use crate::cli::RunArgs;
 use crate::config::{self, Config, ParseCache, Pipeline, Publish, Step};
+use crate::credentials::Connection;
 use crate::environment;
 use crate::exit_code::ExitCode;
+use crate::lease::Lease;
 use crate::pipeline::{self, Engine, Outcome, Shutdown, Stage, Status, Stop, Usual};
 use crate::process;
 use crate::project::{Workspace, packages};
@@ -61,6 +63,7 @@ pub(super) async fn run(
         begun: start,
         has_metrics: false,
         pages: Pages::begin(start),
+        lease: None,
     };
     let settings = config::resolve_run(
         args,
@@ -77,6 +80,7 @@ pub(super) async fn run(
             Box::pin(run.run_configured(config, &plan)).await
         }
     };
+    run.give_back_lease().await;
     run.close(code).await;
     code
 }
@@ -98,6 +102,9 @@ impl Run<'_> {
                     attempt,
                     kept_parse,
                 } = *ready;
+                if let Some(lease) = &self.lease {
+                    self.shutdown.watch_lease(lease.loss());
+                }
                 let keeping = kept_parse.map(|KeptParse { keeping, saved }| {
                     parse::offer(&mut engine, &config, plan, &stage, &workspace, saved);
                     keeping
@@ -131,16 +138,21 @@ impl Run<'_> {
             surroundings,
             shutdown,
             destination,
-            pages,
+            lease,
             summary,
+            pages,
             ..
         } = self;
+        let opened = Opened {
+            destination,
+            lease,
+            pages,
+            run_id: &summary.run_id,
+        };
         tokio::select! {
             biased;
             stop = shutdown.stopped() => Prepared::Stopped(stop),
-            ready = get_ready(
-                config, plan, engine, destination, pages, &summary.run_id, surroundings,
-            ) => {
+            ready = get_ready(config, plan, engine, opened, surroundings) => {
                 ready.map_or_else(Prepared::Refused, |ready| Prepared::Ready(Box::new(ready)))
             }
         }
@@ -233,29 +245,43 @@ impl Run<'_> {
     }
 }
 
+/// What is open before the run is ready, so that a run that fails later can still write its summary
+/// and give its lease back.
+struct Opened<'a> {
+    destination: &'a mut Option<Destination>,
+    lease: &'a mut Option<Lease>,
+    pages: &'a mut Pages,
+    run_id: &'a str,
+}
+
 /// The destination is opened as soon as AWS is known, so that a run that fails later can still
 /// leave its summary there.
 async fn get_ready(
     config: &mut Config,
     plan: &Pipeline,
     engine: &mut Engine,
-    opened: &mut Option<Destination>,
-    pages: &mut Pages,
-    run_id: &str,
+    opened: Opened<'_>,
     surroundings: &Surroundings,
 ) -> Result<Ready, Error> {
-    let aws = prepare::load_aws(config, Some(&plan.publish)).await?;
+    let aws = prepare::load_aws(config, Some(plan)).await?;
     let aws = aws.as_ref();
+    let Opened {
+        destination,
+        lease,
+        pages,
+        run_id,
+    } = opened;
     if let Some(aws) = aws {
         pages.look_for_log(aws);
     }
-    *opened = prepare::open_destination(&plan.publish, aws);
+    *destination = prepare::open_destination(&plan.publish, aws);
+    *lease = lease::ask(plan, destination.as_ref(), run_id, aws);
     // Glue and S3 answer at the same time. If the login fails, nothing waits for S3.
     let (ask, asked) = oneshot::channel();
     let (connection, (unusable, saved)) = {
         let login = prepare::fetch_login(config, aws);
         let check = async {
-            let Some(destination) = opened else {
+            let Some(destination) = destination else {
                 return (None, None);
             };
             match destination.check().await {
@@ -273,28 +299,7 @@ async fn get_ready(
             checked = &mut check => (login.await?, checked),
         }
     };
-    let variables = environment::compose(config, &connection, false)?.variables;
-    let secrets = environment::look_like_secrets(&variables);
-    let harmless = pipeline::without_secrets(&variables, &secrets);
-    packages::restore_leftover(&config.project_dir, &harmless);
-    // Before the project is copied: the copy turns links of local packages into directories.
-    let mut packages_installed = packages::installed(&config.project_dir, &harmless);
-    let runs = |names: &[&str]| {
-        let mut steps = plan.steps.iter();
-        steps.any(|step| names.contains(&step.subcommand()))
-    };
-    let changes_project = runs(&["clean", "init"]);
-    let runs_deps = packages_installed.is_none() && runs(&["deps"]);
-    let steps = &plan.steps;
-    let changes = changes_project || runs_deps;
-    let workspace = match Workspace::prepare(config, &variables, steps, changes).await {
-        // An empty directory for no packages is worth no copy.
-        Err(_) if !changes_project && packages::has_none(&config.project_dir) => {
-            packages_installed = Some("the project has no packages".to_owned());
-            Workspace::prepare(config, &variables, steps, false).await?
-        }
-        workspace => workspace?,
-    };
+    let (workspace, packages_installed) = prepare_workspace(config, plan, &connection).await?;
     let prepared = prepare::compose_environment(config, &connection, aws, &surroundings.console)?;
     // dbt 2 has no parse to keep.
     let keeping = if engine.is_native() {
@@ -329,7 +334,8 @@ async fn get_ready(
         resumed: BTreeSet::new(),
     };
     engine.settle().await;
-    let ledger = opened.clone();
+    lease::hold(lease, plan.lease.as_ref()).await?;
+    let ledger = destination.clone();
     let known = Known {
         config,
         plan,
@@ -347,6 +353,37 @@ async fn get_ready(
         attempt,
         kept_parse,
     })
+}
+
+/// Where the steps run, and why the packages need no step, if they need none.
+async fn prepare_workspace(
+    config: &mut Config,
+    plan: &Pipeline,
+    connection: &Connection,
+) -> Result<(Workspace, Option<String>), Error> {
+    let variables = environment::compose(config, connection, false)?.variables;
+    let secrets = environment::look_like_secrets(&variables);
+    let harmless = pipeline::without_secrets(&variables, &secrets);
+    packages::restore_leftover(&config.project_dir, &harmless);
+    // Before the project is copied: the copy turns links of local packages into directories.
+    let mut packages_installed = packages::installed(&config.project_dir, &harmless);
+    let runs = |names: &[&str]| {
+        let mut steps = plan.steps.iter();
+        steps.any(|step| names.contains(&step.subcommand()))
+    };
+    let changes_project = runs(&["clean", "init"]);
+    let runs_deps = packages_installed.is_none() && runs(&["deps"]);
+    let steps = &plan.steps;
+    let changes = changes_project || runs_deps;
+    let workspace = match Workspace::prepare(config, &variables, steps, changes).await {
+        // An empty directory for no packages is worth no copy.
+        Err(_) if !changes_project && packages::has_none(&config.project_dir) => {
+            packages_installed = Some("the project has no packages".to_owned());
+            Workspace::prepare(config, &variables, steps, false).await?
+        }
+        workspace => workspace?,
+    };
+    Ok((workspace, packages_installed))
 }
 
 /// How dbt lays out what it writes.

@@ -12,10 +12,11 @@ use tokio::time::timeout;
 use super::resume;
 use crate::artifacts::Destination;
 use crate::aws::{self, Aws};
-use crate::config::{self, Config, Location, Publish};
+use crate::config::{self, Config, Location, Pipeline, Publish};
 use crate::credentials::{self, Connection};
 use crate::environment::{self, Environment};
 use crate::exit_code::ExitCode;
+use crate::lease::Refusal;
 use crate::process;
 use crate::project;
 use crate::redact::{Redactor, SHORTEST};
@@ -42,6 +43,10 @@ pub(super) enum Error {
     Program(#[from] process::Error),
     #[error(transparent)]
     Resume(#[from] resume::Error),
+    #[error(transparent)]
+    Lease(#[from] Arc<Refusal>),
+    #[error("these settings want no lease")]
+    NoLease,
     #[error("the response for {origin} was not complete within {} s", .limit.as_secs())]
     FetchTimeout { origin: String, limit: Duration },
     #[error("{}", .faults.join("\n       "))]
@@ -55,7 +60,8 @@ pub(super) enum Error {
 impl Error {
     pub(super) fn code(&self) -> ExitCode {
         match self {
-            Self::Settings(_) => ExitCode::Usage,
+            Self::Settings(_) | Self::NoLease => ExitCode::Usage,
+            Self::Lease(refusal) => (&**refusal).into(),
             Self::Aws(error) => error.into(),
             Self::Credentials(error) => error.into(),
             Self::Environment(error) => error.into(),
@@ -69,6 +75,10 @@ impl Error {
 
     pub(super) fn hint(&self) -> Option<String> {
         match self {
+            Self::Lease(refusal) => Some(refusal.hint()),
+            Self::NoLease => Some(
+                "set --lease on, or ENV to a deployment environment whose lease it is".to_owned(),
+            ),
             Self::Credentials(error) => error.hint(),
             Self::Environment(error) => error.hint(),
             Self::Project(error) => Some(error.hint()),
@@ -85,15 +95,14 @@ impl Error {
 /// AWS as the variables configure it, if anything needs it.
 pub(super) async fn load_aws(
     config: &Config,
-    publish: Option<&Publish>,
+    plan: Option<&Pipeline>,
 ) -> Result<Option<Aws>, Error> {
-    let to_s3 = matches!(
-        publish,
-        Some(Publish::To {
-            location: Location::S3 { .. },
-            ..
-        })
-    );
+    let is_s3 = |location: &Location| matches!(location, Location::S3 { .. });
+    let to_s3 = plan.is_some_and(|plan| {
+        let publishes = matches!(&plan.publish, Publish::To { location, .. } if is_s3(location));
+        let lease = plan.lease.as_ref();
+        publishes || lease.is_some_and(|lease| is_s3(&lease.location))
+    });
     if !config.credentials.is_remote() && !to_s3 {
         return Ok(None);
     }

@@ -49,19 +49,31 @@ impl Run<'_> {
         due: Due,
         code: ExitCode,
     ) -> ExitCode {
+        let lease_lost = self.lease_lost();
         let all = async {
             let (mut errors, ()) = tokio::join!(publisher.finish_ledger(), recorder.finish());
-            let mut files = 0;
+            let mut files = Some(0);
             if due.docs {
-                let (count, failed) = publisher.publish_docs(due.made_in.as_deref()).await;
-                files = count;
-                errors.extend(failed);
+                files = tokio::select! {
+                    biased;
+                    () = lease_lost => None,
+                    (count, failed) = publisher.publish_docs(due.made_in.as_deref()) => {
+                        errors.extend(failed);
+                        Some(count)
+                    }
+                };
             }
             (files, errors)
         };
         let Some((files, errors)) = self.within_budget(all, self.stop_timeout).await else {
             return self.record_abort(code);
         };
+        // Without the lease, another run may publish its docs by now.
+        let code = match files {
+            None if code == ExitCode::Success => self.record_loss_while_publishing(),
+            _ => code,
+        };
+        let files = files.unwrap_or(0);
         self.summary.published = files;
         if files > 0 {
             let destination = self.summary.destination.as_deref().unwrap_or_default();
@@ -71,7 +83,8 @@ impl Run<'_> {
         let is_in_a_hurry = !errors.is_empty() || self.shutdown.requested().is_some();
         let limit = if is_in_a_hurry { EARLY } else { PAGES };
         self.write_pages(publisher, code, due.is_copy, limit).await;
-        let may_keep = errors.is_empty() && self.shutdown.requested().is_none();
+        let may_keep =
+            errors.is_empty() && self.shutdown.requested().is_none() && !self.has_lost_lease();
         if let Some((by, keeping)) = due.parse.filter(|_| may_keep) {
             // It saves the next run a little time, which is nothing to be waited for once this one
             // should stop.

@@ -34,6 +34,7 @@ mod hostile_surroundings;
 mod injected_environment;
 mod json_log;
 mod killed_runs;
+mod lease;
 mod ledger;
 mod native;
 mod network;

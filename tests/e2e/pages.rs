@@ -225,7 +225,11 @@ fn two_runs_that_end_at_once_are_both_remembered() {
             .on("docs", "wait-for", "go")
             .on("docs", "healthy", ""),
     );
-    let start = || lab.runner().args(["--steps", "docs"]).spawn();
+    let start = || {
+        lab.runner()
+            .args(["--steps", "docs", "--lease", "off"])
+            .spawn()
+    };
     let mut runs = [start(), start(), start()];
     for (number, running) in runs.iter_mut().enumerate() {
         running.until("dbt to run", |_| lab.scene.fake.calls().len() > number);

@@ -202,7 +202,11 @@ fn a_failure_of_dbt_is_not_masked_by_a_failure_to_publish() {
             Fault::s3(500, "InternalError", "no"),
         )
     });
-    let run = lab.runner().args(["--publish", "always"]).run();
+    // Without a lease, or the run would not start.
+    let run = lab
+        .runner()
+        .args(["--publish", "always", "--lease", "off"])
+        .run();
     run.assert_code(1);
     assert_eq!(run.step("test")["status"], "failed");
     run.assert_err_has(&["error: "]);

@@ -280,7 +280,10 @@ fn a_parse_that_holds_a_secret_is_not_saved() {
     run.assert_code(74)
         .assert_nothing_left()
         .assert_lacks(value.as_bytes());
-    assert!(!destination.path().join("state").exists(), "{run}");
+    assert!(
+        !destination.path().join("state/partial_parse.json").exists(),
+        "{run}"
+    );
 }
 
 /// A deployment on a local AWS with its own bucket.
@@ -319,7 +322,7 @@ impl Deployed {
         self.bucket
             .keys()
             .iter()
-            .any(|key| key.starts_with("shop/state/"))
+            .any(|key| key.starts_with("shop/state/partial_parse"))
     }
 }
 
@@ -335,7 +338,7 @@ fn a_deployment_keeps_its_parse_in_the_bucket_unless_told_otherwise() {
         .bucket
         .keys()
         .into_iter()
-        .filter(|key| key.starts_with("shop/state/"))
+        .filter(|key| key.starts_with("shop/state/partial_parse"))
         .collect();
     assert_eq!(
         state,
@@ -373,7 +376,7 @@ fn a_local_run_keeps_nothing_unless_asked_to() {
     run.assert_code(0);
     assert!(
         destination.path().join("manifest.json").exists()
-            && !destination.path().join("state").exists(),
+            && !destination.path().join("state/partial_parse.json").exists(),
         "{run}"
     );
 }
@@ -573,7 +576,10 @@ fn a_parse_with_the_value_of_a_variable_that_looks_like_a_secret_is_not_saved() 
             !is_saved,
             "{run}"
         );
-        assert_eq!(destination.path().join("state").exists(), is_saved);
+        assert_eq!(
+            destination.path().join("state/partial_parse.json").exists(),
+            is_saved
+        );
     }
 }
 

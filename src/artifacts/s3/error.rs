@@ -17,6 +17,7 @@ pub(crate) enum Error {
     Get {
         bucket: String,
         key: String,
+        hint: Option<String>,
         source: Box<Fault>,
     },
     #[error("cannot list s3://{bucket}/{folder}")]
@@ -62,7 +63,7 @@ impl Error {
 
     pub(in crate::artifacts) fn hint(&self) -> Option<String> {
         match self {
-            Self::Put { hint, .. } => hint.clone(),
+            Self::Put { hint, .. } | Self::Get { hint, .. } => hint.clone(),
             Self::NoBucket { .. } => Some(
                 "create it, or set another --destination (DBT_ENTRYPOINT_DESTINATION)".to_owned(),
             ),
@@ -75,9 +76,7 @@ impl Error {
                     .to_owned(),
             ),
             Self::TooLarge { .. } => None,
-            Self::Unusable { source, .. }
-            | Self::Get { source, .. }
-            | Self::List { source, .. } => source.hint.clone(),
+            Self::Unusable { source, .. } | Self::List { source, .. } => source.hint.clone(),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Owns what to do about an object that could not be put.
+//! Owns what to do about an object that could not be put or read.
 //!
 //! Never decides whether it matters.
 
@@ -6,7 +6,7 @@ use super::S3;
 use crate::aws::{Fault, FaultKind, arn, remedy};
 
 impl S3 {
-    pub(super) fn hint(&self, fault: &Fault, key: &str) -> Option<String> {
+    pub(super) fn hint(&self, fault: &Fault, action: &str, key: &str) -> Option<String> {
         let hint = match fault.kind {
             FaultKind::Denied if fault.message.contains("kms:") => {
                 let key = arn::of_service_in("kms", &fault.message).unwrap_or("the bucket's key");
@@ -25,7 +25,7 @@ impl S3 {
                     format!("arn:{partition}:s3:::{}", self.bucket)
                 };
                 let permission =
-                    format!("allow s3:PutObject on {resource}/{below}* (the object was {key})");
+                    format!("allow {action} on {resource}/{below}* (the object was {key})");
                 match self.owner.known() {
                     Some(owner) => format!(
                         "{permission}; if the bucket does not belong to account {owner}, set \

@@ -85,10 +85,12 @@ impl S3 {
         Ok(Some(content))
     }
 
-    fn unread(&self, key: &str, fault: Fault) -> Error {
+    pub(super) fn unread(&self, key: &str, fault: Fault) -> Error {
+        let key = self.key(key);
         Error::Get {
             bucket: self.bucket.clone(),
-            key: self.key(key),
+            hint: self.hint(&fault, "s3:GetObject", &key),
+            key,
             source: Box::new(fault),
         }
     }

@@ -4,11 +4,13 @@
 
 use std::time::Duration;
 
+use tokio::time::timeout;
+
 use super::read::is_missing;
-use super::{Error, S3};
+use super::{Error, PATIENCE, S3};
 use crate::artifacts::object::{Body, Object};
 use crate::artifacts::stored::{Condition, Saved, Stored, Tag};
-use crate::aws::{Fault, FaultKind};
+use crate::aws::{Fault, FaultKind, longest_wait};
 
 impl S3 {
     pub(in crate::artifacts) async fn read_state(
@@ -16,6 +18,22 @@ impl S3 {
         key: &str,
         limit: u64,
     ) -> Result<Option<Stored>, Error> {
+        let limit_of_time = longest_wait(&self.aws, PATIENCE);
+        let reading = timeout(limit_of_time, self.read_now(key, limit));
+        reading.await.unwrap_or_else(|_| {
+            let seconds = limit_of_time.as_secs();
+            let fault = Fault {
+                kind: FaultKind::Unreachable,
+                code: None,
+                status: None,
+                message: format!("no complete response within {seconds} s"),
+                hint: None,
+            };
+            Err(self.unread(key, fault))
+        })
+    }
+
+    async fn read_now(&self, key: &str, limit: u64) -> Result<Option<Stored>, Error> {
         let Some(answer) = self.request_object(key).await? else {
             return Ok(None);
         };
@@ -51,17 +69,15 @@ impl S3 {
 
     /// Without a tag nobody could say which version is meant.
     fn tag(&self, key: &str, tag: Option<String>) -> Result<Tag, Error> {
-        tag.map(Tag::new).ok_or_else(|| Error::Get {
-            bucket: self.bucket.clone(),
-            key: self.key(key),
-            source: Box::new(Fault {
-                kind: FaultKind::Unexpected,
-                code: None,
-                status: None,
-                message: "the response has no ETag".to_owned(),
-                hint: None,
-            }),
-        })
+        let untagged = || Fault {
+            kind: FaultKind::Unexpected,
+            code: None,
+            status: None,
+            message: "the response has no ETag".to_owned(),
+            hint: None,
+        };
+        tag.map(Tag::new)
+            .ok_or_else(|| self.unread(key, untagged()))
     }
 }
 

@@ -28,6 +28,10 @@ fn place(location: &Pipeline) -> (String, Option<String>, Option<Encryption>) {
     }
 }
 
+fn lease(plan: &Pipeline) -> &Lease {
+    plan.lease.as_ref().unwrap()
+}
+
 fn inside(scene: &Scene, path: Option<&Path>) -> String {
     path.map_or_else(
         || "nowhere".to_owned(),
@@ -162,6 +166,27 @@ pub(super) fn rows() -> Vec<Row> {
             |_, _, plan| format!("{:?}", place(plan).2),
         ),
         row(
+            &setting::LEASE,
+            ["s3://fff/x", "off", "s3://eee/y/z", "true"],
+            "none",
+            |_, _, plan| match &plan.lease {
+                None => "none".to_owned(),
+                Some(lease) => lease.to_string(),
+            },
+        ),
+        row(
+            &setting::LEASE_WAIT,
+            ["0s", "2s", "3m", "4h"],
+            "0ns",
+            |_, _, plan| format!("{:?}", lease(plan).wait),
+        ),
+        row(
+            &setting::LEASE_TTL,
+            ["10s", "20s", "30s", "40s"],
+            "90s",
+            |_, _, plan| format!("{:?}", lease(plan).ttl),
+        ),
+        row(
             &setting::RESUME,
             [
                 "last",
@@ -235,6 +260,11 @@ pub(super) fn resolved(row: &Row, index: usize) -> String {
         ("sse", "AES256") => "Some(Aes256)",
         ("sse", "aws:kms") => "Some(Kms(None))",
         ("sse", "aws:kms:alias/k") => r#"Some(Kms(Some("alias/k")))"#,
+        ("lease", "off") => "none",
+        ("lease", "true") => "s3://bucket/state/lease.json",
+        ("lease_wait", "0s") => "0ns",
+        ("lease_wait", "3m") => "180s",
+        ("lease_wait", "4h") => "14400s",
         ("log_format", "text") => "Text",
         ("log_format", "json") => "Json",
         ("resume_within", "30m") => "1800s",
@@ -261,7 +291,8 @@ pub(super) fn scene(row: &Row, from: usize) -> Scene {
     let (mut settings, mut env_file) = (String::new(), String::new());
     // These say nothing where nothing is published, or need a project where they point to.
     match setting.key {
-        "bucket_owner" | "sse" => settings.push_str("destination: s3://bucket\n"),
+        "bucket_owner" | "sse" | "lease" => settings.push_str("destination: s3://bucket\n"),
+        "lease_wait" | "lease_ttl" => settings.push_str("lease: s3://bucket/key\n"),
         "project_dir" => settings.push_str("project_name: shop\n"),
         "credentials" => {
             scene = scene.without("DBT_ENTRYPOINT_CREDENTIALS");

@@ -77,6 +77,8 @@ impl Fault {
 
 struct Rule {
     pattern: String,
+    /// So many pass before the first fault.
+    passing: usize,
     left: usize,
     fault: Fault,
 }
@@ -97,6 +99,7 @@ pub struct Seen {
 struct State {
     rules: Mutex<Vec<Rule>>,
     log: Mutex<Vec<Seen>>,
+    conditional: Mutex<()>,
     released: AtomicBool,
     stopped: AtomicBool,
 }
@@ -138,9 +141,20 @@ impl FaultProxy {
     /// Only the first so many of them.
     #[must_use]
     pub fn first(self, count: usize, pattern: &str, fault: Fault) -> Self {
+        self.rule(pattern, 0, count, fault)
+    }
+
+    /// All of them but the first so many.
+    #[must_use]
+    pub fn after(self, count: usize, pattern: &str, fault: Fault) -> Self {
+        self.rule(pattern, count, usize::MAX, fault)
+    }
+
+    fn rule(self, pattern: &str, passing: usize, left: usize, fault: Fault) -> Self {
         self.state.rules.lock().unwrap().push(Rule {
             pattern: pattern.to_owned(),
-            left: count,
+            passing,
+            left,
             fault,
         });
         self
@@ -200,7 +214,7 @@ impl State {
                     self.wait(true)?;
                     request.send(upstream)?
                 }
-                Some(Fault::Reset) | None => request.send(upstream)?,
+                Some(Fault::Reset) | None => self.pass_on(&request, upstream)?,
             };
             let mut log = self.log.lock().unwrap();
             log[index].status = response.status();
@@ -212,11 +226,24 @@ impl State {
         }
     }
 
+    /// S3 looks and writes in one act; the local AWS does so only if nothing comes in between.
+    fn pass_on(&self, request: &Message, upstream: SocketAddr) -> std::io::Result<Message> {
+        let is_conditional = ["if-match", "if-none-match"]
+            .iter()
+            .any(|name| request.get(name).is_some());
+        let _one_at_a_time = is_conditional.then(|| self.conditional.lock().unwrap());
+        request.clone().send(upstream)
+    }
+
     fn fault_for(&self, line: &str) -> Option<Fault> {
         let mut rules = self.rules.lock().unwrap();
         let rule = rules
             .iter_mut()
             .find(|rule| rule.left > 0 && line.contains(&rule.pattern))?;
+        if rule.passing > 0 {
+            rule.passing -= 1;
+            return None;
+        }
         rule.left -= 1;
         Some(rule.fault.clone())
     }

@@ -213,6 +213,10 @@ impl Running {
         nix::sys::signal::kill(nix::unistd::Pid::from_raw(self.pid()), signal).unwrap();
     }
 
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
     /// Waits for a condition while the program runs; if it ends first, or takes too long, that is
     /// shown.
     pub fn until(&mut self, what: &str, mut condition: impl FnMut(&Self) -> bool) {

@@ -37,6 +37,9 @@ const serviceRole = table(
     ['kms:Decrypt', key('catalog')],
     ['s3:PutObject', 'arn:aws:s3:::dbt-documentation-live/shop/manifest.json'],
     ['s3:PutObject', 'arn:aws:s3:::dbt-documentation-live/shop/runs/20261122T061442Z-1a2b3c4d/summary.json'],
+    // The lease, the run record and the history: a write that depends on what is there needs both.
+    ...['state/lease.json', 'state/history.json', 'runs/20261122T061442Z-1a2b3c4d/run.json'].flatMap((key) => (
+      ['s3:GetObject', 's3:PutObject'].map((action) => [action, `arn:aws:s3:::dbt-documentation-live/shop/${key}`]))),
     ['s3:GetObject', 'arn:aws:s3:::dbt-documentation-live/shop/manifest.json'],
     ['s3:ListBucket', 'arn:aws:s3:::dbt-documentation-live', { 's3:prefix': 'shop/' }],
     ['s3:ListBucket', 'arn:aws:s3:::dbt-documentation-live', { 's3:prefix': 'shop/runs/' }],
@@ -64,6 +67,9 @@ const serviceRole = table(
     ['kms:GenerateDataKey', key('docs')],
     ['kms:GenerateDataKey', key('others'), via('s3')],
     ['s3:PutObject', 'arn:aws:s3:::dbt-documentation-live/finance/manifest.json'],
+    ['s3:GetObject', 'arn:aws:s3:::dbt-documentation-live/finance/state/lease.json'],
+    ['s3:PutObject', 'arn:aws:s3:::dbt-documentation-live/shop-payroll/state/lease.json'],
+    ['s3:DeleteObject', 'arn:aws:s3:::dbt-documentation-live/shop/state/lease.json'],
     ['s3:PutObject', 'arn:aws:s3:::dbt-documentation-live/shop-payroll/manifest.json'],
     ['s3:PutObject', 'arn:aws:s3:::dbt-documentation-live/index.html'],
     ['s3:GetObject', 'arn:aws:s3:::dbt-documentation-live/shop-payroll/manifest.json'],

@@ -1,0 +1,235 @@
+//! Owns when the lease is asked for, renewed and given back.
+//!
+//! Never stops the run: it says that the lease is lost, and why.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{oneshot, watch};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+
+use super::place::{Claim, Hold, Place, Renewed, Taken};
+use super::{Refusal, State, Terms};
+use crate::causes;
+
+/// How often a run looks that waits for another one to end.
+const LOOK: Duration = Duration::from_secs(2);
+/// Two that write at the same time should not do so again.
+const STEP_ASIDE: Duration = Duration::from_millis(40);
+/// Conflicts in a row without anybody who holds the lease: no store that keeps its word.
+const MOST_CONFLICTS: u32 = 20;
+/// For a last word to a store that has not answered well.
+const LAST_WORD: Duration = Duration::from_secs(2);
+/// Renewals in a TTL, so that two may fail.
+const RENEWALS: u32 = 3;
+
+pub(super) struct Keeper {
+    pub(super) terms: Terms,
+    pub(super) state: watch::Sender<State>,
+    /// Whether the lease may be this run's, as far as anybody knows.
+    pub(super) may_be_mine: Arc<AtomicBool>,
+}
+
+impl Keeper {
+    /// Until the lease was given back, or cannot be had.
+    pub(super) async fn run(self, mut give_back: oneshot::Receiver<()>) {
+        let taken = tokio::select! {
+            biased;
+            _ = &mut give_back => None,
+            taken = self.take() => Some(taken),
+        };
+        match taken {
+            Some(Ok((hold, since))) => {
+                self.state.send_replace(State::Held);
+                if let Err(why) = self.keep(hold, since, &mut give_back).await {
+                    self.may_be_mine.store(false, Ordering::SeqCst);
+                    self.state.send_replace(State::Lost(why));
+                    return;
+                }
+                self.give_back().await;
+            }
+            Some(Err(refusal)) => {
+                // A write without an answer may have been done.
+                if self.may_be_mine.load(Ordering::SeqCst) {
+                    let _ = timeout(LAST_WORD, self.place().free(self.claim())).await;
+                }
+                self.state.send_replace(State::Refused(Arc::new(refusal)));
+            }
+            None if self.may_be_mine.load(Ordering::SeqCst) => self.give_back().await,
+            None => {}
+        }
+    }
+
+    fn place(&self) -> &Place {
+        &self.terms.place
+    }
+
+    fn claim(&self) -> &Claim {
+        &self.terms.claim
+    }
+
+    /// Returns the hold and from when on it counts.
+    async fn take(&self) -> Result<(Hold, Instant), Refusal> {
+        let started = Instant::now();
+        let mut conflicts = 0;
+        let mut is_told = false;
+        let mut holder = None;
+        loop {
+            let began = Instant::now();
+            let writing = || self.may_be_mine.store(true, Ordering::SeqCst);
+            match self.place().take(self.claim(), writing).await {
+                Ok(Taken::Yes { hold, from }) => {
+                    if let Some(from) = from {
+                        tracing::warn!(
+                            "took over the lease {}, which was not renewed for its TTL of {} s, \
+                             from {from}",
+                            self.terms.shown,
+                            from.ttl.as_secs()
+                        );
+                    } else {
+                        tracing::info!("took the lease {}", self.terms.shown);
+                    }
+                    return Ok((hold, began));
+                }
+                Ok(Taken::No(by)) => {
+                    self.may_be_mine.store(false, Ordering::SeqCst);
+                    conflicts = 0;
+                    holder = Some(by);
+                }
+                Ok(Taken::Conflict) if conflicts < MOST_CONFLICTS => {
+                    conflicts += 1;
+                    sleep(spread(STEP_ASIDE.saturating_mul(conflicts))).await;
+                    continue;
+                }
+                Ok(Taken::Conflict) => {
+                    return Err(Refusal::Conflicts {
+                        lease: self.terms.shown.clone(),
+                    });
+                }
+                // Who waits for another run does not mind one bad answer.
+                Err(error) if holder.is_some() && !super::place::is_denied(&error) => {
+                    tracing::debug!("cannot read the lease: {}", causes::in_one_line(&error));
+                }
+                Err(source) => {
+                    return Err(Refusal::Unusable {
+                        lease: self.terms.shown.clone(),
+                        source,
+                    });
+                }
+            }
+            let Some(by) = holder.clone() else { continue };
+            let wait_left = self.terms.wait.saturating_sub(started.elapsed());
+            if wait_left.is_zero() {
+                return Err(Refusal::Held {
+                    lease: self.terms.shown.clone(),
+                    left: by.left(),
+                    by: Box::new(by),
+                });
+            }
+            if !is_told {
+                is_told = true;
+                tracing::info!(
+                    "waiting up to {} for the lease {}, held by {by}",
+                    humantime::format_duration(self.terms.wait),
+                    self.terms.shown
+                );
+            }
+            let pause = by.left().map_or(LOOK, |left| left.min(LOOK));
+            sleep(spread(pause).min(wait_left)).await;
+        }
+    }
+
+    /// Renews until the lease is to be given back. Fails if it is lost, with the reason.
+    async fn keep(
+        &self,
+        mut hold: Hold,
+        mut counts_from: Instant,
+        give_back: &mut oneshot::Receiver<()>,
+    ) -> Result<(), String> {
+        let ttl = self.claim().ttl;
+        let mut due = counts_from + ttl / RENEWALS;
+        let mut is_told = false;
+        loop {
+            tokio::select! {
+                biased;
+                _ = &mut *give_back => return Ok(()),
+                () = sleep_until(due) => {}
+            }
+            let ends = counts_from + ttl;
+            let began = Instant::now();
+            let limit = (ttl / RENEWALS).min(ends.saturating_duration_since(began));
+            let renewed = tokio::select! {
+                biased;
+                _ = &mut *give_back => return Ok(()),
+                renewed = timeout(limit, self.place().renew(self.claim(), &mut hold)) => renewed,
+            };
+            let trouble = match renewed {
+                Ok(Ok(Renewed::Yes)) => {
+                    if is_told {
+                        tracing::info!("renewed the lease again");
+                    }
+                    (counts_from, is_told) = (began, false);
+                    due = began + ttl / RENEWALS;
+                    continue;
+                }
+                Ok(Ok(Renewed::Lost(Some(holder)))) => {
+                    return Err(format!("it was taken over by {holder}"));
+                }
+                Ok(Ok(Renewed::Lost(None))) => return Err("it was taken away".to_owned()),
+                Ok(Ok(Renewed::Conflict)) => None,
+                Ok(Err(error)) => Some(causes::in_one_line(&error)),
+                Err(_) => Some(format!(
+                    "no good response within {:.1} s",
+                    limit.as_secs_f32()
+                )),
+            };
+            if Instant::now() >= ends {
+                let trouble = trouble.unwrap_or_else(|| "conflicts without end".to_owned());
+                return Err(format!(
+                    "it could not be renewed for its TTL of {} s: {trouble}",
+                    ttl.as_secs()
+                ));
+            }
+            if let Some(trouble) = trouble.filter(|_| !is_told) {
+                is_told = true;
+                tracing::warn!(
+                    "cannot renew the lease {}: {trouble}; the run goes on for {} s at most",
+                    self.terms.shown,
+                    ends.saturating_duration_since(Instant::now()).as_secs()
+                );
+            }
+            let pause = spread((ttl / 20).min(LOOK));
+            due = (Instant::now() + pause).min(ends);
+        }
+    }
+
+    async fn give_back(&self) {
+        let mut failed = None;
+        for _ in 0..RENEWALS {
+            match self.place().free(self.claim()).await {
+                Ok(true) => {
+                    tracing::debug!("gave back the lease {}", self.terms.shown);
+                    self.may_be_mine.store(false, Ordering::SeqCst);
+                    return;
+                }
+                Ok(false) => sleep(spread(STEP_ASIDE)).await,
+                Err(error) => failed = Some(error),
+            }
+        }
+        let why = failed.map(|error| causes::in_one_line(&error));
+        tracing::warn!(
+            "cannot give back the lease {}: {}; the next run has to wait until it expires",
+            self.terms.shown,
+            why.unwrap_or_else(|| "conflicts without end".to_owned())
+        );
+    }
+}
+
+/// Somewhere between half of a time and all of it, so that those who wait do not all look at once.
+fn spread(time: Duration) -> Duration {
+    let mut random = [0];
+    // Without randomness all of it is as good.
+    let part = getrandom::fill(&mut random).map_or(255, |()| random[0]);
+    time / 2 + time * u32::from(part) / 510
+}

@@ -1,0 +1,192 @@
+//! Owns the object that is the lease: how a run reads it, takes it, renews it, gives it back.
+//!
+//! Never waits and never decides when.
+
+use std::time::Duration;
+
+use super::record::Record;
+use super::standing::{Holder, Standing, judge, seq};
+use crate::artifacts::{Destination, DestinationError, Saved, Stored, Tag};
+use crate::aws::FaultKind;
+
+/// No lease is larger.
+const LARGEST: u64 = 16 << 10;
+
+/// Where the lease lies, and who wants it.
+#[derive(Debug, Clone)]
+pub(crate) struct Place {
+    pub(crate) destination: Destination,
+    /// Below the destination.
+    pub(crate) key: String,
+}
+
+/// What a run writes into the lease.
+#[derive(Debug, Clone)]
+pub(crate) struct Claim {
+    /// The run.
+    pub(crate) holder: String,
+    pub(crate) task: String,
+    pub(crate) since: String,
+    pub(crate) ttl: Duration,
+}
+
+/// A lease that this run holds.
+#[derive(Debug)]
+pub(super) struct Hold {
+    /// `None` where a write got no answer: then the lease is read first.
+    tag: Option<Tag>,
+    seq: u64,
+}
+
+/// What became of an attempt to take the lease.
+#[derive(Debug)]
+pub(super) enum Taken {
+    /// `from`: who did not renew it.
+    Yes {
+        hold: Hold,
+        from: Option<Holder>,
+    },
+    No(Holder),
+    /// Somebody else was writing, too.
+    Conflict,
+}
+
+/// What became of a renewal.
+#[derive(Debug)]
+pub(super) enum Renewed {
+    Yes,
+    /// Somebody has taken the lease over, or away: then there is no holder.
+    Lost(Option<Holder>),
+    Conflict,
+}
+
+impl Place {
+    pub(super) async fn read(&self) -> Result<Option<Stored>, DestinationError> {
+        self.destination.read_state(&self.key, LARGEST).await
+    }
+
+    /// Reads the lease for a run that wants it. Who may not list a bucket is told that an object is
+    /// denied where it is missing. Writing one then tells which, and it is one that nobody holds:
+    /// a run that may not read the lease could not give it back.
+    async fn find(&self) -> Result<Option<Stored>, DestinationError> {
+        match self.read().await {
+            Err(error) if is_denied(&error) => {
+                let unheld = Record::default().content();
+                match self.destination.create_state(&self.key, &unheld).await? {
+                    Saved::Done(_) => self.read().await,
+                    Saved::Conflict => Err(error),
+                }
+            }
+            found => found,
+        }
+    }
+
+    /// `writing`: called before the lease may be this run's.
+    pub(super) async fn take(
+        &self,
+        claim: &Claim,
+        writing: impl FnOnce(),
+    ) -> Result<Taken, DestinationError> {
+        let stored = self.find().await?;
+        let from = match judge(stored.as_ref(), &claim.holder, claim.ttl) {
+            Standing::Held(holder) => return Ok(Taken::No(holder)),
+            Standing::Expired(holder) => Some(holder),
+            Standing::Missing | Standing::Free | Standing::Mine => None,
+        };
+        let seq = seq(stored.as_ref()) + 1;
+        let tag = stored.map(|stored| stored.tag);
+        writing();
+        Ok(match self.write(claim.record(seq), tag.as_ref()).await? {
+            Saved::Done(tag) => Taken::Yes {
+                hold: Hold {
+                    tag: Some(tag),
+                    seq,
+                },
+                from,
+            },
+            Saved::Conflict => Taken::Conflict,
+        })
+    }
+
+    pub(super) async fn renew(
+        &self,
+        claim: &Claim,
+        hold: &mut Hold,
+    ) -> Result<Renewed, DestinationError> {
+        // Until there is an answer, nobody knows what is there.
+        let mut tag = hold.tag.take();
+        if tag.is_none() {
+            let stored = self.read().await?;
+            hold.seq = hold.seq.max(seq(stored.as_ref()));
+            match judge(stored.as_ref(), &claim.holder, claim.ttl) {
+                Standing::Missing | Standing::Mine => {}
+                Standing::Free => return Ok(Renewed::Lost(None)),
+                // What is no lease has taken nothing over.
+                Standing::Held(holder) | Standing::Expired(holder) if holder.record.is_none() => {}
+                Standing::Held(holder) | Standing::Expired(holder) => {
+                    return Ok(Renewed::Lost(Some(holder)));
+                }
+            }
+            tag = stored.map(|stored| stored.tag);
+        }
+        hold.seq += 1;
+        Ok(
+            match self.write(claim.record(hold.seq), tag.as_ref()).await? {
+                Saved::Done(tag) => {
+                    hold.tag = Some(tag);
+                    Renewed::Yes
+                }
+                Saved::Conflict => Renewed::Conflict,
+            },
+        )
+    }
+
+    /// Writes that nobody holds the lease, if this run does. Returns whether that is so now.
+    pub(super) async fn free(&self, claim: &Claim) -> Result<bool, DestinationError> {
+        let stored = self.read().await?;
+        if judge(stored.as_ref(), &claim.holder, claim.ttl) != Standing::Mine {
+            return Ok(true);
+        }
+        let record = Record {
+            holder: None,
+            ..claim.record(seq(stored.as_ref()) + 1)
+        };
+        let tag = stored.map(|stored| stored.tag);
+        Ok(self.write(record, tag.as_ref()).await? != Saved::Conflict)
+    }
+
+    /// Over what is known to be there, or nothing.
+    pub(super) async fn write(
+        &self,
+        record: Record,
+        over: Option<&Tag>,
+    ) -> Result<Saved, DestinationError> {
+        let content = record.content();
+        match over {
+            None => self.destination.create_state(&self.key, &content).await,
+            Some(tag) => {
+                self.destination
+                    .replace_state(&self.key, tag, &content)
+                    .await
+            }
+        }
+    }
+}
+
+impl Claim {
+    fn record(&self, seq: u64) -> Record {
+        Record {
+            holder: Some(self.holder.clone()),
+            task: self.task.clone(),
+            since: self.since.clone(),
+            seq,
+            ttl: Some(self.ttl),
+        }
+    }
+}
+
+pub(super) fn is_denied(error: &DestinationError) -> bool {
+    error
+        .fault()
+        .is_some_and(|kind| matches!(kind, FaultKind::Denied | FaultKind::Unauthenticated))
+}
