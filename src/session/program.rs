@@ -31,6 +31,7 @@ const SOURCES: &[(&str, &str)] = sources! {
     "shortcuts.locks" "shortcuts/locks.py"
     "shortcuts.macros" "shortcuts/macros.py"
     "shortcuts.messages" "shortcuts/messages.py"
+    "shortcuts.namespaces" "shortcuts/namespaces.py"
     "shortcuts.templates" "shortcuts/templates.py"
     "shortcuts.warm_up" "shortcuts/warm_up.py"
     "step" "step.py"

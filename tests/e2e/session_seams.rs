@@ -17,9 +17,11 @@ def fetch(module, path, takes=None):
     print(f'{module}.{path}')
     return usual(module, path, takes)
 seams.fetch = fetch
+from dbt.version import __version__ as version
+from host import versions
 from host.layers import Layers
 layers = Layers()
-layers.choose('1.13.0', (1, 13))
+layers.choose(version, versions.minor_of(version))
 layers.before_import()
 import dbt.cli.main
 layers.after_import()

@@ -16,6 +16,7 @@ from .shortcuts.json_writer import JsonWriter
 from .shortcuts.locks import Locks
 from .shortcuts.macros import Macros
 from .shortcuts.messages import Messages
+from .shortcuts.namespaces import Namespaces
 from .shortcuts.templates import Templates
 from .shortcuts.warm_up import WarmUp
 from .versions import Minor
@@ -34,6 +35,7 @@ class Layers:
             JsonWriter(),
             Macros(),
             Messages(),
+            Namespaces(),
             Templates(),
         ]
         self.on: list[Layer] = []
@@ -46,7 +48,7 @@ class Layers:
         if why:
             self.left_out.append(f"without shortcuts, since {why}")
         for layers in (self.before, self.after):
-            layers[:] = [layer for layer in layers if not why and version >= layer.since]
+            layers[:] = [layer for layer in layers if not why and is_about(layer, version)]
 
     def before_import(self) -> None:
         for layer in self.before:
@@ -76,6 +78,10 @@ class Layers:
 
     def is_on(self, layer: Layer) -> bool:
         return layer in self.on
+
+
+def is_about(layer: Layer, version: Minor) -> bool:
+    return layer.since <= version <= getattr(layer, "until", version)
 
 
 def words(error: BaseException) -> str:

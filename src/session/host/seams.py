@@ -20,7 +20,7 @@ class Layer(Protocol):
 
     #: What it is called in the log.
     name: str
-    #: The first dbt-core that has what it is about.
+    #: The first dbt-core that has what it is about; one may have an `until`, the last.
     since: tuple[int, int]
 
     def install(self) -> None:

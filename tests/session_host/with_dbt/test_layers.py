@@ -229,7 +229,7 @@ class Documented(unittest.TestCase):
         layers = Layers()
         self.addCleanup(lambda: [layer.remove() for layer in layers.on])
         with mock.patch.object(seams, "fetch", fetch):
-            layers.choose("1.13.0", (1, 13))
+            layers.choose("1.11.0", (1, 11))
             layers.before_import()
             layers.after_import()
         self.assertEqual(layers.left_out, [])
