@@ -3,6 +3,7 @@
 //!
 //! Never makes a page, and never puts one anywhere that holds a secret.
 
+use std::fs;
 use std::io::{BufReader, Write};
 use std::path::{Path, PathBuf};
 
@@ -45,6 +46,8 @@ impl Publisher {
         let path = self.target.join(name);
         self.refuse_leak(page, &path)?;
         let write = || {
+            // A run that fails early has not made it.
+            fs::create_dir_all(&self.target)?;
             let mut file = new_file(&self.target)?;
             file.write_all(page.as_bytes())?;
             file.persist(&path).map_err(|error| error.error)
@@ -120,7 +123,7 @@ impl Destination {
             Self::S3(s3) => return Ok(s3.folders("runs", since).await?),
             Self::Directory(path) => path.join("runs"),
         };
-        let entries = match std::fs::read_dir(&path) {
+        let entries = match fs::read_dir(&path) {
             Ok(entries) => entries,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(source) => return Err(DestinationError::Read { path, source }),

@@ -50,6 +50,7 @@ mod resuming;
 mod session_choice;
 mod session_faults;
 mod session_lost;
+mod session_own_words;
 mod session_parse_cache;
 mod session_parsing;
 mod session_sameness;

@@ -8,6 +8,7 @@ import pathlib
 import re
 import subprocess
 from collections.abc import Iterator
+from typing import Any
 
 #: Keys of artifacts whose values are times and numbers of one run, and by which engine it was.
 OF_ONE_RUN = {
@@ -16,6 +17,7 @@ OF_ONE_RUN = {
     "elapsed_time",
     "engine",
     "execution_time",
+    "fingerprint",
     "generated_at",
     "invocation_id",
     "invocation_started_at",
@@ -41,8 +43,12 @@ IN_TEXTS = [
     (re.compile(r"\.{3,}"), "…"),
     (re.compile(r"\x20{2,}"), " "),
 ]
-#: The runner's own words about the engine are what differs.
-OF_THE_RUNNER = re.compile(r"\bengine: ")
+#: The runner's own words about the engine are what differs, with those about what only the session
+#: tells; pages and the history are made of times.
+OF_THE_RUNNER = re.compile(r"\bengine: |this dbt tells nothing of its nodes")
+FILES_OF_THE_RUNNER = re.compile(
+    r"/(runs/(.*/)?index\.html|nodes\.ndjson|run\.html|history\.json)$"
+)
 #: Reads all tables, with the DuckDB that dbt has.
 TABLES = """
 import duckdb, json, sys
@@ -74,7 +80,7 @@ def lines(output: bytes) -> list[str]:
     return [normalized(line) for line in text.splitlines() if not OF_THE_RUNNER.search(line)]
 
 
-def of_artifact(value: object) -> object:
+def of_artifact(value: Any) -> Any:
     """The same, with its order, without what belongs to one run."""
     if isinstance(value, dict):
         return {
@@ -92,8 +98,13 @@ def facts(project: pathlib.Path, ledger: pathlib.Path, python: pathlib.Path) -> 
     for folder, place in (("target", project / "target"), ("ledger", ledger)):
         for file in sorted(path for path in place.rglob("*") if path.is_file()):
             name = normalized(f"{folder}/{file.relative_to(place)}")
+            if FILES_OF_THE_RUNNER.search(name):
+                continue
             if file.suffix == ".json":
                 found[name] = of_artifact(json.loads(file.read_text()))
+                if file.name == "sources.json":
+                    # In the order in which threads come to an end.
+                    found[name]["results"].sort(key=lambda result: result["unique_id"])
             elif file.suffix in (".sql", ".csv", ".py"):
                 found[name] = normalized(file.read_text()).splitlines()
             else:

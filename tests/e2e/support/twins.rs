@@ -18,7 +18,7 @@ use super::runner::Runner;
 pub const ENGINES: [&str; 2] = ["process", "session"];
 
 /// Fields that say when something happened, or to which invocation it belongs.
-const VOLATILE: [&str; 19] = [
+const VOLATILE: [&str; 20] = [
     "_invocation_id",
     "compiled_at",
     "completed_at",
@@ -26,6 +26,7 @@ const VOLATILE: [&str; 19] = [
     "elapsed_time",
     "engine",
     "execution_time",
+    "fingerprint",
     "generated_at",
     "invocation_id",
     "invocation_started_at",
@@ -39,6 +40,16 @@ const VOLATILE: [&str; 19] = [
     "thread_id",
     "timing",
 ];
+
+/// What the runner says of the engine itself, and of what only the session tells.
+const OF_THE_ENGINE: [&str; 2] = ["engine: ", "this dbt tells nothing of its nodes"];
+
+/// What only the session can tell, and pages and the history, which are made of times.
+fn is_of_the_runner(file: &str) -> bool {
+    let is_page = file.ends_with("/index.html") && file.contains("/runs/");
+    let is_other = ["/nodes.ndjson", "/run.html", "/state/history.json"];
+    is_page || is_other.iter().any(|end| file.ends_with(end))
+}
 
 /// One of the two.
 pub struct Twin {
@@ -223,6 +234,7 @@ impl Twin {
         artifacts(&target, "target")
             .into_iter()
             .chain(artifacts(self.published.path(), "published"))
+            .filter(|(name, _)| !is_of_the_runner(name))
             .collect()
     }
 
@@ -282,7 +294,7 @@ impl Twin {
         let lines = self.placeless(text);
         lines
             .lines()
-            .filter(|line| !line.contains("engine: "))
+            .filter(|line| !OF_THE_ENGINE.iter().any(|words| line.contains(words)))
             .map(timeless)
             .collect()
     }
