@@ -28,7 +28,8 @@ fn all_keys_of_the_settings_file_have_their_effect() {
          credentials: env\nschema: from_yaml\nsteps: [run, docs]\npublish: always\ndestination: \
          s3://{}/from/yaml\n\
          bucket_owner: '123456789012'\nsse: AES256\nengine: process\nlog_format: json\nlog: \
-         debug\ndeadline: 50s\nstop_timeout: 20s\n",
+         debug\npage_url: https://docs.example.com/\nmetrics: emf\ndeadline: 50s\n\
+         stop_timeout: 20s\n",
         dbt.display(),
         lab.bucket.name
     );
@@ -49,6 +50,9 @@ fn all_keys_of_the_settings_file_have_their_effect() {
         closing["destination"],
         format!("s3://{}/from/yaml", lab.bucket.name)
     );
+    let page = closing["page"].as_str().unwrap_or_default();
+    assert!(page.starts_with("https://docs.example.com/runs/"), "{page}");
+    assert_eq!(closing["run_succeeded"], 1);
     assert_eq!(scene.fake.steps(), ["run", "docs"]);
     let variable = |name: &str| scene.fake.variable("run", name).unwrap_or_default();
     assert_eq!(variable("DBT_REDSHIFT_SCHEMA"), "from_yaml");

@@ -11,7 +11,7 @@ from typing import Any
 from airflow.providers.amazon.aws.operators.ecs import EcsRunTaskOperator
 from botocore.exceptions import BotoCoreError, ClientError
 
-from .outcome import believed, closing_line, details, exit_code, judge, places
+from .outcome import believed, closing_line, details, exit_code, judge, page_of, places
 from .params import command, params
 from .places import (
     AirflowException,
@@ -19,6 +19,8 @@ from .places import (
     AirflowNotFoundException,
     AirflowTaskTimeout,
     BaseHook,
+    BaseOperatorLink,
+    XCom,
 )
 from .settings import VARIABLE
 
@@ -34,6 +36,15 @@ def round_of(task: dict[str, Any]) -> str | None:
     return None
 
 
+class RunPage(BaseOperatorLink):
+    """The button beside a try that leads to the page of the run."""
+
+    name = "Page of the run"
+
+    def get_link(self, operator: Any, *, ti_key: Any) -> str:  # noqa: ARG002, Airflow names it
+        return page_of(XCom.get_value(ti_key=ti_key, key="return_value")) or ""
+
+
 class DbtRun(EcsRunTaskOperator):
     """`EcsRunTaskOperator` for the runner: its exit code decides about retries, its closing line
     goes to XCom.
@@ -45,6 +56,7 @@ class DbtRun(EcsRunTaskOperator):
     # How often, and how many seconds apart, to look for the closing line: CloudWatch shows a line a
     # little after it was written.
     looks = (0, 2, 4)
+    operator_extra_links = (RunPage(),) if XCom else ()
 
     def __init__(
         self,

@@ -158,9 +158,16 @@ def details(line: dict[str, Any] | None) -> list[str]:
 
 def places(line: dict[str, Any]) -> list[str]:
     """Where to read on: the run's page, if it has one, and the ledger."""
-    page, ledger = line.get("page"), line.get("destination")
-    said = [f"page: {page}"] if isinstance(page, str) else []
+    page, ledger = page_of(line), line.get("destination")
+    said = [f"page: {page}"] if page else []
     return said + ([f"ledger: {ledger}/runs/{line['run_id']}/"] if ledger else [])
+
+
+def page_of(line: dict[str, Any] | None) -> str | None:
+    """The address of the run's page, where it has one for a browser."""
+    page = line.get("page") if line else None
+    is_address = isinstance(page, str) and page.startswith(("https://", "http://"))
+    return page if is_address else None
 
 
 def unhappy_steps(line: dict[str, Any]) -> list[dict[str, Any]]:

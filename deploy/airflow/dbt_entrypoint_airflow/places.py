@@ -25,6 +25,10 @@ except ImportError:  # Airflow 2, and 3.0 and 3.1
         AirflowNotFoundException,
         AirflowTaskTimeout,
     )
+try:
+    from airflow.sdk import BaseOperatorLink, XCom
+except ImportError:  # Airflow 2, where a link that no plugin has registered is an error in the log
+    BaseOperatorLink, XCom = object, None
 
 __all__ = [
     "DAG",
@@ -34,7 +38,9 @@ __all__ = [
     "AirflowTaskTimeout",
     "BaseHook",
     "BaseOperator",
+    "BaseOperatorLink",
     "Param",
     "TaskGroup",
     "Variable",
+    "XCom",
 ]

@@ -8,7 +8,7 @@ from typing import Any
 
 import requests
 
-from .outcome import details, unhappy_steps
+from .outcome import details, page_of, unhappy_steps
 from .places import AirflowNotFoundException, BaseHook
 
 log = logging.getLogger(__name__)
@@ -34,13 +34,23 @@ def slack_text(context: Any, line: dict[str, Any] | None, failed: bool) -> str:
         seconds = sum(step["seconds"] or 0 for step in line["steps"]) if line else 0
         warned = [escape(step["name"]) for step in unhappy_steps(line)] if line else []
         warnings = f" Warnings in: {', '.join(warned)}." if warned else ""
-        return f":white_check_mark: *{dag}* succeeded in {seconds:.0f} s (`{run}`).{warnings}"
+        page = link_to(page_of(line), "Page")
+        done = f":white_check_mark: *{dag}* succeeded in {seconds:.0f} s (`{run}`).{warnings}"
+        return f"{done} {page}".rstrip()
     # A traceback is of no use to whom this reaches, and an exception may be long.
     reason = escape(str(context.get("exception") or WORKER_LOST).partition("\n")[0])[:500]
     body = escape("\n".join(details(line)))[:2500]
-    link = getattr(context["ti"], "log_url", None)
-    more = f"\n<{escape(link)}|Log>" if link else ""
-    return f":x: *{dag}* failed (`{run}`): `{reason}`\n```{body}```{more}"
+    links = [
+        link_to(page_of(line), "Page"),
+        link_to(getattr(context["ti"], "log_url", None), "Log"),
+    ]
+    more = " · ".join(link for link in links if link)
+    return f":x: *{dag}* failed (`{run}`): `{reason}`\n```{body}```\n{more}".rstrip()
+
+
+def link_to(address: str | None, name: str) -> str:
+    """A link as Slack writes it; nothing without an address."""
+    return f"<{escape(address).replace('|', '%7C')}|{name}>" if address else ""
 
 
 def webhook(connection_id: str) -> str | None:

@@ -61,6 +61,15 @@ def test_success_names_warnings(dbt_ecs):
     assert "Warnings in: freshness" in dbt_ecs.slack_text(context(), line, failed=False)
 
 
+@pytest.mark.parametrize("failed", [True, False])
+def test_the_page_of_the_run_is_a_link(dbt_ecs, failed):
+    page = "https://docs.example.com/shop/runs/20261122T061442Z-1a2b3c4d/index.html"
+    text = dbt_ecs.slack_text(context(), {**LINE, "page": page}, failed=failed)
+    assert f"<{page}|Page>" in text
+    for odd in (None, 5, "javascript:alert(1)", "no address"):
+        assert "|Page>" not in dbt_ecs.slack_text(context(), {**LINE, "page": odd}, failed=failed)
+
+
 def unreadable(**_):
     raise RuntimeError("no XCom here")
 
