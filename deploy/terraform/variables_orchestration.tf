@@ -69,7 +69,8 @@ variable "schedules" {
 variable "schedule_retry" {
   description = <<-EOT
     How often and how long the scheduler tries to start a task that ECS would not take (a throttled call, no capacity). It does not look at
-    how the task ends: a failed run is not repeated.
+    how the task ends: a failed run is not repeated, and neither is one that found the lease held (75). Let it wait for the run before, by
+    `command = ["run", "--lease-wait=30m"]`.
   EOT
   type = object({
     maximum_attempts    = optional(number, 5)

@@ -9,7 +9,7 @@ from typing import Any
 import pendulum
 
 from .operator import DbtRun
-from .outcome import EXIT_CODES, RETRY_EXIT_CODE
+from .outcome import EXIT_CODES, RETRY_EXIT_CODES
 from .params import params
 from .places import DAG, AirflowFailException, BaseOperator, TaskGroup
 from .settings import (
@@ -38,9 +38,10 @@ docs. This task waits for it, shows its log, and ends as it ended.
 | --- | --- | --- |
 {codes}
 
-Airflow tries again by itself ({retries} times) after {retry_code}, when ECS could not start the
+Airflow tries again by itself ({retries} times) after {retry_codes}, when ECS could not start the
 container, and when AWS took it away. After anything else it does not: it would fail again, or build
-again what is there.
+again what is there. A try that follows a container that was killed (137), taken away or lost
+finishes that run (`--resume=last`): what was built is not built again.
 
 * **What failed**: the end of the task's log, and Slack. The same is in XCom as `return_value`:
   `failed`, `steps`, `error`.
@@ -128,10 +129,6 @@ def dbt_run(settings: dict[str, Any], *, task_id: str = TASK_ID, **arguments: An
         )
         + 6,
         "reattach": True,
-        # A deferred task saves a worker's slot, but nothing stops its container when somebody
-        # stops the task, Airflow's timeout included, its log appears only at the end, and it
-        # wants aiobotocore.
-        "deferrable": False,
         "retries": settings["retries"],
         "retry_delay": retry_delay,
         "on_success_callback": slack(settings["slack_connection_id"], failed=False),
@@ -172,7 +169,7 @@ def build_dag(settings: dict[str, Any], *, schedule: Any = None) -> DAG:
             codes=codes,
             dag_id=dag_id(settings),
             variable=VARIABLE,
-            retry_code=RETRY_EXIT_CODE,
+            retry_codes=" or ".join(map(str, RETRY_EXIT_CODES)),
             execution_timeout_seconds=int(execution_timeout.total_seconds()),
         ),
         schedule=settings["schedule"] if schedule is None else schedule,

@@ -11,7 +11,16 @@ from typing import Any
 from airflow.providers.amazon.aws.operators.ecs import EcsRunTaskOperator
 from botocore.exceptions import BotoCoreError, ClientError
 
-from .outcome import believed, closing_line, details, exit_code, judge, page_of, places
+from .outcome import (
+    believed,
+    closing_line,
+    details,
+    exit_code,
+    judge,
+    page_of,
+    places,
+    was_cut_off,
+)
 from .params import command, params
 from .places import (
     AirflowException,
@@ -68,6 +77,14 @@ class DbtRun(EcsRunTaskOperator):
         values: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
+        # A deferred task saves a worker's slot, but its trigger does not stop the container when
+        # somebody stops the task, Airflow's timeout included. Airflow's own default is not asked.
+        if kwargs.setdefault("deferrable", False):
+            raise AirflowException(
+                "deferrable: neither version 9.2 nor 9.39 of the Amazon provider stops the "
+                "container of a deferred task that somebody ends: dbt would go on, and nobody "
+                "would wait for it. Leave deferrable out."
+            )
         super().__init__(**kwargs)
         # What this run is told (select, steps, vars, …); it comes before the params of the DAG.
         self.values = values or {}
@@ -183,7 +200,8 @@ class DbtRun(EcsRunTaskOperator):
 
     def _try_reattach_task(self, started_by: str) -> None:
         """The provider's look for a container that still runs; then for one that has ended while no
-        worker was there to see it, whose result is taken over.
+        worker was there to see it, whose result is taken over; then for one that was cut off, whose
+        run is finished.
         """
         super()._try_reattach_task(started_by)
         if self.arn or not self.round:
@@ -194,13 +212,21 @@ class DbtRun(EcsRunTaskOperator):
         if not arns:
             return
         tasks = self.client.describe_tasks(cluster=self.cluster, tasks=arns[:100])["tasks"]
-        tasks = [task for task in tasks if self.round == round_of(task)]
-        for task in sorted(tasks, key=lambda task: str(task.get("createdAt")))[-1:]:
-            _, retry, message = judge(task, self.container_name or "", None)
-            # What was stopped from outside has no result of its own.
-            if not retry and task.get("stopCode") == "EssentialContainerExited":
-                self.arn = task["taskArn"]
-                self.log.info("Taking over what ended unseen: %s: %s", self.arn, message)
+        if not tasks:
+            return
+        # Of the same task in the same run of the DAG, the one before.
+        task = max(tasks, key=lambda task: str(task.get("createdAt")))
+        name = self.container_name or ""
+        _, retry, message = judge(task, name, None)
+        # What was stopped from outside has no result of its own.
+        has_result = not retry and task.get("stopCode") == "EssentialContainerExited"
+        if self.round == round_of(task) and has_result:
+            self.arn = task["taskArn"]
+            self.log.info("Taking over what ended unseen: %s: %s", self.arn, message)
+        elif was_cut_off(task, name):
+            # If that run cannot be finished, the runner says why, and runs everything.
+            self.overrides["containerOverrides"][0]["command"].append("--resume=last")
+            self.log.info("Finishing what was cut off: %s: %s", task["taskArn"], message)
 
     def _wait_for_task_ended(self) -> None:
         """The provider's wait. When Airflow's timeout ends it, the container is stopped, and waited

@@ -33,6 +33,11 @@ EXIT_CODES = {
         "The data are there; a retry would build all of it again. Look at "
         "the message: bucket, its policy, or a secret that was found in an artifact.",
     ),
+    75: (
+        "another run holds the lease, or this run lost it",
+        "Two runs would write the same tables. If retries do not help, look who holds it: "
+        "`dbt-entrypoint lease show`.",
+    ),
     77: ("AWS denied access to the login", "Allow the task role what the message names."),
     124: (
         "the deadline or a step's timeout passed",
@@ -54,12 +59,14 @@ EXIT_CODES = {
 UNKNOWN_CODE = ("a step ended with this code of its own", "Look at the end of the log.")
 
 # The login could not be fetched because AWS did not answer: nothing has run, so trying again is
-# safe and may help.
-RETRY_EXIT_CODE = 69
+# safe and may help. Or another run was there first, and will have ended by then.
+RETRY_EXIT_CODES = (69, 75)
 # AWS took the machine away, which is nobody's decision about this run. It ends what runs there by
 # SIGTERM, then SIGKILL: a container with another code had ended before.
 TAKEN_AWAY_STOP_CODES = {"SpotInterruption", "TerminationNotice"}
 TAKEN_AWAY_EXIT_CODES = {None, 137, 143}
+# SIGKILL, mostly since memory ran out.
+KILLED = 137
 
 
 def container_of(task: dict[str, Any], name: str) -> dict[str, Any]:
@@ -95,13 +102,25 @@ def judge(
         # It was neither ended nor stopped: the machine below it is gone.
         return code, True, f"the container was lost ({stop_code or 'no stop code'}): {reason}"
     # A step's own code is handed on, also one that has a meaning of the runner's.
-    of_a_step = code == RETRY_EXIT_CODE and line is not None and line["status"] != "error"
+    of_a_step = code in RETRY_EXIT_CODES and line is not None and line["status"] != "error"
     meaning, remedy = UNKNOWN_CODE if of_a_step else EXIT_CODES.get(code, UNKNOWN_CODE)
     return (
         code,
-        code == RETRY_EXIT_CODE and not of_a_step,
+        code in RETRY_EXIT_CODES and not of_a_step,
         f"exit code {code}: {meaning} ({reason}). {remedy}",
     )
+
+
+def was_cut_off(task: dict[str, Any], container_name: str) -> bool:
+    """Whether a run ended in its middle though nobody decided so: killed, taken away, or lost. What
+    it has built need not be built again.
+    """
+    code, stop_code = exit_code(task, container_name), task.get("stopCode", "")
+    if stop_code in TAKEN_AWAY_STOP_CODES:
+        return code in TAKEN_AWAY_EXIT_CODES
+    if stop_code in ("TaskFailedToStart", "UserInitiated"):
+        return False
+    return code in (None, KILLED)
 
 
 def closing_line(messages: list[str]) -> dict[str, Any] | None:

@@ -88,6 +88,46 @@ def test_unreachable_aws(dbt_ecs, line, retry):
     assert ("a step ended with this code of its own" in says) != retry
 
 
+@pytest.mark.parametrize(
+    ("line", "retry"), [(None, True), ({"status": "error"}, True), ({"status": "failed"}, False)]
+)
+def test_another_run_holds_the_lease(dbt_ecs, line, retry):
+    code, again, says = dbt_ecs.judge(task(ENDED, 75), "dbt", line)
+    assert (code, again) == (75, retry)
+    assert ("another run holds the lease" in says) == retry
+
+
+@pytest.mark.parametrize("exit_code", [1, 2, 64, 65, 70, 74, 77, 124, 126, 127, 130, 137, 143])
+def test_nothing_else_is_tried_again(dbt_ecs, exit_code):
+    assert not dbt_ecs.judge(task(ENDED, exit_code), "dbt", {"status": "error"})[1]
+
+
+@pytest.mark.parametrize(
+    ("stop_code", "exit_code", "expected"),
+    [
+        (ENDED, 137, True),
+        (ENDED, None, True),
+        (None, None, True),
+        ("SpotInterruption", 143, True),
+        ("SpotInterruption", 137, True),
+        ("TerminationNotice", None, True),
+        # It had ended before.
+        ("SpotInterruption", 1, False),
+        (ENDED, 0, False),
+        (ENDED, 1, False),
+        (ENDED, 69, False),
+        (ENDED, 75, False),
+        (ENDED, 143, False),
+        # Somebody's decision, or nothing had begun.
+        ("UserInitiated", 137, False),
+        ("UserInitiated", None, False),
+        ("TaskFailedToStart", None, False),
+    ],
+)
+def test_what_was_cut_off(dbt_ecs, stop_code, exit_code, expected):
+    assert dbt_ecs.was_cut_off(task(stop_code, exit_code), "dbt") == expected
+
+
 GENUINE = {
     "status": "failed",
     "exit_code": 1,

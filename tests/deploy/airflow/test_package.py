@@ -121,3 +121,18 @@ def test_a_schedule_of_assets(dbt_ecs):
         from airflow.datasets import Dataset as Asset
     (dag,) = dbt_ecs.build_dags(schedule=[Asset("s3://landing/orders")])
     assert "Asset" in type(dag.timetable).__name__ or "Dataset" in type(dag.timetable).__name__
+
+
+def test_deferrable_is_refused(dbt_ecs):
+    """Its container would go on when somebody ends the task."""
+    with pytest.raises(Exception, match="deferrable: .* Leave deferrable out"):
+        dbt_ecs.DbtRun(
+            task_id="dbt",
+            cluster="lab",
+            task_definition="shop",
+            container_name="dbt",
+            role_arn=None,
+            deadline_seconds=60,
+            stop_timeout_seconds=30,
+            deferrable=True,
+        )

@@ -95,7 +95,9 @@ def later_try(dbt_ecs, connect, monkeypatch, project, lab):
         wait_for(lambda: lab.events("stopped", task=started.rpartition("/")[2]), "its end")
         task = dbt_ecs.build_dag(settings).get_task("dbt")
         task.round = "2"
+        task.overrides = {"containerOverrides": [{"command": ["run"]}]}
         task._try_reattach_task(project.name[:36])
+        make.command = task.overrides["containerOverrides"][0]["command"]
         return started, task.arn
 
     return make
@@ -104,6 +106,20 @@ def later_try(dbt_ecs, connect, monkeypatch, project, lab):
 def test_a_success_that_nobody_saw(later_try):
     started, found = later_try()
     assert found == started
+    assert later_try.command == ["run"]
+
+
+def test_a_run_that_was_killed_is_finished(later_try):
+    """Also where a person clears the task after memory ran out: the runner builds what is left."""
+    _, found = later_try(("run", "exit", "137"), of_round="1")
+    assert found is None
+    assert later_try.command == ["run", "--resume=last"]
+
+
+@pytest.mark.parametrize("code", ["1", "69", "75"])
+def test_a_run_that_ended_by_itself_is_not_finished(later_try, code):
+    later_try(("run", "exit", code), of_round="1")
+    assert later_try.command == ["run"]
 
 
 def test_a_failure_that_nobody_saw(later_try):
@@ -121,6 +137,7 @@ def test_a_person_wants_another_run(later_try, of_round):
 def test_what_was_stopped_has_no_result(later_try):
     _, found = later_try(("run", "until-sigint", "2 0"), stop=True)
     assert found is None
+    assert later_try.command == ["run"]
 
 
 def test_clearing_is_another_round(scheduler, project):
