@@ -41,14 +41,25 @@ impl Publisher {
         Ok(destination.put(object).await?)
     }
 
+    /// Where people look for what dbt wrote: the target directory, or the other place that the last
+    /// step wrote to. `None` if dbt has written nothing.
+    pub(crate) fn place_of_pages<'a>(&'a self, last: Option<&'a Path>) -> Option<&'a Path> {
+        let places = [Some(self.target.as_path()), last];
+        places.into_iter().flatten().find(|place| place.is_dir())
+    }
+
     /// Leaves a page beside what dbt wrote. Returns its path.
-    pub(crate) fn leave_page(&self, name: &str, page: &str) -> Result<PathBuf, Error> {
-        let path = self.target.join(name);
+    pub(crate) fn leave_page(
+        &self,
+        directory: &Path,
+        name: &str,
+        page: &str,
+    ) -> Result<PathBuf, Error> {
+        let path = directory.join(name);
         self.refuse_leak(page, &path)?;
         let write = || {
             // A run that fails early has not made it.
-            fs::create_dir_all(&self.target)?;
-            let mut file = new_file(&self.target)?;
+            let mut file = new_file(directory)?;
             file.write_all(page.as_bytes())?;
             file.persist(&path).map_err(|error| error.error)
         };
@@ -56,11 +67,6 @@ impl Publisher {
             Ok(_) => Ok(path),
             Err(source) => Err(DestinationError::Write { path, source }.into()),
         }
-    }
-
-    /// Whether dbt has left such a file.
-    pub(crate) fn has_local(&self, name: &str) -> bool {
-        self.target.join(name).is_file()
     }
 
     /// How the nodes of the project depend on each other, as far as dbt has said so.

@@ -47,6 +47,8 @@ pub(super) struct Pages {
     log: Option<JoinHandle<Option<String>>>,
     /// Where the last step that ran nodes has left the manifest.
     manifest_in: Option<PathBuf>,
+    /// Where the last step wrote.
+    wrote_to: Option<PathBuf>,
 }
 
 /// All that is needed to write the pages, apart from the run.
@@ -71,6 +73,7 @@ impl Pages {
             commit: None,
             log: None,
             manifest_in: None,
+            wrote_to: None,
         }
     }
 
@@ -135,8 +138,9 @@ impl Pages {
             step.ended = Some(ended);
             step.explanation = outcome.explanation();
             if page::does_work(&step.subcommand) {
-                self.manifest_in = Some(target);
+                self.manifest_in = Some(target.clone());
             }
+            self.wrote_to = Some(target);
         }
     }
 
@@ -226,11 +230,13 @@ impl Job {
             }),
             redact: &redact,
         };
-        if self.pages.is_local && !is_copy {
-            facts.links.docs = publisher.has_local(INDEX).then(|| INDEX.to_owned());
+        let last = self.pages.wrote_to.as_deref();
+        let place = publisher.place_of_pages(last);
+        if let Some(place) = place.filter(|_| self.pages.is_local && !is_copy) {
+            facts.links.docs = place.join(INDEX).is_file().then(|| INDEX.to_owned());
             let page = page::of_run(&facts).map_err(|error| causes::in_one_line(&error));
             let left = page.and_then(|page| {
-                let left = publisher.leave_page(LOCAL, &page);
+                let left = publisher.leave_page(place, LOCAL, &page);
                 left.map_err(|error| causes::in_one_line(&error))
             });
             match left {
