@@ -29,7 +29,7 @@ mod step;
 
 pub(crate) use child::{Ended, Program, StopCause};
 pub(crate) use engine::{Engine, without_secrets};
-pub(crate) use listening::Usual;
+pub(crate) use listening::LastTime;
 pub(crate) use native::site_directory;
 pub(crate) use output::{Framing, Pump, Sink};
 
@@ -58,8 +58,8 @@ pub(crate) struct Stage {
     pub(crate) packages_installed: Option<String>,
     /// The code of a docs step that succeeds and leaves no docs.
     pub(crate) code_without_docs: u8,
-    /// As far as earlier runs have told it.
-    pub(crate) usual: Usual,
+    /// As far as the history knows it.
+    pub(crate) last_time: LastTime,
     /// The steps, by index, that an earlier attempt has done and that are not run again.
     pub(crate) resumed: BTreeSet<usize>,
 }
@@ -217,7 +217,7 @@ async fn run_step(
         step: &step.name,
         words: last_words.clone(),
         format: stage.log_format,
-        usual: &stage.usual,
+        last_time: &stage.last_time,
         heard,
     };
     let outcome = run_framed(step, stage, engine, &framing, listening, shutdown).await;

@@ -20,6 +20,7 @@ use crate::report::{self, Console};
 mod closing;
 mod exec;
 mod full;
+mod last_time;
 mod lease;
 mod pages;
 mod parse;

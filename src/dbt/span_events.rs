@@ -13,6 +13,8 @@ use super::spans::{EVALUATED, NO_OP, PROCESSED, RUN, SUCCESS, TEST_PASSED, TEST_
 /// The span of a phase, which counts the nodes.
 const PHASE: &str = ".PhaseExecuted";
 const OUTCOME: &str = "NODE_OUTCOME_";
+/// Of which dbt says nothing.
+const CANCELLED: &str = "NODE_OUTCOME_CANCELED";
 
 #[derive(Deserialize)]
 struct Span<'a> {
@@ -61,7 +63,7 @@ struct TestDetail {
 impl Attributes {
     /// The outcome in the words of run_results.json.
     fn status(&self) -> String {
-        let outcome = self.node_outcome.as_deref().unwrap_or_default();
+        let outcome = self.node_outcome.as_deref().unwrap_or(CANCELLED);
         if self.node_skip_reason.as_deref() == Some(NO_OP) {
             return "no-op".to_owned();
         }
@@ -114,7 +116,10 @@ pub(super) fn event_in(line: &[u8]) -> Option<NodeEvent> {
                 thread: None,
             })
         }
-        "SpanEnd" if is(PROCESSED) && attributes.in_selection => {
+        // Of a node that was cancelled, the span around all says that it is a success, and the one
+        // of its run says nothing. Where there is none of a run, it could not be rendered, or there
+        // was nothing to run.
+        "SpanEnd" if is_end_of_run(is(EVALUATED), is(PROCESSED), &attributes) => {
             let end = time(span.end_time_unix_nano)?;
             let took = start.and_then(|start| end.duration_since(start).ok());
             let status = attributes.status();
@@ -137,6 +142,15 @@ pub(super) fn event_in(line: &[u8]) -> Option<NodeEvent> {
             })
         }
         _ => None,
+    }
+}
+
+fn is_end_of_run(is_evaluated: bool, is_processed: bool, attributes: &Attributes) -> bool {
+    if is_evaluated {
+        attributes.phase.as_deref() == Some(RUN)
+    } else {
+        let outcome = attributes.node_outcome.as_deref();
+        is_processed && attributes.in_selection && outcome != Some(SUCCESS)
     }
 }
 
@@ -167,11 +181,11 @@ mod tests {
             .to_string()
         };
         let end = |attributes: serde_json::Value| {
-            let mut all = serde_json::json!({"unique_id": "a", "in_selection": true});
+            let mut all = serde_json::json!({"unique_id": "a", "phase": RUN});
             all.as_object_mut()
                 .unwrap()
                 .extend(attributes.as_object().unwrap().clone());
-            span("SpanEnd", PROCESSED, all)
+            span("SpanEnd", EVALUATED, all)
         };
         let ended = |status: &str, rows| {
             Some(NodeEvent::End {
@@ -274,6 +288,37 @@ mod tests {
                         {"test_outcome": "TEST_OUTCOME_FAILED", "failing_rows": 300}}"#,
                 )),
                 ended("fail", Some(300)),
+            ),
+            (end(json("{}")), ended("canceled", None)),
+            (
+                span(
+                    "SpanEnd",
+                    PROCESSED,
+                    json(
+                        r#"{"unique_id": "a", "in_selection": true,
+                            "node_outcome": "NODE_OUTCOME_SUCCESS"}"#,
+                    ),
+                ),
+                None,
+            ),
+            (
+                span(
+                    "SpanEnd",
+                    PROCESSED,
+                    json(
+                        r#"{"unique_id": "a", "in_selection": true,
+                            "node_outcome": "NODE_OUTCOME_ERROR"}"#,
+                    ),
+                ),
+                ended("error", None),
+            ),
+            (
+                span(
+                    "SpanEnd",
+                    PROCESSED,
+                    json(r#"{"unique_id": "a", "node_outcome": "NODE_OUTCOME_ERROR"}"#),
+                ),
+                None,
             ),
             (
                 span("SpanEnd", ".QueryExecuted", json(r#"{"unique_id": "a"}"#)),

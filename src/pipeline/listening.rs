@@ -3,8 +3,9 @@
 //!
 //! Never reads dbt's output, and changes nothing of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
@@ -23,15 +24,15 @@ const MOST_NAMED: usize = 5;
 /// Whoever wants to know of a step's nodes.
 pub(super) type Heard<'a> = dyn FnMut(NodeEvent) + 'a;
 
-/// How long nodes usually take, in seconds, by id.
-pub(crate) type Usual = BTreeMap<String, f64>;
+/// How long nodes took last time, in seconds, by id, once that is known.
+pub(crate) type LastTime = Arc<OnceLock<BTreeMap<String, f64>>>;
 
 /// What is followed while a step runs.
 pub(super) struct Listening<'a> {
     pub(super) step: &'a str,
     pub(super) words: LastWords,
     pub(super) format: LogFormat,
-    pub(super) usual: &'a Usual,
+    pub(super) last_time: &'a LastTime,
     pub(super) heard: &'a mut Heard<'a>,
 }
 
@@ -64,7 +65,7 @@ impl Listening<'_> {
                 return done;
             }
             let is_silent = self.words.silence() >= SILENCE && told.elapsed() >= SILENCE;
-            if is_silent && let Some(line) = progress.line(self.usual, Instant::now()) {
+            if is_silent && let Some(line) = progress.line(self.last_time, Instant::now()) {
                 told = Instant::now();
                 self.tell(&progress, &line);
             }
@@ -76,7 +77,7 @@ impl Listening<'_> {
         match self.format {
             LogFormat::Text => tracing::info!("step {step}: {line}"),
             LogFormat::Json => {
-                let (done, total) = (progress.done, progress.total());
+                let (done, total) = (progress.done.len(), progress.total());
                 let running: Vec<&str> = progress.running.keys().map(String::as_str).collect();
                 let running = running.join(" ");
                 tracing::info!(step, done, total, running, "step {step}: {line}");
@@ -90,7 +91,7 @@ impl Listening<'_> {
 struct Progress {
     known: usize,
     told: usize,
-    done: usize,
+    done: BTreeSet<String>,
     running: BTreeMap<String, Run>,
 }
 
@@ -119,7 +120,7 @@ impl Progress {
                 Some(run) if run.depth > 1 => run.depth -= 1,
                 _ => {
                     self.running.remove(id);
-                    self.done += 1;
+                    self.done.insert(id.clone());
                 }
             },
             NodeEvent::Silent { .. } => {}
@@ -131,20 +132,20 @@ impl Progress {
     }
 
     /// `None` where nothing is known of the nodes.
-    fn line(&self, usual: &Usual, now: Instant) -> Option<String> {
+    fn line(&self, last_time: &LastTime, now: Instant) -> Option<String> {
         let total = self.total();
         if total == 0 {
             return None;
         }
-        let mut line = format!("{} of {total} nodes done", self.done);
+        let mut line = format!("{} of {total} nodes done", self.done.len());
         let mut running: Vec<_> = self.running.iter().collect();
         running.sort_by_key(|(_, run)| run.since);
         for (index, (id, run)) in running.iter().take(MOST_NAMED).enumerate() {
             let before = if index == 0 { "; running: " } else { ", " };
             let seconds = now.duration_since(run.since).as_secs();
             let _ = write!(line, "{before}{id} for {seconds} s");
-            if let Some(usual) = usual.get(*id) {
-                let _ = write!(line, " (usually {usual:.0} s)");
+            if let Some(took) = last_time.get().and_then(|known| known.get(*id)) {
+                let _ = write!(line, " (last time {took:.0} s)");
             }
         }
         if running.len() > MOST_NAMED {
@@ -176,11 +177,14 @@ mod tests {
         let begin = Instant::now();
         let at = |seconds| begin + Duration::from_secs(seconds);
         let mut progress = Progress::default();
-        let usual = Usual::from([("b".to_owned(), 41.7)]);
-        assert_eq!(progress.line(&usual, at(0)), None);
+        let last_time = LastTime::default();
+        assert_eq!(progress.line(&last_time, at(0)), None);
         let ids = ["a", "b", "c", "d"].map(str::to_owned).to_vec();
         progress.hear(&NodeEvent::Plan { ids, total: None }, at(0));
-        assert_eq!(progress.line(&usual, at(1)).unwrap(), "0 of 4 nodes done");
+        assert_eq!(
+            progress.line(&last_time, at(1)).unwrap(),
+            "0 of 4 nodes done"
+        );
         for (event, seconds) in [
             (start("a"), 1),
             (start("b"), 2),
@@ -190,8 +194,15 @@ mod tests {
             progress.hear(&event, at(seconds));
         }
         assert_eq!(
-            progress.line(&usual, at(65)).unwrap(),
-            "1 of 4 nodes done; running: b for 63 s (usually 42 s), c for 61 s"
+            progress.line(&last_time, at(65)).unwrap(),
+            "1 of 4 nodes done; running: b for 63 s, c for 61 s"
+        );
+        last_time
+            .set(BTreeMap::from([("b".to_owned(), 41.7)]))
+            .unwrap();
+        assert_eq!(
+            progress.line(&last_time, at(65)).unwrap(),
+            "1 of 4 nodes done; running: b for 63 s (last time 42 s), c for 61 s"
         );
     }
 
@@ -201,10 +212,10 @@ mod tests {
         let mut progress = Progress::default();
         for event in [start("a"), start("a"), end("a"), start("a"), end("a")] {
             progress.hear(&event, now);
-            assert_eq!(progress.done, 0);
+            assert!(progress.done.is_empty());
         }
         progress.hear(&end("a"), now);
-        assert_eq!((progress.done, progress.running.len()), (1, 0));
+        assert_eq!((progress.done.len(), progress.running.len()), (1, 0));
     }
 
     #[tokio::test]
@@ -222,7 +233,7 @@ mod tests {
         for id in ["a", "b", "c", "d", "e", "f", "g"] {
             progress.hear(&start(id), now);
         }
-        let line = progress.line(&Usual::new(), now).unwrap();
+        let line = progress.line(&LastTime::default(), now).unwrap();
         assert!(
             line.starts_with("0 of 9 nodes done; running: a for 0 s, "),
             "{line}"

@@ -77,12 +77,12 @@ impl NodeLog {
             return;
         };
         let id = id.clone();
-        // Of a plan that comes bit by bit.
-        if self.total.is_some() {
-            self.ids.insert(id.clone());
-        }
         let state = self.states.entry(id.clone()).or_default();
         if matches!(event, NodeEvent::End { .. }) {
+            // Some ends are told twice, the second time with less.
+            if state.ends > 0 && state.ends >= state.starts {
+                return;
+            }
             state.ends += 1;
             state.end = Some(event);
         } else {
@@ -290,6 +290,7 @@ mod tests {
                 ],
                 "a",
             ),
+            (vec![start("a"), end("a", "error"), end("a", "success")], ""),
             // Batches of a microbatch model, which end before it does.
             (vec![start("a"), start("a"), end("a", "success")], ""),
             (
@@ -335,7 +336,19 @@ mod tests {
             (vec![json!({"t": "plan", "ids": ["a"], "total": 2})], None),
             (vec![json!({"t": "plan", "ids": ["a"], "total": 0})], None),
             (
-                vec![json!({"t": "plan", "ids": ["a"], "total": 2}), start("b")],
+                vec![
+                    json!({"t": "plan", "ids": [], "total": 2}),
+                    json!({"t": "plan", "ids": ["a"], "total": 0}),
+                    start("b"),
+                ],
+                None,
+            ),
+            (
+                vec![
+                    json!({"t": "plan", "ids": [], "total": 2}),
+                    json!({"t": "plan", "ids": ["a"], "total": 0}),
+                    json!({"t": "plan", "ids": ["b"], "total": 0}),
+                ],
                 Some("a b"),
             ),
             (vec![json!({"t": "plan", "ids": "a"})], None),

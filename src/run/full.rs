@@ -16,7 +16,7 @@ use super::parse::{self, KeptParse};
 use super::prepare::{self, Error};
 use super::publishing::Due;
 use super::resume::{self, Attempt, Known};
-use super::{Surroundings, lease, log_where_it_writes, preflight};
+use super::{Surroundings, last_time, lease, log_where_it_writes, preflight};
 use crate::artifacts::{Destination, Keeping, Layout, Ledger, Publisher, parse_cache};
 use crate::cli::RunArgs;
 use crate::config::{self, Config, ParseCache, Pipeline, Publish, Step};
@@ -24,7 +24,7 @@ use crate::credentials::Connection;
 use crate::environment;
 use crate::exit_code::ExitCode;
 use crate::lease::Lease;
-use crate::pipeline::{self, Engine, Outcome, Shutdown, Stage, Status, Stop, Usual};
+use crate::pipeline::{self, Engine, Outcome, Shutdown, Stage, Status, Stop};
 use crate::process;
 use crate::project::{Workspace, packages};
 
@@ -330,7 +330,7 @@ async fn get_ready(
         stop_timeout: config.stop_timeout,
         packages_installed,
         code_without_docs: ExitCode::PublishFailed.number(),
-        usual: Usual::new(),
+        last_time: last_time::look_up(destination.as_ref()),
         resumed: BTreeSet::new(),
     };
     engine.settle().await;

@@ -17,10 +17,11 @@ use serde_json::Value;
 
 use crate::support::deployment::run_id;
 use crate::support::processes;
-use crate::support::project::{DUCKDB_PROFILE, Project, with_real_dbt};
+use crate::support::project::{DUCKDB_PROFILE, Project, REDSHIFT_PROFILE, with_real_dbt};
 use crate::support::repo;
 use crate::support::result::Finished;
 use crate::support::runner::{Runner, Running};
+use crate::support::standin::Standin;
 
 const MODELS: usize = 20;
 const TESTS: usize = 10;
@@ -29,11 +30,16 @@ const KILLS: u64 = 2;
 
 /// Twenty models in four layers, and a test for each second one.
 fn project() -> Project {
-    let project = Project::new(DUCKDB_PROFILE);
+    let project = Project::new(if on_standin() {
+        REDSHIFT_PROFILE
+    } else {
+        DUCKDB_PROFILE
+    });
     let mut tests = "models:\n".to_owned();
     for model in 0..MODELS {
         let from = match model.checked_sub(5) {
             Some(parent) => format!("select id from {{{{ ref('m{parent:02}') }}}}"),
+            None if on_standin() => "select generate_series(1, 1000) as id".to_owned(),
             None => "select range as id from range(1000)".to_owned(),
         };
         let sql = format!("{{{{ config(materialized='table') }}}}\n{from}\n");
@@ -50,9 +56,18 @@ fn project() -> Project {
     project
 }
 
-fn runner(project: &Project, place: &Path) -> Runner {
-    with_real_dbt(Runner::new(project.path()))
-        .env("DBT_ENTRYPOINT_CREDENTIALS", "none")
+/// By hand, the stand-in of Redshift takes the place of DuckDB.
+fn on_standin() -> bool {
+    repo::number("DBT_ENTRYPOINT_TEST_KILLS_ON_STANDIN", 0) == 1
+}
+
+fn runner(project: &Project, place: &Path, standin: Option<&Standin>) -> Runner {
+    let runner = with_real_dbt(Runner::new(project.path()));
+    let runner = match standin {
+        Some(standin) => standin.attach(runner),
+        None => runner.env("DBT_ENTRYPOINT_CREDENTIALS", "none"),
+    };
+    runner
         .env(
             "DBT_ENTRYPOINT_DESTINATION",
             format!("file://{}", place.display()),
@@ -172,6 +187,20 @@ fn assert_whole(place: &Path, run: &Finished) {
     }
 }
 
+/// What a success says has to be in the database.
+fn assert_built(project: &Project) {
+    let count = "import duckdb; tables = duckdb.connect('shop.duckdb').execute(\
+        'select count(*) from information_schema.tables'); print(tables.fetchone()[0])";
+    let mut python = Command::new(repo::venv("python"));
+    let counted = python
+        .args(["-c", count])
+        .current_dir(project.path())
+        .output()
+        .unwrap();
+    let counted = String::from_utf8_lossy(&counted.stdout).into_owned();
+    assert_eq!(counted.trim(), MODELS.to_string());
+}
+
 /// Of what an earlier attempt has done, nothing is begun again, unless the log says why.
 fn assert_nothing_twice(before: &BTreeSet<String>, place: &Path, run: &str, said: &str) {
     // `start` of what is taken over stands in the record as well: what dbt itself has begun is told
@@ -205,13 +234,14 @@ fn no_node_is_lost_and_none_is_run_twice_whatever_is_killed() {
     let mut whole = Duration::from_secs(6);
     while struck < kills {
         let project = project();
+        let standin = on_standin().then(Standin::database);
         let place = project.path().join("published");
         let mut before = BTreeSet::new();
         let mut strikes = 1 + random.below(3);
         loop {
             let kind = KINDS[usize::try_from(random.below(KINDS.len() as u64)).unwrap()];
             let delay = random.below(u64::try_from(whole.as_millis()).unwrap());
-            let mut running = runner(&project, &place).spawn();
+            let mut running = runner(&project, &place, standin.as_ref()).spawn();
             let is_to_be_killed = strikes > 0;
             if is_to_be_killed {
                 strikes -= 1;
@@ -235,6 +265,9 @@ fn no_node_is_lost_and_none_is_run_twice_whatever_is_killed() {
             }
             if run.code == Some(0) {
                 assert_whole(&place, &run);
+                if standin.is_none() {
+                    assert_built(&project);
+                }
                 if !is_to_be_killed && said.contains("not resuming") {
                     whole = begin.elapsed();
                 }

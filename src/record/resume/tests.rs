@@ -85,7 +85,12 @@ fn all_that_was_selected_and_is_not_known_to_be_done_is_left() {
         (killed.clone(), vec![PART, A, B], None, unknown),
         (
             killed.clone(),
-            vec![PART, A, B, "{\"t\":\"start\",\"id\":\"c\"}"],
+            vec![
+                PART,
+                A,
+                B,
+                "{\"t\":\"plan\",\"ids\":[\"b\",\"c\"],\"total\":0}",
+            ],
             None,
             "c",
         ),
