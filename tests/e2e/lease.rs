@@ -205,7 +205,7 @@ fn whoever_waits_gives_up_when_its_time_has_passed_or_a_signal_comes() {
 #[test]
 fn a_run_that_was_killed_is_followed_after_its_ttl() {
     let lab = lab();
-    let running = working(&lab, lab.runner().args(["--lease-ttl", "3s"]));
+    let running = working(&lab, lab.runner().args(["--lease-ttl", "6s"]));
     let holder = lease(&lab)["holder"].as_str().unwrap().to_owned();
     running.signal(Signal::SIGKILL);
     let killed = Instant::now();
@@ -216,10 +216,11 @@ fn a_run_that_was_killed_is_followed_after_its_ttl() {
         .args(["--lease-wait", "1m", "--steps", "deps"])
         .run();
     next.assert_code(0);
+    let after = killed.elapsed();
+    // The unit tests measure it closer; here a whole program starts twice, beside others.
     assert!(
-        killed.elapsed() < Duration::from_secs(13),
-        "{:?}",
-        killed.elapsed()
+        (5..30).contains(&after.as_secs()),
+        "{after:?} after its end"
     );
     next.assert_err_has(&["WARN took over the lease", &holder]);
     assert_free(&lab);
@@ -265,7 +266,7 @@ fn a_run_that_loses_it_stops_its_step_and_publishes_no_docs() {
         let lab = Deployment::new(fake);
         let runner = lab
             .runner()
-            .args(["--lease-ttl", "3s", "--publish", "always"]);
+            .args(["--lease-ttl", "6s", "--publish", "always"]);
         let mut running = runner.spawn();
         running.until("dbt to work", |_| lab.scene.fake.is_ready("test"));
         plant(&lab, &holder, 90);
@@ -298,7 +299,7 @@ fn a_run_that_loses_it_while_publishing_publishes_no_more() {
     let lab = Deployment::with_faults(Fake::new(), |proxy, bucket| {
         proxy.on(&format!("PUT /{bucket}/shop/catalog.json"), Fault::Hold)
     });
-    let mut running = lab.runner().args(["--lease-ttl", "3s"]).spawn();
+    let mut running = lab.runner().args(["--lease-ttl", "6s"]).spawn();
     running.until("the docs", |_| lab.proxy.count("catalog.json") > 0);
     plant(&lab, &json!("20261122T061442Z-0a1b2c3d"), 90);
     let run = running.wait();
@@ -409,12 +410,12 @@ fn whatever_lies_in_its_place_is_respected_for_a_ttl_and_then_taken_over() {
     for content in odd {
         let lab = Deployment::healthy();
         lab.bucket.put(KEY, content.as_bytes());
-        let run = lab.runner().args(["--lease-ttl", "2s"]).run();
+        let run = lab.run();
         run.assert_code(75)
             .assert_err_has(&["error: the lease s3://", "lease break"]);
         let run = lab
             .runner()
-            .args(["--lease-ttl", "2s", "--lease-wait", "1m"])
+            .args(["--lease-ttl", "3s", "--lease-wait", "1m", "--steps", "deps"])
             .run();
         run.assert_code(0)
             .assert_err_has(&["WARN took over the lease"]);
@@ -453,7 +454,7 @@ fn a_directory_has_one_too_if_it_is_asked_for() {
     let runner = || {
         scene
             .runner()
-            .args(["--lease-ttl", "2s", "--destination", &destination])
+            .args(["--lease-ttl", "4s", "--destination", &destination])
     };
     runner().args(["--steps", "deps"]).run().assert_code(0);
     assert!(!file.exists(), "not by default");
@@ -483,7 +484,7 @@ fn it_can_be_seen_and_taken_away() {
         run.out()
     };
     assert!(show("text").contains("nobody"), "{}", show("text"));
-    let running = working(&lab, lab.runner().args(["--lease-ttl", "3s"]));
+    let running = working(&lab, lab.runner().args(["--lease-ttl", "6s"]));
     let held = lease(&lab);
     for part in ["holder", "task", "since"].map(|key| held[key].as_str().unwrap()) {
         assert!(show("text").contains(part), "{} lacks {part}", show("text"));
