@@ -621,7 +621,7 @@ fn a_record_that_cannot_be_read_is_not_resumed() {
         assert!(refused.as_str().unwrap_or_default().contains(last), "{run}");
         let named = lab.runner().args(["--resume", id]).run();
         let hint = if code == 77 {
-            "allow s3:GetObject on runs/*"
+            "allow s3:GetObject on arn:"
         } else {
             "hint: "
         };

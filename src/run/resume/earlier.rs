@@ -55,14 +55,7 @@ impl Error {
 
     pub(crate) fn hint(&self) -> Option<String> {
         match self {
-            Self::Unreadable { source, .. } => source.hint().or_else(|| {
-                let is_denied = source.fault() == Some(FaultKind::Denied);
-                is_denied.then(|| {
-                    "allow s3:GetObject on runs/* and state/* below the destination; without \
-                     s3:ListBucket, S3 denies what is not there as well"
-                        .to_owned()
-                })
-            }),
+            Self::Unreadable { source, .. } => source.hint(),
             Self::Missing { .. } => {
                 Some("look below runs/ at the destination which runs there are".to_owned())
             }
