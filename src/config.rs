@@ -215,7 +215,13 @@ pub(crate) fn resolve_lease(
     let mut flags = common_flags(&args.common);
     flags.extend(args.flags.typed().clone());
     flags.insert(setting::CREDENTIALS.key, "none".to_owned());
-    let layers = Layers::new(flags, files, inherited);
+    let mut layers = Layers::new(flags.clone(), files, inherited);
+    // Who asks for it means the one at the destination, whether runs from here would take it or
+    // not.
+    if layers.text(&setting::LEASE, &mut Vec::new()).is_none() {
+        flags.insert(setting::LEASE.key, "on".to_owned());
+        layers = Layers::new(flags, files, inherited);
+    }
     let faults = files.faults.clone();
     resolve_pipeline(
         &layers,

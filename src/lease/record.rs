@@ -4,7 +4,8 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 
 /// What this program writes. A later version may say more.
 const VERSION: u64 = 1;
@@ -24,6 +25,16 @@ pub(crate) struct Record {
     pub(crate) seq: u64,
     /// How long the lease holds after it was last written. `None` where it does not say so.
     pub(crate) ttl: Option<Duration>,
+}
+
+#[derive(Serialize)]
+struct Written<'a> {
+    v: u64,
+    holder: Option<&'a str>,
+    task: &'a str,
+    since: &'a str,
+    seq: u64,
+    ttl: u64,
 }
 
 impl Record {
@@ -51,15 +62,18 @@ impl Record {
     }
 
     pub(crate) fn content(&self) -> Vec<u8> {
-        let record = json!({
-            "v": VERSION,
-            "holder": self.holder,
-            "task": self.task,
-            "since": self.since,
-            "seq": self.seq,
-            "ttl": self.ttl.unwrap_or_default().as_secs(),
-        });
-        format!("{record}\n").into_bytes()
+        // The order of the fields is that in which people read them.
+        let record = Written {
+            v: VERSION,
+            holder: self.holder.as_deref(),
+            task: &self.task,
+            since: &self.since,
+            seq: self.seq,
+            ttl: self.ttl.unwrap_or_default().as_secs(),
+        };
+        let mut content = serde_json::to_vec(&record).unwrap_or_default();
+        content.push(b'\n');
+        content
     }
 }
 
@@ -71,6 +85,8 @@ fn shown(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]

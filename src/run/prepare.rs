@@ -76,9 +76,9 @@ impl Error {
     pub(super) fn hint(&self) -> Option<String> {
         match self {
             Self::Lease(refusal) => Some(refusal.hint()),
-            Self::NoLease => Some(
-                "set --lease on, or ENV to a deployment environment whose lease it is".to_owned(),
-            ),
+            Self::NoLease => {
+                Some("leave lease: off out, or name the lease with --lease".to_owned())
+            }
             Self::Credentials(error) => error.hint(),
             Self::Environment(error) => error.hint(),
             Self::Project(error) => Some(error.hint()),

@@ -524,7 +524,15 @@ fn the_commands_need_no_login_but_a_lease() {
         bare(command).run().assert_code(0);
         let none = bare(command).env("ENV", "mine").run();
         none.assert_code(64)
-            .assert_err_has(&["want no lease", "--lease on"]);
+            .assert_err_has(&["there is none", "--destination"]);
+        // Runs from a laptop take none; whoever asks there means that of the deployment.
+        let address = format!("s3://{}/shop", lab.bucket.name);
+        let there = bare(command)
+            .env("ENV", "mine")
+            .args(["--destination", &address]);
+        there.run().assert_code(0);
+        let off = bare(command).args(["--lease", "off"]).run();
+        off.assert_code(64).assert_err_has(&["want no lease"]);
     }
     let denied = || Fault::s3(403, "AccessDenied", "Access Denied");
     let lab = Deployment::with_faults(Fake::new(), |proxy, _| proxy.on(KEY, denied()));
