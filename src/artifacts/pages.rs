@@ -58,7 +58,6 @@ impl Publisher {
         let path = directory.join(name);
         self.refuse_leak(page, &path)?;
         let write = || {
-            // A run that fails early has not made it.
             let mut file = new_file(directory)?;
             file.write_all(page.as_bytes())?;
             file.persist(&path).map_err(|error| error.error)

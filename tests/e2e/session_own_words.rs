@@ -128,8 +128,6 @@ fn a_project_is_parsed_once_in_each_step_also_if_it_cannot_be() {
         for twin in &twins {
             let parsings = twin.project.read("parsings.txt");
             assert_eq!(parsings.lines().count(), 1, "{}", twin.run);
-            // Also where dbt has not come as far as to make that directory.
-            assert!(twin.project.path().join("target/run.html").exists());
         }
         assert_same(&twins);
     }
