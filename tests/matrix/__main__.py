@@ -64,6 +64,8 @@ class Cell:
             "HOME": str(home),
             "LANG": "C.UTF-8",
             "PYTHONPATH": str(project / "plugins"),
+            # dbt reads the folders of a project in the order of a set.
+            "PYTHONHASHSEED": "0",
             "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
             "DBT_VERSION_CHECK": "false",
             "DBT_DUCKDB_PATH": str(project / "matrix.duckdb"),
