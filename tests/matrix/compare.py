@@ -94,7 +94,7 @@ def of_artifact(value: Any) -> Any:
 
 def facts(project: pathlib.Path, ledger: pathlib.Path, python: pathlib.Path) -> dict[str, object]:
     """By name: all that a run has left behind."""
-    found: dict[str, object] = {}
+    found: dict[str, Any] = {}
     for folder, place in (("target", project / "target"), ("ledger", ledger)):
         for file in sorted(path for path in place.rglob("*") if path.is_file()):
             name = normalized(f"{folder}/{file.relative_to(place)}")
