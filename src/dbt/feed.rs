@@ -3,6 +3,7 @@
 //!
 //! Never waits for more, and passes over what it does not understand.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
@@ -29,6 +30,8 @@ pub(crate) struct Feed {
     begun: Vec<u8>,
     /// The rest of a line that is too long.
     is_skipping: bool,
+    /// The nodes of which a query was cancelled.
+    cancelled: BTreeSet<String>,
 }
 
 #[derive(Debug)]
@@ -59,6 +62,7 @@ impl Feed {
             read,
             begun: Vec::new(),
             is_skipping: false,
+            cancelled: BTreeSet::new(),
         }
     }
 
@@ -96,7 +100,7 @@ impl Feed {
             if is_whole {
                 match self.source {
                     Source::Events => serde_json::from_slice(&self.begun).ok(),
-                    Source::Spans(_) => span_events::event_in(&self.begun),
+                    Source::Spans(_) => span_events::event_in(&self.begun, &mut self.cancelled),
                 }
                 .into_iter()
                 .for_each(&mut heard);

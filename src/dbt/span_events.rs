@@ -3,18 +3,22 @@
 //!
 //! Reads the few fields it needs, and passes over what it does not understand.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::Deserialize;
 
 use super::nodes::NodeEvent;
-use super::spans::{EVALUATED, NO_OP, PROCESSED, RUN, SUCCESS, TEST_PASSED, TEST_WARNED};
+use super::spans::{
+    CANCELLED, EVALUATED, NO_OP, PROCESSED, RUN, SUCCESS, TEST_PASSED, TEST_WARNED,
+};
 
 /// The span of a phase, which counts the nodes.
 const PHASE: &str = ".PhaseExecuted";
 const OUTCOME: &str = "NODE_OUTCOME_";
-/// Of which dbt says nothing.
-const CANCELLED: &str = "NODE_OUTCOME_CANCELED";
+/// The span of a query, which says for itself that it was cancelled.
+const QUERY: &str = ".QueryExecuted";
+const QUERY_CANCELLED: &str = "QUERY_OUTCOME_CANCELED";
 
 #[derive(Deserialize)]
 struct Span<'a> {
@@ -43,6 +47,8 @@ struct Attributes {
     node_outcome: Option<String>,
     #[serde(default)]
     node_skip_reason: Option<String>,
+    #[serde(default)]
+    query_outcome: Option<String>,
     #[serde(default)]
     node_test_detail: Option<TestDetail>,
     /// Numbers are texts.
@@ -82,14 +88,13 @@ impl Attributes {
     }
 }
 
-/// What a line says of a node, if it says anything.
-pub(super) fn event_in(line: &[u8]) -> Option<NodeEvent> {
+/// What a line says of a node, if it says anything. `cancelled`: the nodes of which a query was
+/// cancelled, each with its end still to come.
+pub(super) fn event_in(line: &[u8], cancelled: &mut BTreeSet<String>) -> Option<NodeEvent> {
     // Most spans are of something else, and hold whole queries.
     let text = std::str::from_utf8(line).ok()?;
-    if ![PROCESSED, EVALUATED, PHASE]
-        .iter()
-        .any(|kind| text.contains(kind))
-    {
+    let kinds = [PROCESSED, EVALUATED, PHASE, QUERY_CANCELLED];
+    if !kinds.iter().any(|kind| text.contains(kind)) {
         return None;
     }
     let span: Span = serde_json::from_str(text).ok()?;
@@ -116,6 +121,12 @@ pub(super) fn event_in(line: &[u8]) -> Option<NodeEvent> {
                 thread: None,
             })
         }
+        "SpanEnd" if is(QUERY) => {
+            if attributes.query_outcome.as_deref() == Some(QUERY_CANCELLED) {
+                cancelled.extend(attributes.unique_id);
+            }
+            None
+        }
         // Of a node that was cancelled, the span around all says that it is a success, and the one
         // of its run says nothing. Where there is none of a run, it could not be rendered, or there
         // was nothing to run.
@@ -123,6 +134,13 @@ pub(super) fn event_in(line: &[u8]) -> Option<NodeEvent> {
             let end = time(span.end_time_unix_nano)?;
             let took = start.and_then(|start| end.duration_since(start).ok());
             let status = attributes.status();
+            let id = attributes.unique_id?;
+            // A test then says that it has found something, which is a warning for some.
+            let status = if cancelled.remove(&id) && status != "error" {
+                "canceled".to_owned()
+            } else {
+                status
+            };
             let detail = attributes.node_test_detail;
             let found = detail.and_then(|detail| detail.failing_rows);
             let number = |value: serde_json::Value| {
@@ -132,7 +150,7 @@ pub(super) fn event_in(line: &[u8]) -> Option<NodeEvent> {
             };
             let written = attributes.rows_affected.and_then(|rows| rows.parse().ok());
             Some(NodeEvent::End {
-                id: attributes.unique_id?,
+                id,
                 ts: timestamp(end),
                 thread: None,
                 status,
@@ -329,7 +347,48 @@ mod tests {
                 None,
             ),
         ] {
-            assert_eq!(event_in(line.as_bytes()), expected, "{line}");
+            let found = event_in(line.as_bytes(), &mut BTreeSet::new());
+            assert_eq!(found, expected, "{line}");
         }
+    }
+
+    /// As dbt tells of a test that was interrupted: the test says that it has found a row.
+    #[test]
+    fn a_node_whose_query_was_cancelled_is_no_success() {
+        let query = |id: &str, outcome: &str| {
+            format!(
+                r#"{{"record_type":"SpanEnd","event_type":"v1.fusion.query.QueryExecuted",
+                "attributes":{{"unique_id":"{id}","query_outcome":"{outcome}"}}}}"#
+            )
+        };
+        let end = |id: &str, rest: &str| {
+            format!(
+                r#"{{"record_type":"SpanEnd","event_type":"v1.fusion.node.NodeEvaluated",
+                "end_time_unix_nano":"9","attributes":{{"unique_id":"{id}",
+                "phase":"EXECUTION_PHASE_RUN","node_outcome":"{rest}}}}}"#
+            )
+        };
+        let warned = r#"NODE_OUTCOME_SUCCESS","node_test_detail":{"failing_rows":1,
+            "test_outcome":"TEST_OUTCOME_WARNED"}"#;
+        let mut cancelled = BTreeSet::new();
+        let mut statuses = Vec::new();
+        for line in [
+            query("a", "QUERY_OUTCOME_CANCELED"),
+            query("b", "QUERY_OUTCOME_CANCELED"),
+            query("c", "QUERY_OUTCOME_SUCCESS"),
+            query("d", "QUERY_OUTCOME_CANCELED"),
+            query("d", "QUERY_OUTCOME_SUCCESS"),
+            end("a", warned),
+            end("b", r#"NODE_OUTCOME_ERROR""#),
+            end("c", warned),
+            end("d", r#"NODE_OUTCOME_SUCCESS""#),
+        ] {
+            if let Some(NodeEvent::End { id, status, .. }) =
+                event_in(line.as_bytes(), &mut cancelled)
+            {
+                statuses.push(format!("{id} {status}"));
+            }
+        }
+        assert_eq!(statuses, ["a canceled", "b error", "c warn", "d canceled"]);
     }
 }

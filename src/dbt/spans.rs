@@ -23,8 +23,9 @@ pub(super) const RUN: &str = "EXECUTION_PHASE_RUN";
 pub(super) const PROCESSED: &str = ".NodeProcessed";
 const MESSAGE: &str = ".LogMessage";
 pub(super) const SUCCESS: &str = "NODE_OUTCOME_SUCCESS";
-/// Also of a node that something other than the runner has cancelled.
-const NOT_RUN: [&str; 2] = ["NODE_OUTCOME_SKIPPED", "NODE_OUTCOME_CANCELED"];
+/// Of a node that was cancelled, the span of its run says no outcome at all.
+pub(super) const CANCELLED: &str = "NODE_OUTCOME_CANCELED";
+const NOT_RUN: [&str; 2] = ["NODE_OUTCOME_SKIPPED", CANCELLED];
 /// Of a node that there is nothing to run for, such as an ephemeral model.
 pub(super) const NO_OP: &str = "NODE_SKIP_REASON_NO_OP";
 /// A test whose query ran is a success, whatever it found; what it found stands beside it.
@@ -112,7 +113,7 @@ impl Told {
 impl Attributes {
     /// What is not known to be a success is none.
     fn end(&self) -> NodeEnd {
-        let outcome = self.node_outcome.as_deref().unwrap_or_default();
+        let outcome = self.node_outcome.as_deref().unwrap_or(CANCELLED);
         if NOT_RUN.contains(&outcome) {
             return if self.node_skip_reason.as_deref() == Some(NO_OP) {
                 NodeEnd::Success
@@ -171,13 +172,15 @@ pub(crate) fn read(file: &Path, from: u64, until: Option<SystemTime>) -> io::Res
         match span.record_type {
             "SpanEnd" if !is_late(span.end_time_unix_nano) => {
                 let end = attributes.end();
+                // So dbt calls the whole of a node that it cancels, too.
+                let is_success = attributes.node_outcome.as_deref() == Some(SUCCESS);
                 let has_run = attributes.phase.as_deref() == Some(RUN);
                 match attributes.unique_id {
                     Some(id) if kind.ends_with(EVALUATED) && has_run => {
                         told.ended.insert(id, end);
                     }
                     // One that could not be rendered has no other.
-                    Some(id) if kind.ends_with(PROCESSED) => {
+                    Some(id) if kind.ends_with(PROCESSED) && !is_success => {
                         told.ended.entry(id).or_insert(end);
                     }
                     _ => {}
@@ -315,9 +318,13 @@ mod tests {
         };
         let diff = json!({"diff_table": "| 2 -> 1 |", "failing_rows": 1, "test_outcome":
             "TEST_OUTCOME_FAILED"});
+        let cancelled = json!({"unique_id": "cancelled", "phase": RUN});
         let mut lines = vec![
             ran("good", "SUCCESS", 10),
             processed("good", SUCCESS, ""),
+            span("SpanEnd", "NodeEvaluated", 10, &cancelled),
+            processed("cancelled", SUCCESS, ""),
+            processed("never.begun", SUCCESS, ""),
             processed("not.rendered", "NODE_OUTCOME_ERROR", ""),
             processed("ephemeral", NOT_RUN[0], NO_OP),
             processed("downstream", NOT_RUN[0], "NODE_SKIP_REASON_UPSTREAM"),
@@ -334,11 +341,13 @@ mod tests {
             ("not.rendered", NodeEnd::Failed(None)),
             ("ephemeral", NodeEnd::Success),
             ("downstream", NodeEnd::Skipped),
+            ("cancelled", NodeEnd::Skipped),
             ("unit", NodeEnd::Failed(Some("| 2 -> 1 |".to_owned()))),
             ("broken", NodeEnd::Failed(Some("Binder Error".to_owned()))),
         ];
         let told = read(written(&lines).path(), 0, None).unwrap();
         assert_eq!(told.end("unknown"), None);
+        assert_eq!(told.end("never.begun"), None);
         lines.push(error(None, "hook failed", 12));
         let whole = read(written(&lines).path(), 0, None).unwrap();
         assert_eq!(whole.reasons, ["hook failed"]);
