@@ -13,6 +13,7 @@ use serde::Deserialize;
 
 use crate::config::{ProjectFile, Variables};
 use crate::regular_file;
+use crate::yaml::Node;
 
 mod declared;
 mod kept;
@@ -61,6 +62,17 @@ impl Lock {
 pub(crate) fn has_none(project_dir: &Path) -> bool {
     let names = ["packages.yml", "dependencies.yml", LOCK, "dbt_packages"];
     !names.iter().any(|name| project_dir.join(name).exists())
+}
+
+/// The packages that are folders themselves, below the project or as absolute paths. One whose path
+/// holds Jinja is not known.
+pub(crate) fn local(project_dir: &Path) -> Vec<PathBuf> {
+    let declared = declared::packages(project_dir);
+    let entries = declared.as_ref().and_then(Node::items).unwrap_or_default();
+    entries
+        .iter()
+        .filter_map(|entry| entry.get("local")?.as_str().map(PathBuf::from))
+        .collect()
 }
 
 /// Where packages are installed. `None` where only dbt can tell.

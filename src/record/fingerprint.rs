@@ -3,14 +3,16 @@
 //!
 //! Never holds a secret, not even hashed: what goes in has none.
 
+use std::borrow::Cow;
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use walkdir::WalkDir;
 
 use crate::config::Step;
+use crate::redact::Redactor;
 use crate::regular_file;
 
 /// `None` for what is not known, which equals only itself.
@@ -43,44 +45,50 @@ impl Fingerprint {
 
 /// What dbt reads at the top of a project. Of profiles.yml only the selected target counts, which
 /// is rendered.
-const FILES: [&str; 6] = [
+const FILES: [&str; 5] = [
     "dbt_project.yml",
     "packages.yml",
     "dependencies.yml",
-    "package-lock.yml",
     "selectors.yml",
     "catalogs.yml",
 ];
-/// What dbt writes, for a project of which all of the directory counts.
+/// A step `deps` may write it, so that it counts only where there is none.
+const LOCK: &str = "package-lock.yml";
+/// What dbt writes at the top of a project, where all of that counts.
 const WRITTEN: [&str; 4] = ["target", "logs", "dbt_packages", "dbt_internal_packages"];
 
-/// Of the files of a project: those at its top, and what lies in the directories (`folders`).
-pub(crate) fn of_project(project_dir: &Path, folders: &[String]) -> io::Result<String> {
+/// What of a project dbt reads.
+#[derive(Debug)]
+pub(crate) struct Files<'a> {
+    /// The project.
+    pub(crate) directory: &'a Path,
+    /// Below it, or as an absolute path.
+    pub(crate) folders: &'a [String],
+    /// Packages that are folders themselves.
+    pub(crate) packages: &'a [PathBuf],
+    /// No step writes package-lock.yml.
+    pub(crate) is_locked: bool,
+}
+
+/// Of the files of a project: those at its top, and what lies in its directories and its local
+/// packages.
+pub(crate) fn of_project(of: &Files<'_>) -> io::Result<String> {
     let mut hash = Sha256::new();
     let mut files = Vec::new();
-    for name in FILES {
-        files.extend(Some(project_dir.join(name)).filter(|path| path.is_file()));
+    let lock = of.is_locked.then_some(LOCK);
+    for name in FILES.into_iter().chain(lock) {
+        files.extend(Some(of.directory.join(name)).filter(|path| path.is_file()));
     }
-    for folder in folders {
-        // As dbt: through links, and one that leads nowhere is passed over.
-        let below = WalkDir::new(project_dir.join(folder)).follow_links(true);
-        let is_read = |entry: &walkdir::DirEntry| {
-            let name = entry.file_name().to_string_lossy();
-            entry.depth() != 1 || !(WRITTEN.contains(&&*name) || name.starts_with('.'))
-        };
-        files.extend(
-            below
-                .into_iter()
-                .filter_entry(is_read)
-                .filter_map(Result::ok)
-                .filter(|entry| entry.file_type().is_file())
-                .map(walkdir::DirEntry::into_path),
-        );
+    for folder in of.folders {
+        files.extend(files_below(&of.directory.join(folder), folder == "."));
+    }
+    for package in of.packages {
+        files.extend(files_below(&of.directory.join(package), true));
     }
     files.sort();
     files.dedup();
     for path in files {
-        let name = path.strip_prefix(project_dir).unwrap_or(&path);
+        let name = path.strip_prefix(of.directory).unwrap_or(&path);
         add(&mut hash, name.as_os_str().as_encoded_bytes());
         let mut content = Sha256::new();
         let mut file = regular_file::open(&path)?;
@@ -96,13 +104,29 @@ pub(crate) fn of_project(project_dir: &Path, folders: &[String]) -> io::Result<S
     Ok(hex::encode(hash.finalize()))
 }
 
-/// Of the values of `--vars`, step by step.
-pub(crate) fn of_vars(steps: &[Step]) -> String {
-    of_texts(
-        steps
-            .iter()
-            .map(|step| step.option(&["--vars"]).unwrap_or_default()),
-    )
+/// Through links, as dbt looks; one that leads nowhere is passed over. `is_project`: what dbt
+/// writes lies there as well.
+fn files_below(folder: &Path, is_project: bool) -> impl Iterator<Item = PathBuf> {
+    let is_read = move |entry: &walkdir::DirEntry| {
+        let name = entry.file_name().to_string_lossy();
+        let is_written = WRITTEN.contains(&&*name) || name.starts_with('.');
+        !(is_project && entry.depth() == 1 && is_written)
+    };
+    let below = WalkDir::new(folder).follow_links(true).into_iter();
+    below
+        .filter_entry(is_read)
+        .filter_map(Result::ok)
+        .filter(|entry| entry.file_type().is_file())
+        .map(walkdir::DirEntry::into_path)
+}
+
+/// Of the values of `--vars`, step by step. A secret in them may rotate, and is no part of it.
+pub(crate) fn of_vars(steps: &[Step], redactor: &Redactor) -> String {
+    let vars: Vec<Cow<'_, str>> = steps
+        .iter()
+        .map(|step| redactor.text(step.option(&["--vars"]).unwrap_or_default()))
+        .collect();
+    of_texts(vars.iter().map(AsRef::as_ref))
 }
 
 /// Of texts that hold no secret.
@@ -125,6 +149,8 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::config::OnFailure;
+    use crate::secret::Secret;
 
     #[test]
     fn each_file_that_dbt_reads_counts_and_no_other() {
@@ -135,7 +161,17 @@ mod tests {
             fs::write(path, content).unwrap();
         };
         let folders = ["models", "seeds", "missing"].map(str::to_owned);
-        let hash = || of_project(directory.path(), &folders).unwrap();
+        let packages = ["local", "missing"].map(PathBuf::from);
+        let files = |folders: &[String], is_locked| {
+            of_project(&Files {
+                directory: directory.path(),
+                folders,
+                packages: &packages,
+                is_locked,
+            })
+            .unwrap()
+        };
+        let hash = || files(&folders, true);
         write("dbt_project.yml", "name: shop");
         write("models/a.sql", "select 1");
         let mut last = hash();
@@ -148,6 +184,13 @@ mod tests {
             ("selectors.yml", "selectors: []", true),
             ("profiles.yml", "shop: {}", false),
             ("dbt-entrypoint.yml", "resume: last", false),
+            ("package-lock.yml", "packages: []", true),
+            ("models/target/a.sql", "select 1", true),
+            ("models/logs/a.sql", "select 1", true),
+            ("models/.hidden/a.sql", "select 1", true),
+            ("local/models/a.sql", "select 1", true),
+            ("local/target/manifest.json", "{}", false),
+            ("local/.git/HEAD", "ref", false),
             ("target/manifest.json", "{}", false),
             ("logs/dbt.log", "…", false),
             ("README.md", "…", false),
@@ -156,7 +199,13 @@ mod tests {
             assert_eq!(hash() != last, counts, "{name}");
             last = hash();
         }
-        let all = || of_project(directory.path(), &[".".to_owned()]).unwrap();
+        let unlocked = || files(&folders, false);
+        let before = unlocked();
+        write("package-lock.yml", "packages: [{}]");
+        assert_eq!(unlocked(), before, "a step writes it");
+        assert_ne!(hash(), last);
+        last = hash();
+        let all = || files(&[".".to_owned()], true);
         let before = all();
         write("target/manifest.json", "[]");
         write(".git/HEAD", "ref");
@@ -169,6 +218,23 @@ mod tests {
         )
         .unwrap();
         assert_ne!(hash(), last, "a file with another name");
+    }
+
+    #[test]
+    fn a_secret_among_the_vars_may_rotate() {
+        let of = |vars: &str, secret: &str| {
+            let step = Step {
+                name: "run".to_owned(),
+                command: ["run", "--vars", vars].map(str::to_owned).to_vec(),
+                on_failure: OnFailure::Stop,
+                timeout: None,
+            };
+            let secret = Secret::new(secret.to_owned());
+            of_vars(&[step], &Redactor::new([&secret]))
+        };
+        let first = of("{a: 1, token: hunter2hunter2}", "hunter2hunter2");
+        assert_eq!(first, of("{a: 1, token: another-one}", "another-one"));
+        assert_ne!(first, of("{a: 2, token: hunter2hunter2}", "hunter2hunter2"));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::environment;
 use crate::pipeline::without_secrets;
 use crate::project;
 use crate::record::Fingerprint;
-use crate::record::fingerprint::{of_project, of_texts, of_vars};
+use crate::record::fingerprint::{Files, of_project, of_texts, of_vars};
 
 /// As far as it is known before step one.
 pub(super) async fn take(known: &Known<'_>) -> Fingerprint {
@@ -22,7 +22,13 @@ pub(super) async fn take(known: &Known<'_>) -> Fingerprint {
     let variables = &stage.environment.variables;
     let secrets = environment::look_like_secrets(variables);
     let harmless = without_secrets(variables, &secrets);
-    let project = of_project(&config.project_dir, &project::folders(&config.project_dir));
+    let directory = &config.project_dir;
+    let project = of_project(&Files {
+        directory,
+        folders: &project::folders(directory),
+        packages: &project::packages::local(directory),
+        is_locked: !plan.steps.iter().any(|step| step.subcommand() == "deps"),
+    });
     let project = project
         .inspect_err(|error| {
             tracing::warn!("this run cannot be resumed: its project cannot be read: {error}");
@@ -40,7 +46,7 @@ pub(super) async fn take(known: &Known<'_>) -> Fingerprint {
     Fingerprint {
         project,
         profile: Some(of_texts(target.chain(schema.as_deref()))),
-        vars: Some(of_vars(&plan.steps)),
+        vars: Some(of_vars(&plan.steps, &stage.redactor)),
         image,
         git,
     }
