@@ -161,10 +161,11 @@ pub(crate) fn decide(
                 return Todo::All { why: None };
             }
             match past.ended.as_ref().map(|ended| ended.status.as_str()) {
-                Some("success" | "warned" | "resumed") if is_needed(step) => {
+                Some("success" | "resumed") if is_needed(step) => {
                     return Todo::All { why: None };
                 }
-                Some("success" | "warned" | "resumed") => return Todo::Nothing,
+                Some("success" | "resumed") => return Todo::Nothing,
+                // One that was let through with a warning did not finish, either.
                 _ => is_reached = true,
             }
             match rest(step, past, present, variables) {

@@ -71,7 +71,7 @@ fn in_short(todo: &Todo) -> String {
 fn all_that_was_selected_and_is_not_known_to_be_done_is_left() {
     let unknown = "all, since what it had selected is not known";
     let (killed, failed, broken) = (None, Some(ended("failed", 1)), Some(ended("failed", 2)));
-    let cancelled = Some(ended("cancelled", 2));
+    let (cancelled, warned) = (Some(ended("cancelled", 2)), Some(ended("warned", 1)));
     for (ended, nodes, results, expected) in [
         (killed.clone(), vec![], None, "all"),
         (killed.clone(), vec![PLAN], None, "all"),
@@ -101,6 +101,9 @@ fn all_that_was_selected_and_is_not_known_to_be_done_is_left() {
         (failed.clone(), vec![], Some(RESULTS), "b c"),
         (failed.clone(), vec![], Some("{\"results\":"), unknown),
         (failed.clone(), vec![], None, "all"),
+        // It may have been stopped by its timeout.
+        (warned.clone(), vec![], Some(RESULTS), unknown),
+        (warned, vec![PLAN, A], Some(RESULTS), "b c"),
         // Each knows of another node.
         (cancelled.clone(), vec![PLAN, B], Some(RESULTS), "c"),
         (cancelled.clone(), vec![PART, B], Some(RESULTS), "c"),
@@ -152,7 +155,7 @@ fn steps_that_are_done_are_left_out_up_to_the_first_that_is_not() {
         ),
         (
             "success warned success success failed",
-            "nothing nothing all nothing all",
+            "nothing all all all all",
         ),
         (
             "resumed resumed resumed resumed killed",
