@@ -27,6 +27,7 @@ const VERSION: u64 = 1;
 
 /// `run.json`, its keys in order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(expecting = "a JSON object")]
 pub(crate) struct RunRecord {
     v: u64,
     pub(crate) run_id: String,
@@ -43,6 +44,7 @@ pub(crate) struct RunRecord {
 
 /// Which dbt it is, as the closing line has it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(expecting = "a JSON object")]
 struct Dbt {
     version: Option<String>,
     adapter: Option<String>,
@@ -51,6 +53,7 @@ struct Dbt {
 
 /// One step, as it was meant.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(expecting = "a JSON object")]
 struct Planned {
     n: usize,
     name: String,
@@ -111,6 +114,7 @@ impl RunRecord {
     /// The record of this run, as it was read.
     pub(crate) fn read(content: &[u8], run_id: &str) -> Result<Self, Malformed> {
         #[derive(Deserialize)]
+        #[serde(expecting = "a JSON object")]
         struct Version {
             v: u64,
         }

@@ -9,6 +9,7 @@ use crate::config::is_run_id;
 
 /// The last run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(expecting = "a JSON object")]
 pub(crate) struct LastRun {
     v: u64,
     pub(crate) run_id: String,
@@ -18,6 +19,7 @@ pub(crate) struct LastRun {
 
 /// How a step has ended, as the closing line has it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(expecting = "a JSON object")]
 pub(crate) struct EndedStep {
     pub(crate) status: String,
     pub(crate) exit_code: Option<u8>,
@@ -34,6 +36,7 @@ impl LastRun {
 
     pub(crate) fn read(content: &[u8]) -> Result<Self, Malformed> {
         #[derive(Deserialize)]
+        #[serde(expecting = "a JSON object")]
         struct Version {
             v: u64,
         }
@@ -84,7 +87,11 @@ mod tests {
                 "{\"v\":1,\"run_id\":\"../secret\",\"steps\":[]}",
                 "names no run",
             ),
-            ("[]", "malformed"),
+            ("[]", "malformed (invalid length 0, expected a JSON object"),
+            (
+                r#"{"v":1,"run_id":"20261122T061442Z-0a1b2c3d","steps":["x"]}"#,
+                "expected a JSON object",
+            ),
         ] {
             let Malformed(what) = LastRun::read(content.as_bytes()).unwrap_err();
             assert!(what.contains(expected), "{content}: {what}");

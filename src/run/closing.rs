@@ -15,11 +15,11 @@ use super::pages::Pages;
 use super::prepare::Error;
 use crate::artifacts::{Destination, Results, seconds_since_1970};
 use crate::causes;
-use crate::config::{Config, Metrics, Pipeline, Publish};
+use crate::config::{Config, Metrics, Pipeline, Publish, Resume};
 use crate::exit_code::ExitCode;
 use crate::lease::Lease;
 use crate::pipeline::{Cause, Outcome, Shutdown, Status, Stop};
-use crate::report::{self, Measured, RunStatus, StepLine, Summary};
+use crate::report::{self, Measured, Resumed, RunStatus, StepLine, Summary};
 
 /// The least time for the closing line, even if the upload has used up the stop budget.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -95,6 +95,15 @@ impl Run<'_> {
         if let Publish::To { location, .. } = &plan.publish {
             summary.destination = Some(location.to_string());
         }
+        summary.resumed = plan.resume.as_ref().map(|wanted| Resumed {
+            from: match wanted {
+                Resume::Run(run_id) => Some(run_id.clone()),
+                Resume::Last => None,
+            },
+            // Until the run is found.
+            refused: Some("this run ended before its first step".to_owned()),
+            note: None,
+        });
     }
 
     /// How long the run took, for its metrics: once, since two lines may tell it.
@@ -112,6 +121,9 @@ impl Run<'_> {
         self.summary.status = RunStatus::Error;
         self.summary.error = Some(causes::in_one_line(error));
         self.pages.hint = error.hint();
+        if let (Some(resumed), Error::Resume(error)) = (&mut self.summary.resumed, error) {
+            resumed.refused = Some(error.in_short());
+        }
         error.code()
     }
 

@@ -222,12 +222,17 @@ impl Job {
             can_resume: has_destination && ran,
             docs_are_new: (self.pages.makes_docs && has_destination).then_some(self.docs_are_new),
             commit: self.pages.commit,
-            resumed: self.summary.resumed.as_ref().and_then(|resumed| {
-                Some(page::Resumed {
-                    from: resumed.from.clone()?,
-                    refused: resumed.refused.clone(),
-                })
-            }),
+            resumed: self
+                .summary
+                .resumed
+                .as_ref()
+                .filter(|_| ran)
+                .and_then(|resumed| {
+                    Some(page::Resumed {
+                        from: resumed.from.clone()?,
+                        refused: resumed.refused.clone(),
+                    })
+                }),
             redact: &redact,
         };
         let last = self.pages.wrote_to.as_deref();

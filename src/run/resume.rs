@@ -218,7 +218,7 @@ fn describe(todo: &[Todo], steps: &[Step]) -> String {
         }
     }
     if parts.is_empty() {
-        parts.push("nothing of it is done, so all is run".to_owned());
+        parts.push("all is run".to_owned());
     }
     parts.join("; ")
 }

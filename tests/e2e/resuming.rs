@@ -626,7 +626,45 @@ fn a_record_that_cannot_be_read_is_not_resumed() {
             "hint: "
         };
         named.assert_code(code).assert_err_has(&[id, hint]);
+        assert_eq!(named.closing()["resumed"]["from"], id);
     }
+}
+
+/// Contract of the closing line: `null` only where no run was to be finished.
+#[test]
+fn a_run_that_ends_before_its_first_step_says_which_one_it_was_to_finish() {
+    let id = "20261122T061442Z-0a1b2c3d";
+    let lab = Unfinished::new();
+    let record = format!("runs/{id}/run.json");
+    let missing = lab.resume(id);
+    missing.assert_code(65);
+    assert_eq!(
+        missing.closing()["resumed"],
+        json!({"from": id, "refused": "it has left no record"})
+    );
+    for content in ["[]", "nonsense"] {
+        lab.write(&record, content);
+        let malformed = lab.resume(id);
+        malformed.assert_code(65);
+        let resumed = &malformed.closing()["resumed"];
+        assert_eq!(resumed["from"], id);
+        let refused = resumed["refused"].as_str().unwrap_or_default();
+        assert!(refused.contains("malformed"), "{malformed}");
+        assert!(!malformed.err().contains("struct"), "{malformed}");
+    }
+    fs::remove_file(lab.at("docs").join(&record)).unwrap();
+    fs::create_dir(lab.at("docs").join(&record)).unwrap();
+    let folder = lab.resume(id);
+    folder
+        .assert_code(65)
+        .assert_err_has(&["its record cannot be read", "hint: run without --resume"]);
+    let early = lab
+        .runner()
+        .args(["--resume", "last", "--project-dir", "nowhere"])
+        .run();
+    let resumed = &early.closing()["resumed"];
+    assert_eq!(resumed["from"], Value::Null, "{early}");
+    assert!(resumed["refused"].is_string(), "{early}");
 }
 
 /// A role may write there and not read, or neither; the run goes on.

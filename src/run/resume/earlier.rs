@@ -32,7 +32,7 @@ pub(crate) enum Error {
     Missing { run_id: String },
     #[error("run {run_id} cannot be resumed: its record cannot be read: {what}")]
     Malformed { run_id: String, what: String },
-    #[error("run {run_id} cannot be resumed: its record is out of reach")]
+    #[error("run {run_id} cannot be resumed: its record cannot be read")]
     Unreadable {
         run_id: String,
         source: Box<DestinationError>,
@@ -55,19 +55,19 @@ impl Error {
 
     pub(crate) fn hint(&self) -> Option<String> {
         match self {
-            Self::Unreadable { source, .. } => source.hint(),
+            Self::Unreadable { source, .. } if source.fault().is_some() => source.hint(),
             Self::Missing { .. } => {
                 Some("look below runs/ at the destination which runs there are".to_owned())
             }
-            Self::Refused { .. } | Self::Malformed { .. } => Some(
+            Self::Refused { .. } | Self::Malformed { .. } | Self::Unreadable { .. } => Some(
                 "run without --resume, or with --resume last, which then runs everything"
                     .to_owned(),
             ),
         }
     }
 
-    /// For `last`, which runs everything instead.
-    fn in_short(&self) -> String {
+    /// For the closing line, which names the run beside it.
+    pub(crate) fn in_short(&self) -> String {
         match self {
             Self::Refused { why, .. } => why.clone(),
             Self::Missing { .. } => "it has left no record".to_owned(),
