@@ -224,7 +224,8 @@ fn rest(
         return Err(None);
     }
     let version = present.dbt.version.as_deref();
-    let (command, args) = retry(step, version, variables).map_err(Some)?;
+    let has_tests = plan.iter().any(|id| is_test(id));
+    let (command, args) = retry(step, version, has_tests, variables).map_err(Some)?;
     let mut repeated = None;
     if done.len() == plan.len() {
         // Its hooks may not have run, and nobody has seen it end.
@@ -249,11 +250,16 @@ fn rest(
     })
 }
 
-/// The step as `dbt retry`, and how it says that dbt was called. Fails with the reason if it would
-/// not do the same.
+fn is_test(id: &str) -> bool {
+    id.starts_with("test.") || id.starts_with("unit_test.")
+}
+
+/// The step as `dbt retry`, and how it says that dbt was called. `has_tests`: whether it has
+/// selected some. Fails with the reason if it would not do the same.
 fn retry(
     step: &Step,
     version: Option<&str>,
+    has_tests: bool,
     variables: &Variables,
 ) -> Result<(Vec<String>, Value), String> {
     let mut numbers = version.unwrap_or_default().split('.');
@@ -301,7 +307,7 @@ fn retry(
             command.extend([names[0].to_owned(), value.to_owned()]);
         }
     }
-    if major == Some(2) && !matches!(which, "build" | "test") {
+    if major == Some(2) && !has_tests {
         // It would test what it builds, and fail the step for it.
         let tests = ["--exclude", "resource_type:test", "resource_type:unit_test"];
         command.extend(tests.map(str::to_owned));

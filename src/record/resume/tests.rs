@@ -223,8 +223,11 @@ fn retry_does_the_same_or_is_not_asked() {
             "1.11.16",
             "all, since its --vars cannot be read without dbt",
         ),
-        ("build", "2.0.0", "retry"),
-        ("test", "2.0.0", "retry"),
+        (
+            "build --exclude test_type:generic",
+            "2.0.0",
+            "retry --exclude resource_type:test resource_type:unit_test",
+        ),
         (
             "run",
             "2.0.0-alpha.4",
@@ -249,5 +252,29 @@ fn retry_does_the_same_or_is_not_asked() {
             other => in_short(other),
         };
         assert_eq!(found, expected, "{command} with {version}");
+    }
+}
+
+#[test]
+fn what_dbt_2_tests_is_left_out_only_if_no_test_was_selected() {
+    for (other, expected) in [
+        (
+            "model.shop.b",
+            "retry --exclude resource_type:test resource_type:unit_test",
+        ),
+        ("test.shop.b", "retry"),
+        ("unit_test.shop.b", "retry"),
+    ] {
+        let plan = format!("{{\"t\":\"plan\",\"ids\":[\"a\",\"{other}\"]}}");
+        let known = PastStep {
+            nodes: Some(NodeLog::read([&plan, A].join("\n").as_bytes())),
+            ..PastStep::default()
+        };
+        let past = Past { steps: vec![known] };
+        let todo = decided(&past, &[step("step", "build")], Some("2.0.0"));
+        let Todo::Rest(rest) = &todo[0] else {
+            panic!("{other}: {todo:?}");
+        };
+        assert_eq!(rest.command.join(" "), expected, "{other}");
     }
 }
