@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::artifacts::{Graph, NodeRun};
 use crate::history::Entry;
+use crate::pipeline::Status;
 use crate::report::Summary;
 
 mod critical;
@@ -55,12 +56,43 @@ pub(crate) struct Facts<'a> {
     pub(crate) links: Links,
     /// Whether a later run can finish this one.
     pub(crate) can_resume: bool,
-    /// Whether the docs of this run went out; `None` where none are made.
+    /// Whether those docs that can be read are of this run; `None` where none are known to be there.
     pub(crate) docs_are_new: Option<bool>,
     pub(crate) commit: Option<String>,
     pub(crate) resumed: Option<Resumed>,
     /// Masks secrets.
     pub(crate) redact: &'a dyn Fn(&str) -> String,
+}
+
+impl Facts<'_> {
+    /// Whether the run that this one finishes has run a node, so that its time is not of this run.
+    /// Where both have run nodes of a step, dbt's times tell them apart: those that were taken over
+    /// have earlier ones or none.
+    fn is_of_earlier_run(&self, step: usize, node: &NodeRun) -> bool {
+        let line = self.summary.steps.get(step);
+        if line.is_some_and(|line| line.status == Status::Resumed) {
+            return true;
+        }
+        let has_resumed = matches!(&self.resumed, Some(resumed) if resumed.refused.is_none());
+        has_resumed
+            && match node.span {
+                Some((start, _)) => start < self.begun,
+                None => node.seconds > 0.0,
+            }
+    }
+
+    /// The nodes of a step that ran in this run.
+    fn own_nodes(&self, step: usize) -> impl Iterator<Item = &NodeRun> {
+        let nodes = self.steps.get(step).map_or(&[][..], |step| &step.nodes);
+        nodes
+            .iter()
+            .filter(move |node| !self.is_of_earlier_run(step, node))
+    }
+
+    /// The nodes of all steps that ran in this run.
+    pub(crate) fn all_own_nodes(&self) -> impl Iterator<Item = &NodeRun> {
+        (0..self.steps.len()).flat_map(|step| self.own_nodes(step))
+    }
 }
 
 /// Where a page leads to, relative to itself.

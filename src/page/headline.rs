@@ -9,28 +9,44 @@ use super::{Facts, StepFacts};
 use crate::artifacts::{NodeRun, NodeState};
 use crate::report::RunStatus;
 
-/// What became of the nodes of all steps; of a node that ran twice, the last time.
+/// What became of the nodes of all steps, with the place of the step; of a node that ran twice, the
+/// last time.
 pub(super) struct Work<'a> {
-    nodes: HashMap<&'a str, &'a NodeRun>,
+    nodes: HashMap<&'a str, (usize, &'a NodeRun)>,
 }
 
 impl<'a> Work<'a> {
     pub(super) fn of(steps: &'a [StepFacts]) -> Self {
         let nodes = steps
             .iter()
-            .filter(|step| does_work(&step.subcommand))
-            .flat_map(|step| &step.nodes)
-            .filter(|node| kind(&node.id) != "hook");
+            .enumerate()
+            .filter(|(_, step)| does_work(&step.subcommand))
+            .flat_map(|(index, step)| step.nodes.iter().map(move |node| (index, node)))
+            .filter(|(_, node)| kind(&node.id) != "hook");
         Self {
-            nodes: nodes.map(|node| (node.id.as_str(), node)).collect(),
+            nodes: nodes.map(|run| (run.1.id.as_str(), run)).collect(),
         }
     }
 
     fn with(&self, state: NodeState, tests: bool) -> usize {
         let nodes = self.nodes.values();
         nodes
-            .filter(|node| node.state == state && is_test(&node.id) == tests)
+            .filter(|(_, node)| node.state == state && is_test(&node.id) == tests)
             .count()
+    }
+
+    /// How many models or tests failed in other steps than this one: those went on.
+    fn failed_outside(&self, step: Option<usize>, tests: bool) -> usize {
+        let nodes = self.nodes.values().filter(|(index, node)| {
+            Some(*index) != step && node.state == NodeState::Error && is_test(&node.id) == tests
+        });
+        nodes.count()
+    }
+
+    /// Whether everything was built that should have been.
+    fn is_whole(&self) -> bool {
+        let states = [NodeState::Error, NodeState::Skipped];
+        states.into_iter().all(|state| self.with(state, false) == 0)
     }
 
     pub(super) fn built(&self) -> usize {
@@ -51,8 +67,8 @@ impl<'a> Work<'a> {
 
     /// What all that was built may be called.
     fn noun(&self) -> &'static str {
-        let mut built = self.nodes.values().filter(|node| !is_test(&node.id));
-        if built.all(|node| kind(&node.id) == "model") {
+        let mut built = self.nodes.values().filter(|(_, node)| !is_test(&node.id));
+        if built.all(|(_, node)| kind(&node.id) == "model") {
             "model"
         } else {
             "node"
@@ -66,10 +82,18 @@ impl<'a> Work<'a> {
         match built {
             0 => None,
             1 => Some(format!("{} {were} built", counted(1, noun))),
-            2.. if all => Some(format!("all {} {were} built", counted(built, noun))),
+            2.. if all && self.is_whole() => {
+                Some(format!("all {} {were} built", counted(built, noun)))
+            }
             _ => Some(format!("{} {were} built", counted(built, noun))),
         }
     }
+}
+
+/// `two models could not be built`, of those that stopped no step.
+fn not_built_in_words(work: &Work, step: Option<usize>) -> Option<String> {
+    let count = work.failed_outside(step, false);
+    (count > 0).then(|| format!("{} could not be built", counted(count, work.noun())))
 }
 
 /// Whether a step builds or tests anything: `compile` and `docs` only render SQL.
@@ -121,19 +145,24 @@ pub(super) fn of(facts: &Facts, work: &Work, text: &dyn Fn(&str) -> String) -> S
                 "killed" => format!("the step {} was killed", summary.steps[index].name),
                 _ => failure(facts, step, &summary.steps[index].name, text),
             };
-            sentence(&format!("{what}{}", rest(facts, step, work)))
+            sentence(&format!("{what}{}", rest(facts, index, work)))
         }
     }
 }
 
 fn success(facts: &Facts, work: &Work) -> String {
     let mut parts: Vec<String> = work.built_in_words(true).into_iter().collect();
+    parts.extend(not_built_in_words(work, None));
     let (passed, warned) = (work.passed(), work.warned());
     if passed + warned > 0 {
         parts.push(format!("{} passed", counted(passed, "test")));
     }
     if warned > 0 {
         parts.push(format!("{} warned", super::words::number(warned)));
+    }
+    let failed = work.failed_outside(None, true);
+    if failed > 0 {
+        parts.push(format!("{} failed", counted(failed, "test")));
     }
     if facts.docs_are_new == Some(true) {
         parts.push("the docs are up to date".to_owned());
@@ -159,7 +188,8 @@ fn failure(
         .collect();
     let of_kind = |tests: bool| failed.iter().filter(move |node| is_test(&node.id) == tests);
     let (builds, tests) = (of_kind(false).count(), of_kind(true).count());
-    let one = |node: &NodeRun| text(name(&node.id));
+    // In quotation marks, since names can be words: `the test fails failed`.
+    let one = |node: &NodeRun| format!("“{}”", text(name(&node.id)));
     match subcommand {
         "deps" => "the packages could not be installed".to_owned(),
         "debug" => "dbt could not connect to the warehouse".to_owned(),
@@ -212,16 +242,21 @@ fn failure(
 }
 
 /// What holds in spite of it.
-fn rest(facts: &Facts, step: Option<&StepFacts>, work: &Work) -> String {
-    let subcommand = step.map_or("", |step| step.subcommand.as_str());
+fn rest(facts: &Facts, step: usize, work: &Work) -> String {
+    let subcommand = facts.steps.get(step);
+    let subcommand = subcommand.map_or("", |step| step.subcommand.as_str());
     let mut parts = Vec::new();
     match (work.built_in_words(false), subcommand) {
-        (Some(_), "test") if work.built() > 1 => parts.push("the models were built".to_owned()),
-        (Some(_), "test") => parts.push("the model was built".to_owned()),
+        (Some(built), "test") => parts.push(match (work.is_whole(), work.built()) {
+            (false, _) => built,
+            (true, 1) => format!("the {} was built", work.noun()),
+            (true, _) => format!("the {}s were built", work.noun()),
+        }),
         (Some(built), _) => parts.push(built),
         (None, "deps" | "debug") => parts.push("nothing was built".to_owned()),
         (None, _) => {}
     }
+    parts.extend(not_built_in_words(work, Some(step)));
     if matches!(subcommand, "source" | "docs") && work.passed() > 0 && work.failed_tests() == 0 {
         parts.push(format!("{} passed", counted(work.passed(), "test")));
     }

@@ -10,7 +10,8 @@ use super::text::{Message, Texts};
 use super::timeline::{self, Span, Timeline};
 use super::words::{self, Moment};
 use super::{Facts, StepFacts};
-use crate::artifacts::NodeRun;
+use crate::artifacts::{NodeRun, NodeState};
+use crate::pipeline::Status;
 use crate::report::RunStatus;
 
 const ADDRESS: &AsciiSet = &NON_ALPHANUMERIC
@@ -60,6 +61,7 @@ pub(super) struct View {
     steps: Vec<StepCard>,
     timeline: Timeline,
     timeline_words: String,
+    earlier_nodes: usize,
     path: Option<Path>,
     slow: Vec<Slow>,
     has_usual: bool,
@@ -118,6 +120,8 @@ pub(super) fn of(facts: &Facts) -> View {
         |id| reader.texts.line(words::name(id)),
     );
     let timeline_words = timeline_words(&timeline, facts);
+    let node_count = facts.steps.iter().map(|step| step.nodes.len()).sum();
+    let earlier_nodes = node_count - facts.all_own_nodes().count();
     let (sources, sources_left_out, sources_of) = reader.sources();
     let (slow, has_usual) = reader.slow();
     let (rows, rows_left_out) = reader.rows();
@@ -148,7 +152,7 @@ pub(super) fn of(facts: &Facts) -> View {
         links: reader.links(),
         runs: facts.links.runs.clone(),
         tests: tests(&facts.steps),
-        node_count: facts.steps.iter().map(|step| step.nodes.len()).sum(),
+        node_count,
         project,
         env,
         headline,
@@ -168,6 +172,7 @@ pub(super) fn of(facts: &Facts) -> View {
         steps,
         timeline,
         timeline_words,
+        earlier_nodes,
         path,
         slow,
         has_usual,
@@ -196,20 +201,19 @@ impl<'a> Reader<'a> {
         has_page.then(|| format!("{docs}#!/{kind}/{}", utf8_percent_encode(id, ADDRESS)))
     }
 
-    /// The nodes in one state with their steps; a step whose failure is a warning counts as such.
+    /// The nodes that are wanted, by the status of their step, with that step.
     fn nodes_in(
         &self,
-        is_wanted: impl Fn(&str, &NodeRun) -> bool,
+        is_wanted: impl Fn(Status, &NodeRun) -> bool,
     ) -> Vec<(&'a str, &'a StepFacts, &'a NodeRun)> {
         let facts = self.facts;
         let lines = facts.summary.steps.iter().zip(&facts.steps);
         lines
             .flat_map(|(line, step)| {
-                let status = line.status.to_string();
                 let nodes: Vec<_> = step
                     .nodes
                     .iter()
-                    .filter(|node| is_wanted(&status, node))
+                    .filter(|node| is_wanted(line.status, node))
                     .map(|node| (line.name.as_str(), step, node))
                     .collect();
                 nodes
@@ -221,13 +225,14 @@ impl<'a> Reader<'a> {
         let facts = self.facts;
         let lines = facts.summary.steps.iter().zip(&facts.steps);
         lines
-            .map(|(line, step)| {
+            .enumerate()
+            .map(|(index, (line, step))| {
                 let end = step.ended.unwrap_or_default();
                 Span {
                     name: line.name.clone(),
                     start: (end - line.seconds).max(0.0),
                     end,
-                    nodes: &step.nodes,
+                    nodes: facts.own_nodes(index).collect(),
                 }
             })
             .collect()
@@ -249,7 +254,8 @@ fn pill(facts: &Facts, work: &Work) -> Pill {
     let has_warned = summary
         .steps
         .iter()
-        .any(|step| step.status.to_string() == "warned");
+        .zip(&facts.steps)
+        .any(|(line, step)| line.status == Status::Warned || has_gone_on(line.status, step));
     let (class, sign, words) = match summary.status {
         RunStatus::Success if work.warned() > 0 || has_warned => {
             ("warn", "!", "Success, with warnings".to_owned())
@@ -266,8 +272,16 @@ fn pill(facts: &Facts, work: &Work) -> Pill {
     Pill { class, sign, words }
 }
 
+/// Whether nodes of a step failed and the run went on, since that was only a warning. An earlier
+/// run may have done that.
+fn has_gone_on(status: Status, step: &StepFacts) -> bool {
+    let mut nodes = step.nodes.iter();
+    status == Status::Resumed && nodes.any(|node| node.state == NodeState::Error)
+}
+
 fn timeline_words(timeline: &Timeline, facts: &Facts) -> String {
-    let nodes: usize = facts.steps.iter().map(|step| step.nodes.len()).sum();
+    let nodes = facts.all_own_nodes();
+    let nodes = nodes.filter(|node| timeline::takes_time(node)).count();
     format!(
         "{} at once, {} in {}",
         words::counted(timeline.lanes.len(), "thread"),

@@ -200,7 +200,7 @@ fn each_failure_has_its_sentence() {
                 skipped("model.shop.b"),
                 ran("model.shop.c", 0.0, 1.0),
             ],
-            "The model a could not be built and one node after that was skipped; one model was \
+            "The model “a” could not be built and one node after that was skipped; one model was \
              built.",
         ),
         (
@@ -215,7 +215,7 @@ fn each_failure_has_its_sentence() {
         (
             "source",
             vec![failed("source.shop.raw.orders")],
-            "The source raw.orders is too old.",
+            "The source “raw.orders” is too old.",
         ),
         ("docs", vec![], "The docs could not be made."),
     ] {
@@ -304,4 +304,141 @@ fn a_large_page_is_small_and_quick() {
     }
     eprintln!("both pages took {took:?}");
     assert!(took <= Duration::from_millis(300), "{took:?}");
+}
+
+/// A run whose second step failed though the first had left a model that failed.
+fn a_run_that_goes_on(first: Status, begun: f64) -> (Summary, Vec<StepFacts>) {
+    let steps = vec![
+        line(
+            "first",
+            first,
+            if first == Status::Resumed { 0.0 } else { 9.0 },
+        ),
+        line("then", Status::Failed, 6.0),
+    ];
+    let failed = |id: &str, start: f64| NodeRun {
+        state: NodeState::Error,
+        ..ran(id, start, start + 0.5)
+    };
+    let down = NodeRun {
+        state: NodeState::Skipped,
+        span: None,
+        seconds: 0.0,
+        ..ran("model.shop.down", 0.0, 0.0)
+    };
+    let built = vec![
+        ran("model.shop.a", begun + 1.0, begun + 2.0),
+        ran("model.shop.b", begun + 2.0, begun + 3.0),
+        failed("model.shop.bad", begun + 3.0),
+        down,
+    ];
+    let mut steps_facts = vec![
+        step("run", 9.0, built),
+        step("test", 15.0, vec![failed("test.shop.fails", 14.0)]),
+    ];
+    if first == Status::Resumed {
+        steps_facts[0].ended = Some(0.0);
+    }
+    (summary(RunStatus::Failed, steps), steps_facts)
+}
+
+#[test]
+fn models_that_failed_in_a_step_that_only_warned_are_told() {
+    let (mut summary, steps) = a_run_that_goes_on(Status::Warned, 0.0);
+    let page = of_run(&facts(&summary, 15.0, steps)).unwrap();
+    assert_has(
+        &page,
+        &["The test “fails” failed; two models were built, one model could not be built."],
+    );
+    summary.status = RunStatus::Success;
+    let (_, mut steps) = a_run_that_goes_on(Status::Warned, 0.0);
+    steps.truncate(1);
+    summary.steps.truncate(1);
+    let page = of_run(&facts(&summary, 15.0, steps)).unwrap();
+    assert_has(
+        &page,
+        &["Two models were built and one model could not be built."],
+    );
+}
+
+#[test]
+fn what_an_earlier_run_did_is_told_as_such() {
+    let (summary, steps) = a_run_that_goes_on(Status::Resumed, -60.0);
+    let mut facts = facts(&summary, 15.0, steps);
+    facts.graph = Graph::of(&[("model.shop.b", &["model.shop.a"])]);
+    let page = of_run(&facts).unwrap();
+    assert_has(
+        &page,
+        &[
+            "one thread at once, 1 node in 15 s",
+            "4 more belong to the earlier run",
+            "model in first, earlier run",
+            "<bdi>bad</bdi><td>model<td>first, earlier run",
+        ],
+    );
+    for absent in ["Critical path", "<title>a:", "not drawn: their times"] {
+        assert!(!page.contains(absent), "{absent:?} is in {page}");
+    }
+    let failed = page.split("id=\"next\"").next().unwrap();
+    assert!(!failed.contains("bad</bdi>"), "{failed}");
+}
+
+/// A step that is finished takes over the nodes of the earlier run: those have earlier times or
+/// none.
+#[test]
+fn a_step_that_was_finished_draws_its_own_nodes_only() {
+    let summary = summary(RunStatus::Success, vec![line("run", Status::Success, 3.0)]);
+    let nodes = vec![
+        ran("model.shop.a", -60.0, -50.0),
+        NodeRun {
+            span: None,
+            ..ran("model.shop.b", 0.0, 7.0)
+        },
+        ran("model.shop.c", 1.0, 2.0),
+    ];
+    let mut facts = facts(&summary, 3.0, vec![step("run", 3.0, nodes)]);
+    facts.resumed = Some(Resumed {
+        from: "20261121T061442Z-00000000".to_owned(),
+        refused: None,
+    });
+    let page = of_run(&facts).unwrap();
+    assert_has(
+        &page,
+        &[
+            "All three models were built.",
+            "one thread at once, 1 node in 3.0 s",
+            "2 more belong to the earlier run",
+        ],
+    );
+    let (_, slow) = page.split_once("id=\"slow\"").unwrap();
+    let slow = slow.split("</section>").next().unwrap();
+    assert!(!slow.contains("<bdi>a</bdi>") && slow.contains("<bdi>c</bdi>"));
+}
+
+#[test]
+fn nodes_that_never_began_have_no_time() {
+    let summary = summary(
+        RunStatus::Cancelled,
+        vec![line("run", Status::Cancelled, 2.0)],
+    );
+    let never = NodeRun {
+        state: NodeState::Skipped,
+        ..ran("model.shop.never", 2.7, 2.7)
+    };
+    // Without a time, as a dbt 2 that was stopped writes it.
+    let nodes = vec![
+        ran("model.shop.a", 2.7, 2.7),
+        ran("model.shop.b", 1.0, 1.5),
+        never,
+    ];
+    let page = of_run(&facts(&summary, 2.2, vec![step("run", 2.0, nodes)])).unwrap();
+    assert_has(
+        &page,
+        &[
+            "2 nodes in 2.2 s",
+            "1 nodes are not drawn",
+            "dbt gets ready: 1.0 s",
+        ],
+    );
+    assert!(!page.contains("0.00 s"), "{page}");
 }

@@ -27,7 +27,7 @@ pub(super) struct Span<'a> {
     pub(super) name: String,
     pub(super) start: f64,
     pub(super) end: f64,
-    pub(super) nodes: &'a [NodeRun],
+    pub(super) nodes: Vec<&'a NodeRun>,
 }
 
 #[derive(Debug, Default, Serialize)]
@@ -119,8 +119,8 @@ pub(super) fn draw(
     let mut bars: Vec<(usize, Placed)> = Vec::new();
     for (index, step) in steps.iter().enumerate() {
         let placed = place(begun, seconds, step, |node| on_path(index, node));
-        let timed = step.nodes.iter().filter(|node| is_timed(node)).count();
-        timeline.not_drawn += timed.saturating_sub(placed.len());
+        let ran = step.nodes.iter().filter(|node| takes_time(node)).count();
+        timeline.not_drawn += ran.saturating_sub(placed.len());
         bars.extend(placed.into_iter().map(|placed| (index, placed)));
     }
     let lanes = bars
@@ -193,12 +193,13 @@ fn place<'a>(
     let mut timed: Vec<(f64, f64, &NodeRun)> = step
         .nodes
         .iter()
-        .filter(|node| is_timed(node))
+        // A dbt 2 that is stopped gives all nodes one moment, in which they took no time.
+        .filter(|node| takes_time(node) && node.seconds > 0.0)
         .filter_map(|node| {
             let (start, end) = node.span?;
             let (start, end) = (start - begun, end - begun);
             let is_within = start >= step.start - SKEW && end <= step.end.min(seconds) + SKEW;
-            is_within.then_some((start.max(0.0), end, node))
+            is_within.then_some((start.max(0.0), end, *node))
         })
         .collect();
     timed.sort_by(|(one, ..), (other, ..)| one.total_cmp(other));
@@ -242,8 +243,8 @@ fn place<'a>(
         .collect()
 }
 
-/// A source is asked for its age in no time.
-fn is_timed(node: &NodeRun) -> bool {
+/// A source is asked for its age in no time, and a node that was skipped never began.
+pub(super) fn takes_time(node: &NodeRun) -> bool {
     node.state != NodeState::Skipped && words::kind(&node.id) != "source"
 }
 
@@ -290,7 +291,11 @@ fn waits(
         let of_step = bars.iter().filter(|(owner, _)| *owner == index);
         let first = of_step.map(|(_, bar)| bar.start).min_by(f64::total_cmp);
         if let Some(first) = first {
-            wait(step.start, first, &format!("{}: dbt gets ready", step.name));
+            wait(
+                step.start,
+                first.min(step.end),
+                &format!("{}: dbt gets ready", step.name),
+            );
         }
         end_of_last = step.end;
     }

@@ -70,7 +70,8 @@ impl<'a> Reader<'a> {
             if !builds || step.nodes.len() > LARGEST_PATH || facts.graph.is_empty() {
                 continue;
             }
-            let path = critical::path(&step.nodes, &facts.graph);
+            let nodes: Vec<_> = facts.own_nodes(index).collect();
+            let path = critical::path(&nodes, &facts.graph);
             if path.len() < 2 {
                 continue;
             }
@@ -136,12 +137,15 @@ impl<'a> Reader<'a> {
 
     pub(super) fn slow(&self) -> (Vec<Slow>, bool) {
         let mut seconds: BTreeMap<&str, f64> = BTreeMap::new();
-        let ran = self.nodes_in(|_, node| {
-            node.state != NodeState::Skipped && words::kind(&node.id) != "source"
-        });
-        for (_, step, node) in ran {
+        for (index, step) in self.facts.steps.iter().enumerate() {
             // What `docs generate` or `compile` took to render a node says nothing of the node.
-            if !matches!(step.subcommand.as_str(), "docs" | "compile") {
+            if matches!(step.subcommand.as_str(), "docs" | "compile") {
+                continue;
+            }
+            let ran = self.facts.own_nodes(index).filter(|node| {
+                node.state != NodeState::Skipped && words::kind(&node.id) != "source"
+            });
+            for node in ran {
                 *seconds.entry(&node.id).or_default() += node.seconds;
             }
         }

@@ -9,6 +9,7 @@ use crate::artifacts::{NodeRun, NodeState};
 use crate::history::Entry;
 use crate::page::text::Message;
 use crate::page::{StepFacts, words};
+use crate::pipeline::Status;
 
 /// Failures that are shown with all that is known.
 const MOST_FAILURES: usize = 40;
@@ -47,10 +48,18 @@ impl Reader<'_> {
         }
     }
 
+    /// What stands beside the step of a node that the earlier run has run.
+    pub(super) fn earlier(&self, step: &str, node: &NodeRun) -> &'static str {
+        let lines = &self.facts.summary.steps;
+        match lines.iter().position(|line| line.name == step) {
+            Some(index) if self.facts.is_of_earlier_run(index, node) => ", earlier run",
+            _ => "",
+        }
+    }
+
     pub(super) fn failures(&mut self) -> (Vec<Failure>, Vec<Named>, usize) {
-        let failed = self.nodes_in(|status, node| {
-            node.state == NodeState::Error && status != "warned" && status != "success"
-        });
+        let failed = self
+            .nodes_in(|status, node| node.state == NodeState::Error && !is_only_a_warning(status));
         let (shown, rest) = failed.split_at(failed.len().min(MOST_FAILURES));
         let shown = shown
             .iter()
@@ -66,7 +75,7 @@ impl Reader<'_> {
     pub(super) fn warnings(&mut self) -> (Vec<Failure>, usize) {
         let warned = self.nodes_in(|status, node| match node.state {
             NodeState::Warn => true,
-            NodeState::Error => status == "warned" || status == "success",
+            NodeState::Error => is_only_a_warning(status),
             _ => false,
         });
         let warned: Vec<_> = warned
@@ -89,7 +98,11 @@ impl Reader<'_> {
         Failure {
             name: self.name(&node.id),
             href: self.docs_of(&node.id),
-            what: format!("{} in {step_name}", words::kind(&node.id)),
+            what: format!(
+                "{} in {step_name}{}",
+                words::kind(&node.id),
+                self.earlier(step_name, node)
+            ),
             about: attached.map(|id| self.named(&id, step_name)),
             column: column.map(|column| self.texts.line(&column)),
             file: file.map(|file| self.texts.line(&file)),
@@ -152,6 +165,12 @@ impl Reader<'_> {
         }
         notes
     }
+}
+
+/// Whether the run goes on though nodes of a step with this status have failed. An earlier run has
+/// gone on with one that counts as resumed.
+fn is_only_a_warning(status: Status) -> bool {
+    matches!(status, Status::Warned | Status::Success | Status::Resumed)
 }
 
 /// `first failure in 41 runs`, `failed also on 19 Nov and 20 Nov`.

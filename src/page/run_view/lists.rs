@@ -196,11 +196,15 @@ impl Reader<'_> {
             Row {
                 name: self.name(&node.id),
                 kind: words::kind(&node.id).to_owned(),
-                step: step.to_owned(),
+                step: format!("{step}{}", self.earlier(step, node)),
                 class,
                 sign,
                 status,
-                took: words::duration(node.seconds),
+                // One that has never begun took no time, nor is it known of each that did.
+                took: match node.seconds {
+                    seconds if seconds > 0.0 => words::duration(seconds),
+                    _ => "–".to_owned(),
+                },
                 rows: node
                     .rows
                     .map(|rows| format!("{rows:.0}"))
