@@ -5,7 +5,6 @@
 //! only to be well-formed.
 
 use std::collections::BTreeMap;
-use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -235,12 +234,6 @@ fn started(id: &str) -> Option<String> {
         part(13..15)
     ))
 }
-
-/// The same as a time.
-pub(crate) fn start_of(id: &str) -> Option<SystemTime> {
-    humantime::parse_rfc3339(&started(id)?).ok()
-}
-
 fn rounded(seconds: f64) -> f64 {
     (seconds * 1000.0).round() / 1000.0
 }

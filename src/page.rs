@@ -56,7 +56,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) links: Links,
     /// Whether a later run can finish this one.
     pub(crate) can_resume: bool,
-    /// Whether those docs that can be read are of this run; `None` where none are known to be there.
+    /// Whether the docs that can be read are of this run; `None` where no run is known to have left
+    /// any.
     pub(crate) docs_are_new: Option<bool>,
     pub(crate) commit: Option<String>,
     pub(crate) resumed: Option<Resumed>,

@@ -303,12 +303,10 @@ fn plot(runs: &[Entry], texts: &Texts) -> Plot {
     let mut lines = Vec::new();
     let mut at = 0.0;
     while at <= top + 0.001 {
-        let label = if at > 0.0 {
-            words::duration(at.max(10.0).max(at))
-        } else {
-            "0".to_owned()
-        };
-        lines.push(Line { y: y_of(at), label });
+        lines.push(Line {
+            y: y_of(at),
+            label: label(at),
+        });
         at += step;
     }
     // Few runs are not spread over the whole width.
@@ -364,6 +362,15 @@ fn plot(runs: &[Entry], texts: &Texts) -> Plot {
     }
 }
 
+/// Of a line: whole seconds, as its distance is.
+fn label(at: f64) -> String {
+    match at {
+        ..1.0 => "0".to_owned(),
+        ..60.0 => format!("{at:.0} s"),
+        _ => words::duration(at),
+    }
+}
+
 /// The distance of the lines, and the highest of them, for two to four lines.
 fn scale(highest: f64) -> (f64, f64) {
     const STEPS: [f64; 16] = [
@@ -373,4 +380,28 @@ fn scale(highest: f64) -> (f64, f64) {
     let step = STEPS.into_iter().find(|step| highest / step <= 4.0);
     let step = step.unwrap_or_else(|| (highest / 4.0 / DAY).ceil() * DAY);
     (step, (highest / step).ceil() * step)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_line_has_a_label_of_its_own() {
+        for (highest, expected) in [
+            (1.0, "0, 1 s"),
+            (13.0, "0, 5 s, 10 s, 15 s"),
+            (61.0, "0, 20 s, 40 s, 1 min, 1 min 20 s"),
+            (5000.0, "0, 30 min, 1 h, 1 h 30 min"),
+        ] {
+            let (step, top) = scale(highest);
+            let mut at = 0.0;
+            let mut labels = Vec::new();
+            while at <= top + 0.001 {
+                labels.push(label(at));
+                at += step;
+            }
+            assert_eq!(labels.join(", "), expected, "{highest}");
+        }
+    }
 }

@@ -5,7 +5,8 @@
 
 use crate::report::is_harmless;
 
-/// All messages of a page together: one of a megabyte fits, a hundred do not.
+/// All messages of a page together, as they stand there: one of a megabyte fits, a hundred do not.
+/// HTML writes some letters with several.
 const MOST_BYTES: usize = 2 << 20;
 /// So much of a message stands there even if the others have used up all.
 const LEAST_BYTES: usize = 300;
@@ -55,8 +56,10 @@ impl<'a> Texts<'a> {
         let text: String = text.chars().filter(kept).collect();
         let text = text.trim_end();
         let allowed = self.left.max(LEAST_BYTES);
-        let shown = up_to(text, allowed);
-        self.left = self.left.saturating_sub(shown.len());
+        let shown = up_to_in_html(text, allowed);
+        self.left = self
+            .left
+            .saturating_sub(shown.chars().map(bytes_in_html).sum());
         let lines_end = shown.match_indices('\n').nth(LINES_IN_SIGHT - 1);
         let head = up_to(
             &shown[..lines_end.map_or(shown.len(), |(at, _)| at)],
@@ -77,6 +80,27 @@ fn up_to(text: &str, bytes: usize) -> &str {
         end -= 1;
     }
     &text[..end]
+}
+
+/// The same, by how many bytes it has once it is escaped.
+fn up_to_in_html(text: &str, bytes: usize) -> &str {
+    let mut used = 0;
+    let end = text.char_indices().find(|(_, letter)| {
+        used += bytes_in_html(*letter);
+        used > bytes
+    });
+    &text[..end.map_or(text.len(), |(at, _)| at)]
+}
+
+/// How the templates write a letter.
+fn bytes_in_html(letter: char) -> usize {
+    match letter {
+        '<' | '>' => "&lt;".len(),
+        '&' => "&amp;".len(),
+        '"' => "&quot;".len(),
+        '\'' | '/' => "&#x27;".len(),
+        letter => letter.len_utf8(),
+    }
 }
 
 /// Without the escape sequences with which programs colour a terminal.
@@ -150,5 +174,27 @@ mod tests {
             (shown.len(), cut.cut),
             (LEAST_BYTES, long.len() - LEAST_BYTES)
         );
+    }
+
+    #[test]
+    fn the_room_is_that_of_the_page_not_of_the_text() {
+        let mut texts = Texts::new(&same);
+        let long = "<".repeat(500_000);
+        assert_eq!(texts.message(&long).cut, 0);
+        let second = texts.message(&long);
+        let expected = long.len() - (MOST_BYTES - 4 * long.len()) / 4;
+        assert_eq!(second.cut, expected);
+        for letter in ["<", ">", "&", "\"", "'", "/", "é"] {
+            let mut html = minijinja::Environment::new();
+            html.set_auto_escape_callback(|_| minijinja::AutoEscape::Html);
+            let html = html
+                .render_str("{{ letter }}", minijinja::context!(letter))
+                .unwrap();
+            assert_eq!(
+                html.len(),
+                letter.chars().map(bytes_in_html).sum::<usize>(),
+                "{letter}"
+            );
+        }
     }
 }

@@ -4,7 +4,7 @@
 //! Never fails a run: what goes wrong here is a warning.
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
@@ -12,11 +12,11 @@ use tokio::time::{Instant, timeout};
 use crate::artifacts::{NodeRun, Publisher, seconds_since_1970};
 use crate::aws::Aws;
 use crate::causes;
-use crate::config::{Config, Pipeline, Publish, Step, variable};
-use crate::history::{self, Entry};
+use crate::config::{Config, Pipeline, Publish, variable};
+use crate::history::Entry;
 use crate::page::{self, Facts, Links, StepFacts};
-use crate::pipeline::Outcome;
-use crate::report::{Console, Summary};
+use crate::pipeline::{Outcome, Status};
+use crate::report::{Console, StepLine, Summary};
 
 mod remembering;
 
@@ -33,6 +33,8 @@ const INDEX: &str = "index.html";
 #[derive(Debug)]
 pub(super) struct Pages {
     begun: Instant,
+    /// The same moment by the clock, as dbt gives the times of its nodes.
+    begun_at: SystemTime,
     steps: Vec<StepFacts>,
     settings: Vec<(&'static str, String)>,
     /// What the runner advised.
@@ -42,7 +44,8 @@ pub(super) struct Pages {
     destination: Option<String>,
     /// Whether a page is left in the target directory.
     is_local: bool,
-    makes_docs: bool,
+    /// The places of the steps that make docs.
+    docs_steps: Vec<usize>,
     commit: Option<String>,
     log: Option<JoinHandle<Option<String>>>,
     /// Where the last step that ran nodes has left the manifest.
@@ -56,20 +59,23 @@ pub(super) struct Job {
     pages: Pages,
     summary: Summary,
     console: Console,
-    docs_are_new: bool,
+    has_published: bool,
 }
 
 impl Pages {
     pub(super) fn begin(begun: Instant) -> Self {
         Self {
             begun,
+            begun_at: SystemTime::now()
+                .checked_sub(begun.elapsed())
+                .unwrap_or(SystemTime::UNIX_EPOCH),
             steps: Vec::new(),
             settings: Vec::new(),
             hint: None,
             address: None,
             destination: None,
             is_local: false,
-            makes_docs: false,
+            docs_steps: Vec::new(),
             commit: None,
             log: None,
             manifest_in: None,
@@ -81,7 +87,9 @@ impl Pages {
     pub(super) fn plan(&mut self, config: &Config, plan: &Pipeline) {
         self.address.clone_from(&plan.page_url);
         self.is_local = !config.is_deployment();
-        self.makes_docs = plan.steps.iter().any(Step::makes_docs);
+        let steps = plan.steps.iter().enumerate();
+        let makers = steps.filter(|(_, step)| step.makes_docs());
+        self.docs_steps = makers.map(|(index, _)| index).collect();
         self.commit = variable(&config.variables, "GIT_SHA")
             .map(|commit| commit.to_string_lossy().chars().take(12).collect());
         self.steps = plan
@@ -165,18 +173,18 @@ impl Pages {
 }
 
 impl Job {
-    /// `docs_are_new`: whether this run has published docs.
+    /// `has_published`: whether this run has published anything beside its ledger.
     pub(super) fn new(
         pages: Pages,
         summary: &Summary,
         console: &Console,
-        docs_are_new: bool,
+        has_published: bool,
     ) -> Self {
         Self {
             pages,
             summary: summary.clone(),
             console: console.clone(),
-            docs_are_new,
+            has_published,
         }
     }
 
@@ -196,21 +204,17 @@ impl Job {
         let seconds = self.pages.begun.elapsed().as_secs_f64();
         // The closing line is what the ledger remembers, too.
         let line = self.console.line(&mut self.summary);
-        let entry = Entry::of_summary(line.as_bytes()).map(|mut entry| {
-            let nodes = self.pages.steps.iter().flat_map(|step| &step.nodes);
-            entry.complete(seconds, nodes);
-            entry
-        });
+        let mut entry = Entry::of_summary(line.as_bytes());
         let console = self.console.clone();
         let redact = move |text: &str| console.redacted(text);
-        let begun = history::start_of(&id)
-            .map(seconds_since_1970)
-            .unwrap_or_default();
         let has_destination = publisher.destination().is_some();
         let ran = self.pages.steps.iter().any(|step| step.ended.is_some());
+        let makers = self.pages.docs_steps.iter();
+        let makers = makers.filter_map(|index| self.summary.steps.get(*index));
+        let docs_are_new = docs_are_new(makers, self.has_published, known.runs());
         let mut facts = Facts {
             summary: &self.summary,
-            begun,
+            begun: seconds_since_1970(self.pages.begun_at),
             seconds,
             steps: self.pages.steps,
             graph,
@@ -220,7 +224,7 @@ impl Job {
             hint: self.pages.hint,
             links: Links::default(),
             can_resume: has_destination && ran,
-            docs_are_new: (self.pages.makes_docs && has_destination).then_some(self.docs_are_new),
+            docs_are_new,
             commit: self.pages.commit,
             resumed: self
                 .summary
@@ -235,6 +239,9 @@ impl Job {
                 }),
             redact: &redact,
         };
+        if let Some(entry) = &mut entry {
+            entry.complete(seconds, facts.all_own_nodes());
+        }
         let last = self.pages.wrote_to.as_deref();
         let place = publisher.place_of_pages(last);
         if let Some(place) = place.filter(|_| self.pages.is_local && !is_copy) {
@@ -251,7 +258,7 @@ impl Job {
         }
         publisher.destination()?;
         facts.links = Links {
-            docs: self.pages.makes_docs.then(|| "../../index.html".to_owned()),
+            docs: docs_are_new.map(|_| "../../index.html".to_owned()),
             runs: Some("../index.html".to_owned()),
         };
         let key = format!("runs/{id}/{INDEX}");
@@ -278,6 +285,27 @@ impl Job {
         tracing::info!("the page of this run: {place}/{key}");
         self.pages.address.map(|address| format!("{address}/{key}"))
     }
+}
+
+/// Whether the docs at the destination are those of this run; `None` where it makes none, or where
+/// no run is known to have left some. `makers`: its steps that make docs.
+fn docs_are_new<'s>(
+    makers: impl Iterator<Item = &'s StepLine>,
+    has_published: bool,
+    history: &[Entry],
+) -> Option<bool> {
+    let makers: Vec<_> = makers.collect();
+    let has_made = makers.iter().any(|line| line.status == Status::Success);
+    if has_published && has_made {
+        return Some(true);
+    }
+    let is_maker = |name: &str| makers.iter().any(|line| line.name == name);
+    let has_left_docs = |run: &Entry| {
+        let mut steps = run.steps.iter();
+        run.status == "success"
+            && steps.any(|(name, status, _)| status == "success" && is_maker(name))
+    };
+    history.iter().any(has_left_docs).then_some(false)
 }
 
 fn warn_of_no_page(why: &str) {
@@ -310,5 +338,43 @@ mod tests {
         let command = ["run", "--vars", "{a: 1}", "--select", "x", "--vars={b: 2}"];
         let command = command.map(str::to_owned);
         assert_eq!(without_values(&command), "run --vars … --select x --vars=…");
+    }
+
+    #[test]
+    fn docs_are_only_claimed_where_a_run_has_left_some() {
+        let line = |status| StepLine {
+            name: "docs".to_owned(),
+            status,
+            exit_code: None,
+            seconds: 1.0,
+            nodes: None,
+        };
+        let before = |status: &str, docs: &str| {
+            let summary = format!(
+                "{{\"run_id\": \"20261122T061442Z-00000002\", \"status\": \"{status}\", \
+                 \"exit_code\": 0, \"steps\": [{{\"name\": \"docs\", \"status\": \
+                 \"{docs}\", \"seconds\": 1}}]}}"
+            );
+            vec![Entry::of_summary(summary.as_bytes()).unwrap()]
+        };
+        let (now, failed) = (line(Status::Success), line(Status::Skipped));
+        for (makers, has_published, history, expected) in [
+            (vec![&now], true, vec![], Some(true)),
+            (vec![&now], false, vec![], None),
+            (vec![&failed], true, vec![], None),
+            (
+                vec![&failed],
+                true,
+                before("success", "success"),
+                Some(false),
+            ),
+            (vec![&now], false, before("success", "success"), Some(false)),
+            (vec![&failed], false, before("failed", "success"), None),
+            (vec![&failed], false, before("success", "warned"), None),
+            (vec![], true, before("success", "success"), None),
+        ] {
+            let told = docs_are_new(makers.iter().copied(), has_published, &history);
+            assert_eq!(told, expected, "{makers:?} {has_published} {history:?}");
+        }
     }
 }

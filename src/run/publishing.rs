@@ -159,9 +159,9 @@ impl Run<'_> {
     ) {
         let pages = std::mem::replace(&mut self.pages, Pages::begin(Instant::now()));
         self.summary.exit_code = code.number();
-        let docs_are_new = self.summary.published > 0;
+        let has_published = self.summary.published > 0;
         let console = &self.surroundings.console;
-        let job = Job::new(pages, &self.summary, console, docs_are_new);
+        let job = Job::new(pages, &self.summary, console, has_published);
         // On the heap, since it is large.
         let written = Box::pin(timeout(limit, job.write(publisher, is_copy)));
         let budget = self.stop_timeout.saturating_sub(SUMMARY);

@@ -119,7 +119,7 @@ fn a_failed_run_says_what_failed_and_how_to_finish_it() {
     run.assert_code(1);
     let page = page(&lab, &run);
     for part in [
-        "The test unique_a failed",
+        "The test “unique_a” failed",
         "Got 1 result",
         &format!("dbt-entrypoint run --resume {}", run_id(&run)),
         "results of test",
@@ -166,7 +166,7 @@ fn a_local_run_leaves_its_page_in_the_target_directory_alone() {
     let path = scene.project.path().join("target/run.html");
     run.assert_err_has(&[&format!("the page of this run: {}", path.display())]);
     let page = fs::read_to_string(path).unwrap();
-    assert!(page.contains("The test unique_a failed"));
+    assert!(page.contains("The test “unique_a” failed"));
     assert!(
         !page.contains("--resume") && !page.contains("../"),
         "nothing is kept of this run"

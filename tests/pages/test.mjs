@@ -87,7 +87,7 @@ const scenes = {
     return new Scene().history([
       past('2026-11-19T06:14:42Z', { slow: [['model.shop.fct_0', 0.1]] }),
       past('2026-11-20T06:14:42Z', { slow: [['model.shop.fct_0', 0.1]], status: 'failed', code: 1, failed: ['test.shop.not_null_fct_0_id.0000000000'] }),
-      past('2026-11-21T06:14:42Z', { slow: [['model.shop.fct_0', 0.1]], fresh: [['source.shop.raw.orders', 'warn', 46800]] }),
+      past('2026-11-21T06:14:42Z', { slow: [['model.shop.fct_0', 0.1]], steps: [['docs', 'success', 5]], fresh: [['source.shop.raw.orders', 'warn', 46800]] }),
     ]).nodes('run', built, { graph }).nodes('test', tested, { code: 1 }).run({ steps: 'run,test,docs' });
   },
   well: () => {
@@ -137,7 +137,7 @@ const tests = {
   'a failed run: what happened, what failed, what to do, and then how it went': async () => {
     const run = await scene('failed');
     const { page, url, requests, troubles } = await open(run.page);
-    assert.equal(await text(page, 'h1'), 'The test not_null_fct_0_id failed; the models were built, the docs still show an earlier run.');
+    assert.equal(await text(page, 'h1'), 'The test “not_null_fct_0_id” failed; the models were built, the docs still show an earlier run.');
     assert.equal(await text(page, 'header .pill'), '✕ Failed in test');
     const titles = await page.$$eval('h2', (found) => found.map((each) => each.firstChild.textContent.trim()));
     assert.deepEqual(titles, [

@@ -6,8 +6,8 @@ use percent_encoding::utf8_percent_encode;
 use serde::Serialize;
 
 use super::{ADDRESS, Reader};
-use crate::page::words;
-use crate::report::RunStatus;
+use crate::pipeline::Status;
+use crate::report::{RunStatus, StepLine};
 
 #[derive(Serialize)]
 pub(super) struct Card {
@@ -82,32 +82,23 @@ impl Reader<'_> {
             _ => (
                 "Correct what failed",
                 "The same data and code give the same result: an orchestrator need not try again \
-                 by itself.",
+                 by itself. A corrected project runs in full, by the command of this run.",
             ),
         };
         cards.push(card(first, again, None));
         if facts.can_resume {
-            let left: Vec<String> = summary
-                .steps
-                .iter()
-                .filter(|step| {
-                    !matches!(
-                        step.status.to_string().as_str(),
-                        "success" | "warned" | "resumed"
-                    )
-                })
-                .map(|step| step.name.clone())
-                .collect();
-            let words = if left.is_empty() {
-                "Nothing that succeeded runs again.".to_owned()
-            } else {
-                format!(
-                    "Goes on with {}. Nothing that succeeded runs again.",
-                    words::list(&left)
-                )
-            };
             let command = format!("dbt-entrypoint run --resume {}", summary.run_id);
-            cards.push(card("Then finish this run", &words, Some(command)));
+            let may_be_the_project = matches!(summary.exit_code, 1 | 2);
+            let title = if may_be_the_project {
+                "Or finish this run, if the cause was rights, data or the warehouse"
+            } else {
+                "Then finish this run"
+            };
+            cards.push(card(
+                title,
+                &what_resuming_does(&summary.steps),
+                Some(command),
+            ));
         } else {
             cards.push(card(
                 "Then run it again",
@@ -153,5 +144,73 @@ impl Reader<'_> {
             link(docs, "docs".to_owned());
         }
         links
+    }
+}
+
+/// What a run that resumes this one does, and what that takes.
+fn what_resuming_does(steps: &[StepLine]) -> String {
+    // As the runner decides it: a step that was let through with a warning did not finish.
+    let is_done = |status| matches!(status, Status::Success | Status::Resumed);
+    let next = steps.iter().position(|step| !is_done(step.status));
+    let goes_on = next.map(|next| {
+        let name = &steps[next].name;
+        let began = steps[next].exit_code.is_some();
+        let kept = match (next, began) {
+            (0, false) => "",
+            (0, true) => ": what was built or passed there does not run again",
+            (_, false) => ": what was built or passed before does not run again",
+            (_, true) => ": what was built or passed there or before does not run again",
+        };
+        let rest = if next + 1 < steps.len() {
+            ". The steps after it run in full"
+        } else {
+            ""
+        };
+        format!("Goes on with {name}{kept}{rest}. ")
+    });
+    format!(
+        "{}It takes the project and the settings of this run, flags too: a changed project is \
+         refused.",
+        goes_on.unwrap_or_default()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_resuming_does_is_true_of_each_step() {
+        let line = |(name, status): &(&str, Status)| StepLine {
+            name: (*name).to_owned(),
+            status: *status,
+            exit_code: (*status != Status::Skipped).then_some(1),
+            seconds: 1.0,
+            nodes: None,
+        };
+        let (done, failed) = (Status::Success, Status::Failed);
+        for (steps, expected) in [
+            (
+                vec![("run", failed), ("test", Status::Skipped)],
+                "Goes on with run: what was built or passed there does not run again. The steps \
+                 after it run in full. ",
+            ),
+            (
+                vec![("seed", done), ("run", Status::Warned), ("test", failed)],
+                "Goes on with run: what was built or passed there or before does not run again. \
+                 The steps after it run in full. ",
+            ),
+            (
+                vec![("run", Status::Resumed), ("test", Status::Skipped)],
+                "Goes on with test: what was built or passed before does not run again. ",
+            ),
+            (vec![("run", done)], ""),
+        ] {
+            let steps: Vec<_> = steps.iter().map(line).collect();
+            assert_eq!(
+                what_resuming_does(&steps).split("It takes").next(),
+                Some(expected)
+            );
+        }
     }
 }
