@@ -16,8 +16,9 @@ use tokio::time::{Instant, sleep};
 use super::{AFTER_SIGKILL, Ending, proc_fs};
 use crate::init;
 
-/// What ends with its step, as Python's resource tracker does, needs a moment to notice.
-const GRACE: Duration = Duration::from_millis(250);
+/// What ends with its step, as Python's resource tracker does, needs a moment to notice, and more
+/// than one where the processor is shared.
+const GRACE: Duration = Duration::from_millis(750);
 /// What is still there then forks faster than it can be ended one by one.
 const ONE_BY_ONE: Duration = Duration::from_millis(750);
 /// Between two looks at processes that are about to end.

@@ -24,6 +24,7 @@ OF_ONE_RUN = {
     "max_loaded_at_time_ago_in_s",
     "run_started_at",
     "snapshotted_at",
+    "started",
     "started_at",
     "timing",
     "user_id",

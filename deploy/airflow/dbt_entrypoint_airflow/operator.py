@@ -225,7 +225,8 @@ class DbtRun(EcsRunTaskOperator):
             self.log.info("Taking over what ended unseen: %s: %s", self.arn, message)
         elif was_cut_off(task, name):
             # If that run cannot be finished, the runner says why, and runs everything.
-            self.overrides["containerOverrides"][0]["command"].append("--resume=last")
+            overrides: Any = self.overrides
+            overrides["containerOverrides"][0]["command"].append("--resume=last")
             self.log.info("Finishing what was cut off: %s: %s", task["taskArn"], message)
 
     def _wait_for_task_ended(self) -> None:

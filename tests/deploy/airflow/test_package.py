@@ -125,7 +125,7 @@ def test_a_schedule_of_assets(dbt_ecs):
 
 def test_deferrable_is_refused(dbt_ecs):
     """Its container would go on when somebody ends the task."""
-    with pytest.raises(Exception, match="deferrable: .* Leave deferrable out"):
+    with pytest.raises(Exception, match=r"deferrable: .* Leave deferrable out"):
         dbt_ecs.DbtRun(
             task_id="dbt",
             cluster="lab",

@@ -196,4 +196,5 @@ def test_dag(dbt_ecs):
     assert (task.retries, task.reattach, task.deferrable) == (1, True, False)
     assert (task.propagate_tags, task.capacity_provider_strategy) == ("TASK_DEFINITION", None)
     assert "{" not in dag.doc_md.replace('{"select"', "")
-    assert "| 69 |" in dag.doc_md and "after 69 or 75," in dag.doc_md
+    assert "| 69 |" in dag.doc_md
+    assert "after 69 or 75," in dag.doc_md

@@ -18,7 +18,7 @@ use super::runner::Runner;
 pub const ENGINES: [&str; 2] = ["process", "session"];
 
 /// Fields that say when something happened, or to which invocation it belongs.
-const VOLATILE: [&str; 20] = [
+const VOLATILE: [&str; 21] = [
     "_invocation_id",
     "compiled_at",
     "completed_at",
@@ -36,6 +36,7 @@ const VOLATILE: [&str; 20] = [
     "run_started_at",
     "seconds",
     "snapshotted_at",
+    "started",
     "started_at",
     "thread_id",
     "timing",
