@@ -10,15 +10,13 @@ use serde::Deserialize;
 
 use super::nodes::NodeEvent;
 use super::spans::{
-    CANCELLED, EVALUATED, NO_OP, PROCESSED, RUN, SUCCESS, TEST_PASSED, TEST_WARNED,
+    CANCELLED, EVALUATED, NO_OP, PROCESSED, QUERY, QUERY_CANCELLED, RUN, SUCCESS, TEST_PASSED,
+    TEST_WARNED,
 };
 
 /// The span of a phase, which counts the nodes.
 const PHASE: &str = ".PhaseExecuted";
 const OUTCOME: &str = "NODE_OUTCOME_";
-/// The span of a query, which says for itself that it was cancelled.
-const QUERY: &str = ".QueryExecuted";
-const QUERY_CANCELLED: &str = "QUERY_OUTCOME_CANCELED";
 
 #[derive(Deserialize)]
 struct Span<'a> {

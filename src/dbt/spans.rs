@@ -4,7 +4,7 @@
 //! Never judges a step by them. Reads the few fields it needs, and passes over what it does not
 //! understand.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -21,6 +21,9 @@ pub(super) const EVALUATED: &str = ".NodeEvaluated";
 pub(super) const RUN: &str = "EXECUTION_PHASE_RUN";
 /// The span around all phases of a node.
 pub(super) const PROCESSED: &str = ".NodeProcessed";
+/// The span of a query, which says for itself that it was cancelled.
+pub(super) const QUERY: &str = ".QueryExecuted";
+pub(super) const QUERY_CANCELLED: &str = "QUERY_OUTCOME_CANCELED";
 const MESSAGE: &str = ".LogMessage";
 pub(super) const SUCCESS: &str = "NODE_OUTCOME_SUCCESS";
 /// Of a node that was cancelled, the span of its run says no outcome at all.
@@ -65,6 +68,8 @@ struct Attributes {
     node_outcome: Option<String>,
     #[serde(default)]
     node_skip_reason: Option<String>,
+    #[serde(default)]
+    query_outcome: Option<String>,
     #[serde(default)]
     node_test_detail: Option<TestDetail>,
 }
@@ -153,6 +158,7 @@ pub(crate) fn read(file: &Path, from: u64, until: Option<SystemTime>) -> io::Res
         ..Told::default()
     };
     let mut messages = BTreeMap::new();
+    let mut cancelled = BTreeSet::new();
     let mut file = regular_file::open(file)?;
     file.seek(SeekFrom::Start(from))?;
     for line in BufReader::new(file.take(LARGEST)).split(b'\n') {
@@ -175,7 +181,11 @@ pub(crate) fn read(file: &Path, from: u64, until: Option<SystemTime>) -> io::Res
                 // So dbt calls the whole of a node that it cancels, too.
                 let is_success = attributes.node_outcome.as_deref() == Some(SUCCESS);
                 let has_run = attributes.phase.as_deref() == Some(RUN);
+                let is_cancelled = attributes.query_outcome.as_deref() == Some(QUERY_CANCELLED);
                 match attributes.unique_id {
+                    Some(id) if kind.ends_with(QUERY) && is_cancelled => {
+                        cancelled.insert(id);
+                    }
                     Some(id) if kind.ends_with(EVALUATED) && has_run => {
                         told.ended.insert(id, end);
                     }
@@ -200,6 +210,12 @@ pub(crate) fn read(file: &Path, from: u64, until: Option<SystemTime>) -> io::Res
                 }
             }
             _ => {}
+        }
+    }
+    for (id, end) in &mut told.ended {
+        // A test then says that it has found something, which is a warning for some.
+        if cancelled.contains(id) && !matches!(end, NodeEnd::Failed(_)) {
+            *end = NodeEnd::Skipped;
         }
     }
     for (id, message) in messages {
@@ -325,6 +341,13 @@ mod tests {
             span("SpanEnd", "NodeEvaluated", 10, &cancelled),
             processed("cancelled", SUCCESS, ""),
             processed("never.begun", SUCCESS, ""),
+            span(
+                "SpanEnd",
+                "QueryExecuted",
+                10,
+                &json!({"unique_id": "interrupted", "query_outcome": QUERY_CANCELLED}),
+            ),
+            test("interrupted", &json!({"test_outcome": TEST_WARNED})),
             processed("not.rendered", "NODE_OUTCOME_ERROR", ""),
             processed("ephemeral", NOT_RUN[0], NO_OP),
             processed("downstream", NOT_RUN[0], "NODE_SKIP_REASON_UPSTREAM"),
@@ -342,6 +365,7 @@ mod tests {
             ("ephemeral", NodeEnd::Success),
             ("downstream", NodeEnd::Skipped),
             ("cancelled", NodeEnd::Skipped),
+            ("interrupted", NodeEnd::Skipped),
             ("unit", NodeEnd::Failed(Some("| 2 -> 1 |".to_owned()))),
             ("broken", NodeEnd::Failed(Some("Binder Error".to_owned()))),
         ];
