@@ -140,7 +140,7 @@ fn a_resumed_run_says_so_and_a_refused_one_says_why() {
     assert_has(
         &of(None),
         &[
-            "It finished what the run 20261121T061442Z-00000000 had begun",
+            "It went on with what the run 20261121T061442Z-00000000 had begun",
             "done by the earlier run",
         ],
     );

@@ -123,8 +123,8 @@ impl Reader<'_> {
             let from = self.texts.line(&resumed.from);
             notes.push(match &resumed.refused {
                 None => format!(
-                    "It finished what the run {from} had begun: what had succeeded there did not \
-                     run again."
+                    "It went on with what the run {from} had begun: what had succeeded there did \
+                     not run again."
                 ),
                 Some(why) => format!(
                     "It was asked to finish the run {from}, and ran everything instead: {}.",
