@@ -346,14 +346,19 @@ fn nodes_file(target: &Path) -> Option<File> {
         .ok()
 }
 
-/// A session without one of its layers is slower, and somebody should learn why.
+/// A session without one of its layers is only slower, and the log names it. That nobody has tried
+/// a session with this dbt is worth a warning.
 fn announce(versions: &Versions) {
     tracing::info!(
         "engine: session, since dbt-core {} can be imported once for all steps",
         versions.dbt
     );
     for reason in &versions.left_out {
-        tracing::warn!("engine: session {reason}");
+        if reason.starts_with("without shortcuts") {
+            tracing::warn!("engine: session {reason}");
+        } else {
+            tracing::info!("engine: session {reason}");
+        }
     }
 }
 

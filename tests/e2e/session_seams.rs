@@ -113,11 +113,11 @@ fn assert_renamed(part: usize) {
         );
         twins[0].run.assert_code(0);
         let err = twins[1].run.err();
-        let warning = err
+        let line = err
             .lines()
             .find(|line| line.contains("engine: session without"));
         assert!(
-            warning.is_some_and(|line| line.contains("WARN") && line.contains(word.as_str())),
+            line.is_some_and(|line| line.contains("INFO") && line.contains(word.as_str())),
             "{word}: {}",
             twins[1].run
         );
