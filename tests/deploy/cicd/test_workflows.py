@@ -608,6 +608,7 @@ class Plan(unittest.TestCase):
 
     PREFIXES: ClassVar = {
         "cloudfront": "cloudfront",
+        "cloudwatch_dashboard": "cloudwatch",
         "cloudwatch_event": "events",
         "cloudwatch_log": "logs",
         "cloudwatch_metric": "cloudwatch",
