@@ -68,7 +68,12 @@ fn docker_stop_cancels_the_query_and_leaves_a_ledger() {
     let id = run_id(&run);
     assert_eq!(
         lab.deployment.ledger(&id),
-        ["01-run/run_results.json", "summary.json"]
+        [
+            "01-run/nodes.ndjson",
+            "01-run/run_results.json",
+            "run.json",
+            "summary.json"
+        ]
     );
     assert_eq!(
         lab.deployment.json(&format!("shop/runs/{id}/summary.json")),
