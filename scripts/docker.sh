@@ -3,7 +3,7 @@
 # shellcheck shell=bash
 docker=
 while read -r candidate; do
-    if DOCKER_BUILDKIT=1 "$candidate" build --help 2>/dev/null | grep -q -- --progress; then
+    if DOCKER_BUILDKIT=1 "$candidate" build --help 2>/dev/null | grep -e --progress >/dev/null; then
         docker=$candidate
         break
     fi
