@@ -49,6 +49,8 @@ struct Shared {
 #[derive(Default)]
 struct Kept {
     log: NodeLog,
+    /// Why dbt tells nothing, where it says so.
+    why_silent: Option<String>,
     sent: usize,
 }
 
@@ -96,7 +98,13 @@ impl Recorder {
 
     /// Takes over what earlier attempts have told of a step's nodes.
     pub(super) fn go_on_with(&self, index: usize, log: NodeLog) {
-        self.shared.logs().insert(index, Kept { log, sent: 0 });
+        self.shared.logs().insert(
+            index,
+            Kept {
+                log,
+                ..Kept::default()
+            },
+        );
     }
 
     /// Sends all that there is at once. From here on this is the last run.
@@ -109,14 +117,12 @@ impl Recorder {
 
     /// Takes in what dbt tells of a node.
     pub(super) fn hear(&self, index: usize, event: NodeEvent) {
-        if let NodeEvent::Silent { why } = &event {
-            tracing::info!(
-                "this dbt does not tell what becomes of its nodes ({why}): there is no {NODES}"
-            );
-        }
         let mut logs = self.shared.logs();
-        let log = &mut logs.entry(index).or_default().log;
-        log.hear(event, &self.shared.redactor);
+        let kept = logs.entry(index).or_default();
+        match event {
+            NodeEvent::Silent { why } => kept.why_silent = Some(why),
+            event => kept.log.hear(event, &self.shared.redactor),
+        }
     }
 
     /// Records how a step has ended. `nodes`: those in its results.
@@ -127,18 +133,19 @@ impl Recorder {
         outcome: &Outcome,
         nodes: &[String],
     ) {
-        let has_plan = {
+        let (has_plan, why_silent) = {
             let mut logs = self.shared.logs();
             let kept = logs.entry(index).or_default();
             kept.log.complete_plan(nodes);
-            kept.log.text().is_some()
+            (kept.log.text().is_some(), kept.why_silent.take())
         };
         let is_silent = has_nodes(step) && !has_plan && outcome.status != Status::Resumed;
         if is_silent && self.shared.ledger.is_some() && !self.has_told_of_silence {
             self.has_told_of_silence = true;
+            let why = why_silent.map_or_else(String::new, |why| format!(", since {why}"));
             tracing::info!(
-                "this dbt tells nothing of its nodes while it runs: there is no {NODES}, and a \
-                 step that is killed will be resumed from its beginning"
+                "this dbt tells nothing of its nodes while it runs{why}: there is no {NODES}, and \
+                 a step that is killed will be resumed from its beginning"
             );
         }
         self.shared.last().steps.push(EndedStep {

@@ -82,6 +82,36 @@ fn word(symbol: &str) -> &str {
     last.unwrap()
 }
 
+/// Runs a project with both engines, of which `word` is renamed in dbt's sources, and says what the
+/// runner with a session has logged. The runs have to be the same.
+fn log_of_renamed(word: &str) -> String {
+    let place = ELSEWHERE.iter().find(|(it, _)| *it == word);
+    let place = place.map_or("", |(_, place)| place);
+    let patch = match word {
+        "from_msgpack" | "to_msgpack" => RENAME_MADE,
+        _ => RENAME,
+    };
+    let patch = patch.replace("NAME", word).replace("WHERE", place);
+    let twins = both(
+        || {
+            let project = Project::new(DUCKDB_PROFILE);
+            project.write("models/one.sql", "select 1 as id\n");
+            project.write("python/sitecustomize.py", &patch);
+            project
+        },
+        |runner| {
+            runner
+                .args(["--credentials", "none", "--steps", "run,test"])
+                .env("PYTHONPATH", "python")
+        },
+    );
+    twins[0].run.assert_code(0);
+    let err = twins[1].run.err();
+    assert!(!err.contains("engine: process"), "{word}: {}", twins[1].run);
+    assert_same(&twins);
+    err
+}
+
 /// One part of them, one after the other: each takes two runs.
 fn assert_renamed(part: usize) {
     // Two symbols may have one name.
@@ -91,38 +121,13 @@ fn assert_renamed(part: usize) {
         .collect();
     assert!(words.len() > 3 * PARTS, "{words:?}");
     for word in words.iter().skip(part).step_by(PARTS) {
-        let place = ELSEWHERE.iter().find(|(it, _)| it == word);
-        let place = place.map_or("", |(_, place)| place);
-        let patch = match word.as_str() {
-            "from_msgpack" | "to_msgpack" => RENAME_MADE,
-            _ => RENAME,
-        };
-        let patch = patch.replace("NAME", word).replace("WHERE", place);
-        let twins = both(
-            || {
-                let project = Project::new(DUCKDB_PROFILE);
-                project.write("models/one.sql", "select 1 as id\n");
-                project.write("python/sitecustomize.py", &patch);
-                project
-            },
-            |runner| {
-                runner
-                    .args(["--credentials", "none", "--steps", "run,test"])
-                    .env("PYTHONPATH", "python")
-            },
-        );
-        twins[0].run.assert_code(0);
-        let err = twins[1].run.err();
-        let line = err
-            .lines()
-            .find(|line| line.contains("engine: session without"));
+        let err = log_of_renamed(word);
+        let mut lines = err.lines();
+        let line = lines.find(|line| line.contains("engine: session without"));
         assert!(
             line.is_some_and(|line| line.contains("INFO") && line.contains(word.as_str())),
-            "{word}: {}",
-            twins[1].run
+            "{word}: {err}"
         );
-        assert!(!err.contains("engine: process"), "{word}: {}", twins[1].run);
-        assert_same(&twins);
     }
 }
 
@@ -144,4 +149,24 @@ fn a_renamed_symbol_costs_its_layer_and_nothing_else_3() {
 #[test]
 fn a_renamed_symbol_costs_its_layer_and_nothing_else_4() {
     assert_renamed(3);
+}
+
+#[test]
+fn a_renamed_symbol_of_the_nodes_costs_what_is_told_of_them_and_nothing_else() {
+    for word in ["get_selected_nodes", "GraphQueue"] {
+        let err = log_of_renamed(word);
+        assert!(
+            err.contains(&format!(
+                "tells nothing of its nodes while it runs, since \
+                 dbt.graph.queue.GraphQueue{} is not there",
+                if word == "GraphQueue" {
+                    ""
+                } else {
+                    ".get_selected_nodes"
+                }
+            )),
+            "{word}: {err}"
+        );
+        assert!(!err.contains("session without"), "{word}: {err}");
+    }
 }

@@ -10,7 +10,7 @@ from typing import Callable
 from . import versions
 from .manifest import SharedManifest
 from .restored import RestoredParse
-from .seams import Layer, Missing
+from .seams import Layer, words
 from .shortcuts.class_code import ClassCode
 from .shortcuts.json_writer import JsonWriter
 from .shortcuts.locks import Locks
@@ -63,8 +63,7 @@ class Layers:
         try:
             action()
         except Exception as error:
-            why = str(error) if isinstance(error, Missing) else words(error)
-            self.leave_out(layer, why)
+            self.leave_out(layer, words(error))
         else:
             if layer not in self.on:
                 self.on.append(layer)
@@ -82,7 +81,3 @@ class Layers:
 
 def is_about(layer: Layer, version: Minor) -> bool:
     return layer.since <= version <= getattr(layer, "until", version)
-
-
-def words(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}".splitlines()[0]

@@ -15,8 +15,9 @@ import socket
 from typing import Any
 
 from . import command, step, versions, wire
-from .layers import Layers, words
+from .layers import Layers
 from .script import does_more
+from .seams import words
 
 # What dbt imports only once a step runs, and so in each step again. One that is not there, in
 # another version, is imported by nobody.

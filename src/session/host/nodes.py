@@ -33,7 +33,7 @@ def tell(descriptor: int) -> None:
         cli.context_settings["obj"] = {"callbacks": [teller.hear]}
         queue.get_selected_nodes = get_selected_nodes
     except Exception as error:
-        teller.say(t="silent", why=f"{type(error).__name__}: {error}".splitlines()[0])
+        teller.say(t="silent", why=seams.words(error))
 
 
 class Teller:

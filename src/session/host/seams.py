@@ -15,6 +15,12 @@ class Missing(Exception):  # noqa: N818
     """Names the symbol, and what is wrong with it."""
 
 
+def words(error: BaseException) -> str:
+    """What went wrong, in a line of the log."""
+    is_ours = isinstance(error, Missing)
+    return str(error) if is_ours else f"{type(error).__name__}: {error}".splitlines()[0]
+
+
 class Layer(Protocol):
     """What is built on seams, and can be left out."""
 

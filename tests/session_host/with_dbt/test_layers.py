@@ -14,10 +14,12 @@ from unittest import mock
 
 import msgpack
 import support
+from dbt.cli.main import cli
 from dbt.contracts.files import FileHash, FilePath, ParseFileType, SchemaSourceFile
 from dbt.contracts.graph.manifest import Manifest
 from dbt.contracts.graph.nodes import Macro
-from host import restored, seams
+from dbt.graph.queue import GraphQueue
+from host import nodes, restored, seams
 from host.layers import Layers
 from host.manifest import SharedManifest, digest_of
 from host.shortcuts.class_code import ClassCode
@@ -170,6 +172,7 @@ WRITTEN = f"""import sys
 sys.path[:0] = [{str(support.HOST.parent)!r}]
 import dbt.cli.main
 from dbt.contracts.graph.nodes import Macro
+from dbt.graph.queue import GraphQueue
 from host.shortcuts.class_code import ClassCode
 from mashumaro.core.meta.code.builder import CodeBuilder
 if sys.argv[1] == "ours":
@@ -218,6 +221,15 @@ class Files(unittest.TestCase):
             self.assertEqual(inspect.modulesbyfile["<string>"], "")
 
 
+def told_by_nodes() -> bytes:
+    """What is said when the telling of nodes is put in; it is taken out again."""
+    usual = mock.patch.object(GraphQueue, "get_selected_nodes", GraphQueue.get_selected_nodes)
+    with tempfile.TemporaryFile() as file, usual, mock.patch.dict(cli.context_settings):
+        nodes.tell(file.fileno())
+        file.seek(0)
+        return file.read()
+
+
 class Documented(unittest.TestCase):
     def test_every_seam_is_there_and_in_the_documentation(self) -> None:
         fetched, usual = [], seams.fetch
@@ -232,6 +244,7 @@ class Documented(unittest.TestCase):
             layers.choose("1.11.0", (1, 11))
             layers.before_import()
             layers.after_import()
+            self.assertEqual(told_by_nodes(), b"")
         self.assertEqual(layers.left_out, [])
         path = support.ROOT / "docs/dbt-internals.md"
         named = path.read_text(encoding="utf-8").split("`")[1::2]
