@@ -12,3 +12,8 @@ output "permissions_boundary" {
   description = "permissions_boundary in ENV.tfvars."
   value       = aws_iam_policy.boundary.arn
 }
+
+output "boundary_actions" {
+  description = "What --allow has said: it stays, unless it is said anew."
+  value       = var.boundary_actions
+}

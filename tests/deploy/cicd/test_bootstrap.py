@@ -35,8 +35,9 @@ class Bootstrap(unittest.TestCase):
         checkout.git("remote", "add", "origin", "git@github.com:acme/dbt.shop.git")
         return checkout
 
-    def bootstrap(self, checkout, *arguments, code=0):
-        result = checkout.run("scripts/bootstrap", "dev", *arguments)
+    def bootstrap(self, checkout, *arguments, code=0, **options):
+        script = checkout.path / "scripts/bootstrap"
+        result = checkout.run(script, "dev", *arguments, **options)
         self.assertEqual(result.returncode, code, result.stdout)
         return result.stdout
 
@@ -88,10 +89,16 @@ class Bootstrap(unittest.TestCase):
             ).stdout
             self.assertTrue("Enabled" in settings or settings.count("true") == 4, settings)
 
-        again = self.bootstrap(checkout, "--yes", "--allow", "s3:PutObject")
+        self.assertIn("""gh variable set DEPLOY_TO --repo acme/dbt.shop --body '["dev"]'""", said)
+
+        # What the boundary allows stays, until somebody says otherwise.
+        again = self.bootstrap(checkout, "--yes")
         self.assertIn("No changes", again)
         self.assertIn(f"the bucket {name}-state is there", again)
         self.assertIn("identity provider is there", again)
+        self.bootstrap(checkout, "--yes", "--allow", "none")
+        policy = self.roles(checkout)[f"dbt-boundary-{name}-dev"]["policy"]
+        self.assertEqual(len(json.loads(policy)["Statement"]), len(boundary) - 1)
         # What scripts/deploy needs of it is there: a place for its state.
         self.assertEqual(checkout.deploy("--plan-only").returncode, 0)
 
@@ -107,6 +114,16 @@ class Bootstrap(unittest.TestCase):
         ).stdout
         self.assertIn("null", where)
 
+    def test_a_root_is_named_from_where_one_stands(self):
+        """With numbers that somebody has looked up."""
+        checkout = self.checkout()
+        there = checkout.path / "deploy/environment"
+        arguments = ("--yes", "--root", ".", "--github", "acme/private", "--ids", "33/44")
+        self.bootstrap(checkout, *arguments, cwd=there)
+        self.assertIn("acme@33/private@44", json.dumps(self.roles(checkout)))
+        self.bootstrap(checkout, *arguments, "--destroy", cwd=there)
+        self.assertEqual(self.roles(checkout), {})
+
     def test_what_is_missing_is_named(self):
         checkout = self.checkout()
         for arguments, message, code in (
@@ -114,13 +131,14 @@ class Bootstrap(unittest.TestCase):
             (("--yes", "--github", "acme"), "is not OWNER/NAME", 2),
             (("--yes", "--github", "acme/private"), "is gh logged in", 1),
             (("--yes", "--github"), "--github needs a value", 2),
+            (("--yes", "--root", "nowhere"), "nowhere/dev.tfvars is missing: copy that of", 1),
             (("--destroy", "--no-github"), "exclude each other", 2),
         ):
             with self.subTest(message):
                 self.assertIn(message, self.bootstrap(checkout, *arguments, code=code))
-        # Numbers that somebody has looked up.
-        self.bootstrap(checkout, "--yes", "--github", "acme/private", "--ids", "33/44")
-        self.assertIn("acme@33/private@44", json.dumps(self.roles(checkout)))
+        # Who cannot be told from whom makes nothing.
+        buckets = checkout.run("aws", "s3", "ls").stdout
+        self.assertNotIn(f"{checkout.name}-state", buckets)
         checkout.configure(project=checkout.name, account_id="210987654321")
         self.assertIn("and dev is in 210987654321", self.bootstrap(checkout, code=1))
 
