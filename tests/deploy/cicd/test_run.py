@@ -64,16 +64,27 @@ class Run(unittest.TestCase):
         state = {"outputs": {"airflow_variable": {"value": self.project.settings()}}}
         self.lab.client("s3").put_object(Bucket="state", Key=key, Body=json.dumps(state))
 
-    def start(self, *arguments):
+    def aws_that(self, **answers):
+        """An AWS CLI that answers these commands itself."""
+        edge = pathlib.Path(tempfile.mkdtemp(dir=self.directory))
+        cases = "".join(f'*" {command} "*) {answer} ;;\n' for command, answer in answers.items())
+        program = edge / "aws"
+        program.write_text(
+            f'#!/bin/sh\ncase "$*" in\n{cases.replace("_", "-")}esac\nexec {lab.VENV}/aws "$@"\n'
+        )
+        program.chmod(0o755)
+        return edge
+
+    def start(self, *arguments, edge=lab.VENV, seconds="0.3"):
         return subprocess.Popen(
             [lab.ROOT / "scripts/run", "--root", self.root, "dev", *arguments],
             env={
-                "PATH": f"{lab.VENV}:{os.environ['PATH']}",
+                "PATH": f"{edge}:{lab.VENV}:{os.environ['PATH']}",
                 "HOME": str(self.directory),
                 "AWS_ENDPOINT_URL": self.lab.endpoint,
                 "AWS_ACCESS_KEY_ID": "test",
                 "AWS_SECRET_ACCESS_KEY": "test",
-                "RUN_POLL_SECONDS": "0.3",
+                "RUN_POLL_SECONDS": seconds,
             },
             text=True,
             stdin=subprocess.DEVNULL,
@@ -133,6 +144,38 @@ class Run(unittest.TestCase):
         # It had begun, or had not.
         self.assertIn(process.returncode, (143, 1), err)
         self.assertEqual(len(self.lab.events("stop_task", task=task["task"])), 1, err)
+
+    def test_who_cannot_look_at_it_any_more_is_told(self):
+        forgotten = json.dumps({"tasks": [], "failures": [{"reason": "MISSING"}]})
+        refused = "echo ExpiredTokenException >&2; exit 254"
+        for name, answers, said in (
+            ("forgotten", {"describe_tasks": f"echo '{forgotten}'; exit"}, "MISSING"),
+            ("refused", dict.fromkeys(("describe_tasks", "get_log_events"), refused), "Expired"),
+        ):
+            with self.subTest(name):
+                process = self.start(edge=self.aws_that(**answers), seconds="0.05")
+                _, err = process.communicate(timeout=180)
+                self.assertEqual(process.returncode, 1, err)
+                self.assertIn("ECS tells nothing of arn:", err)
+                self.assertIn(said, err)
+                self.assertIn(f"log group {self.project.log_group}, stream ecs/dbt/", err)
+
+    def test_who_may_not_stop_it_follows_it(self):
+        ready = self.project.hang()
+        process = self.start(edge=self.aws_that(stop_task="echo AccessDenied >&2; exit 254"))
+        aws.wait_for(ready.exists, "dbt's start")
+        os.kill(process.pid, signal.SIGINT)
+        said = []
+        for line in process.stderr:
+            said.append(line)
+            if "could not be stopped" in line:
+                break
+        self.assertIn("AccessDenied\n", said)
+        (task,) = self.project.tasks()
+        self.lab.client("ecs").stop_task(cluster="lab", task=task["task"])
+        out, err = process.communicate(timeout=180)
+        self.assertEqual(process.returncode, 143, err)
+        self.assertEqual(json.loads(out.splitlines()[-1])["status"], "cancelled")
 
     def test_what_is_missing_is_named(self):
         (self.root / "dev.s3.tfbackend").write_text(
