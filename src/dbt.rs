@@ -14,7 +14,6 @@ mod feed;
 mod installation;
 mod native;
 mod nodes;
-mod span_events;
 mod spans;
 
 pub(crate) use backtrace::without_backtrace;

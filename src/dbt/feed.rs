@@ -9,7 +9,7 @@ use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
 use super::nodes::NodeEvent;
-use super::span_events;
+use super::spans;
 use crate::regular_file;
 
 /// So much is read at once; the rest waits for the next time.
@@ -100,7 +100,7 @@ impl Feed {
             if is_whole {
                 match self.source {
                     Source::Events => serde_json::from_slice(&self.begun).ok(),
-                    Source::Spans(_) => span_events::event_in(&self.begun, &mut self.cancelled),
+                    Source::Spans(_) => spans::event_in(&self.begun, &mut self.cancelled),
                 }
                 .into_iter()
                 .for_each(&mut heard);

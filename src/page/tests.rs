@@ -28,22 +28,13 @@ fn line(name: &str, status: Status, seconds: f64) -> StepLine {
 }
 
 fn summary(status: RunStatus, steps: Vec<StepLine>) -> Summary {
+    let code = u8::from(status != RunStatus::Success);
     Summary {
         status,
-        exit_code: u8::from(status != RunStatus::Success),
-        run_id: "20261122T235930Z-01234567".to_owned(),
         env: Some("live".to_owned()),
         project: Some("shop".to_owned()),
         steps,
-        failed: Vec::new(),
-        destination: None,
-        published: 0,
-        error: None,
-        dbt: None,
-        page: None,
-        resumed: None,
-        measured: None,
-        metrics: None,
+        ..Summary::new("20261122T235930Z-01234567".to_owned(), code)
     }
 }
 

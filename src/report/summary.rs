@@ -101,6 +101,27 @@ impl StepLine {
 }
 
 impl Summary {
+    /// Of a run that has only just begun. `exit_code`: if nothing else is said before it ends.
+    pub(crate) fn new(run_id: String, exit_code: u8) -> Self {
+        Self {
+            status: RunStatus::Error,
+            exit_code,
+            run_id,
+            env: None,
+            project: None,
+            steps: Vec::new(),
+            failed: Vec::new(),
+            destination: None,
+            published: 0,
+            error: None,
+            dbt: None,
+            page: None,
+            resumed: None,
+            measured: None,
+            metrics: None,
+        }
+    }
+
     /// Calls `change` for every text that is not the runner's own.
     pub(super) fn each_text(&mut self, mut change: impl FnMut(&mut String)) {
         for node in &mut self.failed {
@@ -198,8 +219,6 @@ mod tests {
     fn summary() -> Summary {
         Summary {
             status: RunStatus::Failed,
-            exit_code: 1,
-            run_id: "20261122T061442Z-01234567".to_owned(),
             env: Some("dev".to_owned()),
             project: Some("shop".to_owned()),
             steps: vec![StepLine {
@@ -221,12 +240,7 @@ mod tests {
             }],
             destination: Some("s3://bucket/shop".to_owned()),
             published: 8,
-            error: None,
-            dbt: None,
-            page: None,
-            resumed: None,
-            measured: None,
-            metrics: None,
+            ..Summary::new("20261122T061442Z-01234567".to_owned(), 1)
         }
     }
 

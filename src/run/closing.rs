@@ -44,33 +44,11 @@ pub(super) struct Run<'a> {
     pub(super) lease: Option<Lease>,
 }
 
-/// The summary of a run that has only just begun.
-pub(super) fn blank_summary() -> Summary {
-    Summary {
-        status: RunStatus::Error,
-        exit_code: ExitCode::Internal.number(),
-        run_id: run_id(),
-        env: None,
-        project: None,
-        steps: Vec::new(),
-        failed: Vec::new(),
-        destination: None,
-        published: 0,
-        error: None,
-        dbt: None,
-        page: None,
-        resumed: None,
-        measured: None,
-        metrics: None,
-    }
-}
-
 /// The closing line of a run that never began: the command line was malformed, or the runner has a
 /// fault.
 /// `file`: where the line goes besides stdout.
 pub(super) fn print_rejection(code: ExitCode, what: &str, file: Option<&Path>) {
-    let mut summary = blank_summary();
-    summary.exit_code = code.number();
+    let mut summary = Summary::new(run_id(), code.number());
     summary.error = Some(what.to_owned());
     let line = summary.line();
     if let Some(path) = file {
@@ -232,7 +210,7 @@ impl Run<'_> {
 }
 
 /// The time in UTC and eight random hex digits, such as `20261122T061442Z-0a1b2c3d`.
-fn run_id() -> String {
+pub(super) fn run_id() -> String {
     let time = humantime::format_rfc3339_seconds(SystemTime::now())
         .to_string()
         .replace(['-', ':'], "");

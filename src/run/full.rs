@@ -27,6 +27,7 @@ use crate::lease::Lease;
 use crate::pipeline::{self, Engine, Outcome, Shutdown, Stage, Status, Stop};
 use crate::process;
 use crate::project::{Workspace, packages};
+use crate::report::Summary;
 
 /// The result of the preparation.
 enum Prepared {
@@ -56,7 +57,7 @@ pub(super) async fn run(
     let mut run = Run {
         surroundings,
         shutdown,
-        summary: closing::blank_summary(),
+        summary: Summary::new(closing::run_id(), ExitCode::Internal.number()),
         // Of a run whose settings are not known, for its closing line.
         stop_timeout: config::STOP_TIMEOUT,
         destination: None,

@@ -1,68 +1,20 @@
 //! Owns what a span of dbt 2 says while dbt still runs: which nodes it has selected, and start and
 //! end of each, as events.
 //!
-//! Reads the few fields it needs, and passes over what it does not understand.
+//! Never reads a file.
 
 use std::collections::BTreeSet;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
-use serde::Deserialize;
-
-use super::nodes::NodeEvent;
-use super::spans::{
-    CANCELLED, EVALUATED, NO_OP, PROCESSED, QUERY, QUERY_CANCELLED, RUN, SUCCESS, TEST_PASSED,
-    TEST_WARNED,
+use super::{
+    Attributes, CANCELLED, EVALUATED, NO_OP, PROCESSED, QUERY, QUERY_CANCELLED, RUN, SUCCESS, Span,
+    TEST_PASSED, TEST_WARNED, time,
 };
+use crate::dbt::nodes::NodeEvent;
 
 /// The span of a phase, which counts the nodes.
 const PHASE: &str = ".PhaseExecuted";
 const OUTCOME: &str = "NODE_OUTCOME_";
-
-#[derive(Deserialize)]
-struct Span<'a> {
-    #[serde(borrow)]
-    record_type: &'a str,
-    #[serde(borrow, default)]
-    event_type: Option<&'a str>,
-    #[serde(borrow, default)]
-    start_time_unix_nano: Option<&'a str>,
-    #[serde(borrow, default)]
-    end_time_unix_nano: Option<&'a str>,
-    #[serde(default)]
-    attributes: Option<Attributes>,
-}
-
-#[derive(Deserialize)]
-struct Attributes {
-    #[serde(default)]
-    unique_id: Option<String>,
-    #[serde(default)]
-    phase: Option<String>,
-    /// Some nodes are looked at only since selected ones refer to them.
-    #[serde(default)]
-    in_selection: bool,
-    #[serde(default)]
-    node_outcome: Option<String>,
-    #[serde(default)]
-    node_skip_reason: Option<String>,
-    #[serde(default)]
-    query_outcome: Option<String>,
-    #[serde(default)]
-    node_test_detail: Option<TestDetail>,
-    /// Numbers are texts.
-    #[serde(default)]
-    node_count_total: Option<String>,
-    #[serde(default)]
-    rows_affected: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct TestDetail {
-    #[serde(default)]
-    test_outcome: Option<String>,
-    #[serde(default)]
-    failing_rows: Option<serde_json::Value>,
-}
 
 impl Attributes {
     /// The outcome in the words of run_results.json.
@@ -88,7 +40,7 @@ impl Attributes {
 
 /// What a line says of a node, if it says anything. `cancelled`: the nodes of which a query was
 /// cancelled, each with its end still to come.
-pub(super) fn event_in(line: &[u8], cancelled: &mut BTreeSet<String>) -> Option<NodeEvent> {
+pub(in crate::dbt) fn event_in(line: &[u8], cancelled: &mut BTreeSet<String>) -> Option<NodeEvent> {
     // Most spans are of something else, and hold whole queries.
     let text = std::str::from_utf8(line).ok()?;
     let kinds = [PROCESSED, EVALUATED, PHASE, QUERY_CANCELLED];
@@ -96,8 +48,8 @@ pub(super) fn event_in(line: &[u8], cancelled: &mut BTreeSet<String>) -> Option<
         return None;
     }
     let span: Span = serde_json::from_str(text).ok()?;
-    let attributes = span.attributes?;
     let is = |kind| span.event_type.is_some_and(|name| name.ends_with(kind));
+    let attributes = span.attributes?;
     let start = time(span.start_time_unix_nano);
     match span.record_type {
         // How many there are is known before which they are.
@@ -139,13 +91,11 @@ pub(super) fn event_in(line: &[u8], cancelled: &mut BTreeSet<String>) -> Option<
             } else {
                 status
             };
-            let detail = attributes.node_test_detail;
-            let found = detail.and_then(|detail| detail.failing_rows);
-            let number = |value: serde_json::Value| {
-                value
-                    .as_i64()
-                    .or_else(|| value.as_str().and_then(|text| text.parse().ok()))
-            };
+            let found = attributes.node_test_detail.and_then(|detail| {
+                let rows = detail.failing_rows?;
+                let text = || rows.as_str().and_then(|text| text.parse().ok());
+                rows.as_i64().or_else(text)
+            });
             let written = attributes.rows_affected.and_then(|rows| rows.parse().ok());
             Some(NodeEvent::End {
                 id,
@@ -153,7 +103,7 @@ pub(super) fn event_in(line: &[u8], cancelled: &mut BTreeSet<String>) -> Option<
                 thread: None,
                 status,
                 s: took.unwrap_or_default().as_secs_f64(),
-                rows: written.or_else(|| found.and_then(number)),
+                rows: written.or(found),
                 msg: None,
             })
         }
@@ -168,10 +118,6 @@ fn is_end_of_run(is_evaluated: bool, is_processed: bool, attributes: &Attributes
         let outcome = attributes.node_outcome.as_deref();
         is_processed && attributes.in_selection && outcome != Some(SUCCESS)
     }
-}
-
-fn time(nanoseconds: Option<&str>) -> Option<SystemTime> {
-    UNIX_EPOCH.checked_add(Duration::from_nanos(nanoseconds?.parse().ok()?))
 }
 
 fn timestamp(time: SystemTime) -> String {
