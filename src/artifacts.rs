@@ -4,7 +4,7 @@
 //! The docs are what the site shows; the ledger is what happened, whatever the outcome. Never
 //! deletes anything and never changes what dbt wrote.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::File;
 use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
@@ -180,7 +180,7 @@ impl Publisher {
         for name in [RUN_RESULTS, SOURCES] {
             let written = self.newly_written(target, name).await;
             let earlier = self.earlier.get(&index).filter(|_| name == RUN_RESULTS);
-            let Some(content) = with_earlier(earlier, written, &step.name) else {
+            let Some((content, of_earlier)) = with_earlier(earlier, written, &step.name) else {
                 continue;
             };
             if results::file_of(step) == Some(name) {
@@ -191,6 +191,9 @@ impl Publisher {
                 // `compile` of dbt 2 tells of no node.
                 let is_compile = step.subcommand() == "compile";
                 counted = counted.filter(|counted| !is_compile || counted.nodes.all() > 0);
+                if let Some(counted) = &mut counted {
+                    counted.of_earlier = of_earlier;
+                }
             }
             if self.destination.is_none() {
                 continue;
@@ -214,6 +217,11 @@ impl Publisher {
     /// nodes, those that are not done among them as skipped.
     pub(crate) fn go_on_with(&mut self, index: usize, results: Value) {
         self.earlier.insert(index, results);
+    }
+
+    /// What stands for the nodes of which such a step leaves no results.
+    pub(crate) fn earlier(&mut self, index: usize) -> Option<&mut Value> {
+        self.earlier.get_mut(&index)
     }
 
     /// Takes over what an earlier attempt has left of a step that is done, by the names of files.
@@ -463,14 +471,21 @@ impl Publisher {
     }
 }
 
-/// What a step has written, together with what an earlier attempt has done of it.
-fn with_earlier(earlier: Option<&Value>, written: Option<Written>, step: &str) -> Option<Written> {
+/// What a step has written, together with what an earlier attempt has done of it, and the nodes
+/// that are in this alone.
+fn with_earlier(
+    earlier: Option<&Value>,
+    written: Option<Written>,
+    step: &str,
+) -> Option<(Written, BTreeSet<String>)> {
     let Some(earlier) = earlier else {
-        return written;
+        return Some((written?, BTreeSet::new()));
     };
     let whole = match written {
-        // It was ended before it could write any.
-        None => serde_json::to_vec(earlier).ok(),
+        // It was ended before it could write any, or is to write none.
+        None => serde_json::to_vec(earlier)
+            .ok()
+            .map(|whole| (whole, merged::ids(earlier))),
         Some(Written::Small(later)) => merged::merge(earlier, &later),
         Some(Written::Large(mut file)) => {
             let mut later = Vec::new();
@@ -483,7 +498,7 @@ fn with_earlier(earlier: Option<&Value>, written: Option<Written>, step: &str) -
             "step {step}: its results cannot be put together with those of the earlier attempt"
         );
     }
-    whole.map(Written::Small)
+    whole.map(|(whole, of_earlier)| (Written::Small(whole), of_earlier))
 }
 
 /// What is published of a file, or the path of one that holds a secret.

@@ -51,6 +51,8 @@ pub(crate) enum Refusal {
     },
     #[error("the lease {lease} cannot be written: each attempt is a conflict with another one")]
     Conflicts { lease: String },
+    #[error("nobody keeps the lease {lease} any more: a fault of this program")]
+    Unkept { lease: String },
     #[error("the lease {lease} cannot be used")]
     Unusable {
         lease: String,
@@ -63,7 +65,7 @@ impl Refusal {
     pub(crate) fn kind(&self) -> Option<FaultKind> {
         match self {
             Self::Unusable { source, .. } => source.fault(),
-            Self::Held { .. } | Self::Conflicts { .. } => None,
+            Self::Held { .. } | Self::Conflicts { .. } | Self::Unkept { .. } => None,
         }
     }
 
@@ -88,6 +90,7 @@ impl Refusal {
                 )
             }
             Self::Conflicts { .. } => "set --lease off for this store".to_owned(),
+            Self::Unkept { .. } => "set --lease off to run without one".to_owned(),
             Self::Unusable { source, .. } => {
                 let off = "set --lease off to run without one";
                 let hint = source.hint();
@@ -105,6 +108,7 @@ enum State {
     Refused(Arc<Refusal>),
     /// And why.
     Lost(String),
+    GivenBack,
 }
 
 /// The lease of one run.
@@ -145,10 +149,14 @@ impl Lease {
     pub(crate) async fn held(&self) -> Result<(), Arc<Refusal>> {
         let mut state = self.state.clone();
         let is_known = |state: &State| !matches!(state, State::Asked);
-        match state.wait_for(is_known).await.as_deref() {
-            Ok(State::Refused(refusal)) => Err(Arc::clone(refusal)),
+        let known = state.wait_for(is_known).await.map(|state| state.clone());
+        match known {
+            Ok(State::Refused(refusal)) => Err(refusal),
             // A lease that is lost by now stops the run.
-            _ => Ok(()),
+            Ok(_) => Ok(()),
+            Err(_) => Err(Arc::new(Refusal::Unkept {
+                lease: self.shown.clone(),
+            })),
         }
     }
 
@@ -156,8 +164,10 @@ impl Lease {
     pub(crate) fn loss(&self) -> impl Future<Output = ()> + use<> {
         let mut state = self.state.clone();
         async move {
-            let is_lost = |state: &State| matches!(state, State::Lost(_));
-            if state.wait_for(is_lost).await.is_err() {
+            let is_known = |state: &State| matches!(state, State::Lost(_) | State::GivenBack);
+            // Nobody renews a lease without a keeper.
+            let known = state.wait_for(is_known).await.map(|state| state.clone());
+            if matches!(known, Ok(State::GivenBack)) {
                 pending::<()>().await;
             }
         }
@@ -165,10 +175,14 @@ impl Lease {
 
     /// That the lease is lost, and why, if it is.
     pub(crate) fn lost(&self) -> Option<String> {
-        match &*self.state.borrow() {
-            State::Lost(why) => Some(format!("the lease {} was lost: {why}", self.shown)),
-            _ => None,
-        }
+        let is_kept = self.state.has_changed().is_ok();
+        let state = self.state.borrow();
+        let why = match &*state {
+            State::Lost(why) => why,
+            State::Held if !is_kept => "nobody renews it any more, a fault of this program",
+            _ => return None,
+        };
+        Some(format!("the lease {} was lost: {why}", self.shown))
     }
 
     /// Gives the lease back if this run may hold it. Never takes longer than the limit.

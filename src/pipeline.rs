@@ -64,16 +64,16 @@ pub(crate) struct Stage {
     pub(crate) resumed: BTreeSet<usize>,
 }
 
-/// Runs the steps, and calls back as each one ends, before the next one starts, and for what dbt
-/// tells of its nodes meanwhile (`heard`). Returns the outcomes of those that ran, and the reason
-/// if the run was stopped between two steps.
+/// Runs the steps, and calls back as each one ends, before the next one starts (`ended`, which may
+/// know better how), and for what dbt tells of its nodes meanwhile (`heard`). Returns the outcomes
+/// of those that ran, and the reason if the run was stopped between two steps.
 pub(crate) async fn run(
     steps: &[Step],
     stage: &Stage,
     engine: &mut Engine,
     shutdown: &mut Shutdown,
     mut heard: impl FnMut(usize, NodeEvent),
-    mut ended: impl AsyncFnMut(usize, &Step, &Outcome),
+    mut ended: impl AsyncFnMut(usize, &Step, &mut Outcome),
 ) -> (Vec<Outcome>, Option<Stop>) {
     let mut outcomes: Vec<Outcome> = Vec::with_capacity(steps.len());
     for (index, step) in steps.iter().enumerate() {
@@ -81,7 +81,7 @@ pub(crate) async fn run(
             return (outcomes, Some(stop));
         }
         let heard = &mut |event| heard(index, event);
-        let outcome = match &stage.packages_installed {
+        let mut outcome = match &stage.packages_installed {
             _ if stage.resumed.contains(&index) => {
                 tracing::info!(
                     "step {}: not run again, an earlier attempt has done it",
@@ -98,14 +98,14 @@ pub(crate) async fn run(
             }
             _ => run_step(step, stage, engine, heard, shutdown).await,
         };
-        log_outcome(&outcome);
         tokio::select! {
             biased;
-            () = ended(index, step, &outcome) => {}
+            () = ended(index, step, &mut outcome) => {}
             () = stop_budget_elapsed(shutdown, stage.stop_timeout) => {
                 tracing::warn!("step {}: its results could not be read in time", step.name);
             }
         }
+        log_outcome(&outcome);
         let was_stopped = matches!(outcome.stopped, Some(StopCause::Run(_)));
         let goes_on = outcome.status.is_success() || step.on_failure != OnFailure::Stop;
         outcomes.push(outcome);

@@ -20,6 +20,7 @@ mod resume;
 pub(crate) use fingerprint::Fingerprint;
 pub(crate) use last::{EndedStep, LastRun};
 pub(crate) use nodes::NodeLog;
+pub(crate) use results::fill_in;
 pub(crate) use resume::{Past, PastStep, Present, Todo, decide, refusal};
 
 /// Of the format. A later one may mean anything.

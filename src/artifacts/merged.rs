@@ -6,11 +6,10 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-/// The results of the whole: of each node those of the later attempt. `None` if either cannot be
-/// read.
-pub(crate) fn merge(earlier: &Value, later: &[u8]) -> Option<Vec<u8>> {
+/// The results of the whole, of each node those of the later attempt, and the nodes of which that
+/// one has none. `None` if either cannot be read.
+pub(crate) fn merge(earlier: &Value, later: &[u8]) -> Option<(Vec<u8>, BTreeSet<String>)> {
     let mut whole: Value = serde_json::from_slice(later).ok()?;
-    let id = |node: &Value| node["unique_id"].as_str().map(str::to_owned);
     let renewed: BTreeSet<String> = whole["results"].as_array()?.iter().filter_map(id).collect();
     let kept: Vec<Value> = earlier["results"]
         .as_array()?
@@ -18,8 +17,19 @@ pub(crate) fn merge(earlier: &Value, later: &[u8]) -> Option<Vec<u8>> {
         .filter(|node| id(node).is_some_and(|id| !renewed.contains(&id)))
         .cloned()
         .collect();
+    let kept_ids = kept.iter().filter_map(id).collect();
     whole["results"].as_array_mut()?.splice(0..0, kept);
-    serde_json::to_vec(&whole).ok()
+    Some((serde_json::to_vec(&whole).ok()?, kept_ids))
+}
+
+/// All nodes in results.
+pub(crate) fn ids(results: &Value) -> BTreeSet<String> {
+    let nodes = results["results"].as_array().into_iter().flatten();
+    nodes.filter_map(id).collect()
+}
+
+fn id(node: &Value) -> Option<String> {
+    node["unique_id"].as_str().map(str::to_owned)
 }
 
 #[cfg(test)]
@@ -39,7 +49,8 @@ mod tests {
             {"unique_id": "b", "status": "success"},
             {"unique_id": "operation.shop.hook-0", "status": "success"},
         ]});
-        let merged = merge(&earlier, later.to_string().as_bytes()).unwrap();
+        let (merged, kept) = merge(&earlier, later.to_string().as_bytes()).unwrap();
+        assert_eq!(kept.into_iter().collect::<Vec<_>>(), ["a", "c"]);
         let merged: Value = serde_json::from_slice(&merged).unwrap();
         let nodes = merged["results"].as_array().unwrap();
         let nodes: Vec<_> = nodes

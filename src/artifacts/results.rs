@@ -3,6 +3,7 @@
 //! Reads the few fields it needs, so that a new version of the file changes nothing; never judges a
 //! step by them.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io::{BufReader, Read};
 
@@ -60,6 +61,8 @@ pub(crate) struct Results {
     pub(crate) runs: Vec<NodeRun>,
     /// Of all nodes.
     pub(crate) ids: Vec<String>,
+    /// Those of them of which only an earlier attempt has left a result.
+    pub(crate) of_earlier: BTreeSet<String>,
 }
 
 #[derive(Deserialize)]

@@ -69,8 +69,8 @@ pub(super) fn resolve(
         Wish::On(origin) => {
             let Some(location) = location else {
                 faults.push(format!(
-                    "{origin}: a lease lies at the destination, and there is none; set \
-                     --destination, or name an s3://bucket/key"
+                    "{origin}: a lease lies at the destination, and there is none, since nothing \
+                     is published; set --destination and --publish, or name an s3://bucket/key"
                 ));
                 return None;
             };

@@ -10,6 +10,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::place::{Claim, Hold, Place, Renewed, Taken};
+use super::visit::Seen;
 use super::{Refusal, State, Terms};
 use crate::causes;
 
@@ -48,6 +49,7 @@ impl Keeper {
                     return;
                 }
                 self.give_back().await;
+                self.state.send_replace(State::GivenBack);
             }
             Some(Err(refusal)) => {
                 // A write without an answer may have been done.
@@ -150,6 +152,7 @@ impl Keeper {
         let ttl = self.claim().ttl;
         let mut due = counts_from + ttl / RENEWALS;
         let mut is_told = false;
+        let mut trouble: Option<String> = None;
         loop {
             tokio::select! {
                 biased;
@@ -159,17 +162,20 @@ impl Keeper {
             let ends = counts_from + ttl;
             let began = Instant::now();
             let limit = (ttl / RENEWALS).min(ends.saturating_duration_since(began));
+            if limit.is_zero() {
+                return Err(self.why_lost(trouble).await);
+            }
             let renewed = tokio::select! {
                 biased;
                 _ = &mut *give_back => return Ok(()),
                 renewed = timeout(limit, self.place().renew(self.claim(), &mut hold)) => renewed,
             };
-            let trouble = match renewed {
+            trouble = match renewed {
                 Ok(Ok(Renewed::Yes)) => {
                     if is_told {
                         tracing::info!("renewed the lease again");
                     }
-                    (counts_from, is_told) = (began, false);
+                    (counts_from, is_told, trouble) = (began, false, None);
                     due = began + ttl / RENEWALS;
                     continue;
                 }
@@ -179,19 +185,12 @@ impl Keeper {
                 Ok(Ok(Renewed::Lost(None))) => return Err("it was taken away".to_owned()),
                 Ok(Ok(Renewed::Conflict)) => None,
                 Ok(Err(error)) => Some(causes::in_one_line(&error)),
-                Err(_) => Some(format!(
-                    "no good response within {:.1} s",
-                    limit.as_secs_f32()
-                )),
+                // The last attempt may have had no time.
+                Err(_) => Some(trouble.unwrap_or_else(|| {
+                    format!("no good response within {:.1} s", limit.as_secs_f32())
+                })),
             };
-            if Instant::now() >= ends {
-                let trouble = trouble.unwrap_or_else(|| "conflicts without end".to_owned());
-                return Err(format!(
-                    "it could not be renewed for its TTL of {} s: {trouble}",
-                    ttl.as_secs()
-                ));
-            }
-            if let Some(trouble) = trouble.filter(|_| !is_told) {
+            if let Some(trouble) = trouble.as_ref().filter(|_| !is_told) {
                 is_told = true;
                 tracing::warn!(
                     "cannot renew the lease {}: {trouble}; the run goes on for {} s at most",
@@ -201,6 +200,28 @@ impl Keeper {
             }
             let pause = spread((ttl / 20).min(LOOK));
             due = (Instant::now() + pause).min(ends);
+        }
+    }
+
+    /// Of a lease that this run may not count on any more. `trouble`: the last one, if it was not
+    /// that somebody else has written.
+    async fn why_lost(&self, trouble: Option<String>) -> String {
+        let ttl = self.claim().ttl;
+        let (trouble, by) = match trouble {
+            Some(trouble) => (format!(": {trouble}"), None),
+            None => (
+                String::new(),
+                timeout(LAST_WORD, self.place().look()).await.ok(),
+            ),
+        };
+        match by {
+            Some(Ok(Seen::Held { holder, .. })) if !holder.is_run(&self.claim().holder) => {
+                format!("it was taken over by {holder}")
+            }
+            _ => format!(
+                "it was not renewed for its TTL of {} s{trouble}",
+                ttl.as_secs()
+            ),
         }
     }
 

@@ -93,7 +93,7 @@ impl Place {
             Standing::Expired(holder) => Some(holder),
             Standing::Missing | Standing::Free | Standing::Mine => None,
         };
-        let seq = seq(stored.as_ref()) + 1;
+        let seq = seq(stored.as_ref()).saturating_add(1);
         let tag = stored.map(|stored| stored.tag);
         writing();
         Ok(match self.write(claim.record(seq), tag.as_ref()).await? {
@@ -129,7 +129,7 @@ impl Place {
             }
             tag = stored.map(|stored| stored.tag);
         }
-        hold.seq += 1;
+        hold.seq = hold.seq.saturating_add(1);
         Ok(
             match self.write(claim.record(hold.seq), tag.as_ref()).await? {
                 Saved::Done(tag) => {
@@ -149,7 +149,7 @@ impl Place {
         }
         let record = Record {
             holder: None,
-            ..claim.record(seq(stored.as_ref()) + 1)
+            ..claim.record(seq(stored.as_ref()).saturating_add(1))
         };
         let tag = stored.map(|stored| stored.tag);
         Ok(self.write(record, tag.as_ref()).await? != Saved::Conflict)
@@ -185,8 +185,8 @@ impl Claim {
     }
 }
 
+/// Whether this run is known and has no right to it. One whose credentials are refused may have
+/// the right.
 pub(super) fn is_denied(error: &DestinationError) -> bool {
-    error
-        .fault()
-        .is_some_and(|kind| matches!(kind, FaultKind::Denied | FaultKind::Unauthenticated))
+    error.fault() == Some(FaultKind::Denied)
 }

@@ -33,6 +33,11 @@ pub(crate) struct Holder {
 }
 
 impl Holder {
+    pub(super) fn is_run(&self, run: &str) -> bool {
+        let record = self.record.as_ref();
+        record.and_then(|record| record.holder.as_deref()) == Some(run)
+    }
+
     /// Until the lease may be taken over; `None` where nobody can say.
     pub(super) fn left(&self) -> Option<Duration> {
         let left = self.ttl.saturating_sub(self.age?);
@@ -49,7 +54,15 @@ impl fmt::Display for Holder {
                 task,
                 since,
                 ..
-            }) => write!(formatter, "the run {holder} ({task}) since {since}")?,
+            }) => {
+                write!(formatter, "the run {holder}")?;
+                if !task.is_empty() {
+                    write!(formatter, " ({task})")?;
+                }
+                if !since.is_empty() {
+                    write!(formatter, " since {since}")?;
+                }
+            }
             _ => formatter.write_str("somebody unknown: what lies there is no lease")?,
         }
         match self.age {

@@ -227,9 +227,50 @@ async fn out_of_reach_it_holds_for_its_ttl_and_is_lost_then() {
     assert!(after > TTL / 2 && after < TTL * 2, "{after:?}");
     let why = lease.lost().unwrap();
     assert!(
-        why.contains("could not be renewed for its TTL of 2 s"),
+        why.contains("was not renewed for its TTL of 2 s: "),
         "{why}"
     );
+}
+
+/// The last attempt has no time left, and the one before knows why.
+#[tokio::test]
+async fn the_last_trouble_is_told() {
+    let bucket = Bucket::open().await;
+    let lease = at_once(&bucket, "a");
+    lease.held().await.unwrap();
+    for _ in 0..100 {
+        bucket.plan("PUT", Fate::Refused(403, "AccessDenied"));
+        bucket.plan("GET", Fate::Refused(403, "AccessDenied"));
+    }
+    lease.loss().await;
+    let why = lease.lost().unwrap();
+    assert!(why.contains("for its TTL of 2 s: cannot publish"), "{why}");
+}
+
+#[tokio::test]
+async fn without_a_keeper_nothing_is_held() {
+    let lease = Lease::ask("x".to_owned(), async { panic!("on purpose") });
+    let error = lease.held().await.unwrap_err();
+    assert!(matches!(*error, Refusal::Unkept { .. }), "{error}");
+    let bucket = Bucket::open().await;
+    let lease = at_once(&bucket, "a");
+    lease.held().await.unwrap();
+    lease.keeper.abort();
+    lease.loss().await;
+    assert!(lease.lost().unwrap().contains("nobody renews it any more"));
+}
+
+#[tokio::test]
+async fn a_lease_that_was_written_very_often_is_taken_over_like_any_other() {
+    let bucket = Bucket::open().await;
+    let record = json!({"v": 1, "holder": "other", "seq": u64::MAX, "ttl": 1});
+    bucket.put(KEY, record.to_string().as_bytes());
+    bucket.set_ahead(3);
+    let mut lease = at_once(&bucket, "a");
+    lease.held().await.unwrap();
+    assert_eq!(self::record(&bucket)["holder"], "a");
+    lease.give_back(LONG).await;
+    assert_eq!(self::record(&bucket)["holder"], Value::Null);
 }
 
 #[tokio::test]
@@ -251,6 +292,20 @@ async fn a_bad_moment_is_survived() {
     bucket.plan("PUT", Fate::Refused(409, "ConditionalRequestConflict"));
     lease.give_back(LONG).await;
     assert_eq!(record(&bucket)["holder"], Value::Null);
+}
+
+/// Such a run might have the right.
+#[tokio::test]
+async fn refused_credentials_are_no_missing_right() {
+    for code in ["ExpiredToken", "RequestTimeTooSkewed", "InvalidAccessKeyId"] {
+        let bucket = Bucket::open().await;
+        for _ in 0..10 {
+            bucket.plan("GET", Fate::Refused(403, code));
+        }
+        let lease = at_once(&bucket, "a");
+        let error = lease.held().await.unwrap_err();
+        assert!(!error.is_for_good(), "{code}: {error}");
+    }
 }
 
 /// Whoever may not list a bucket is told that a missing object is denied.

@@ -60,7 +60,7 @@ impl Place {
             }
             let record = Record {
                 holder: None,
-                seq: seq(stored.as_ref()) + 1,
+                seq: seq(stored.as_ref()).saturating_add(1),
                 ..holder.record.clone().unwrap_or_default()
             };
             let tag = stored.map(|stored| stored.tag);

@@ -103,7 +103,7 @@ impl Outcome {
     }
 
     /// A step that dbt calls a success, and that did not leave what it is there for.
-    pub(super) fn lacking(self, on_failure: OnFailure, code: u8, what: String) -> Self {
+    pub(crate) fn lacking(self, on_failure: OnFailure, code: u8, what: String) -> Self {
         Self {
             status: if on_failure == OnFailure::Warn {
                 Status::Warned

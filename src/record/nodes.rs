@@ -138,9 +138,9 @@ impl NodeLog {
         (self.is_planned && is_whole).then_some(&self.ids)
     }
 
-    /// Adds the names of nodes to a plan of which only their number was known.
+    /// Adds the names of nodes that have results to a plan that may lack some.
     pub(crate) fn complete_plan<'a>(&mut self, ids: impl IntoIterator<Item = &'a String>) {
-        if self.total.is_some() {
+        if self.is_planned {
             self.ids.extend(ids.into_iter().cloned());
         }
     }
@@ -161,6 +161,17 @@ impl NodeLog {
             };
             (state.ends >= state.starts && is_success(status)).then_some((id.as_str(), end))
         })
+    }
+
+    /// How a node has ended last, if it has.
+    pub(super) fn end(&self, id: &str) -> Option<&NodeEvent> {
+        self.states.get(id)?.end.as_ref()
+    }
+
+    /// Those of the nodes that have not ended.
+    pub(crate) fn missed<'a>(&self, ids: impl Iterator<Item = &'a String>) -> Vec<&'a str> {
+        let ids = ids.filter(|id| self.end(id).is_none());
+        ids.map(String::as_str).collect()
     }
 
     /// The nodes that have ended, as far as their ends say how they ran.
@@ -219,21 +230,21 @@ fn shortened(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::secret::Secret;
 
-    fn log(events: &[serde_json::Value]) -> NodeLog {
+    fn log(events: &[Value]) -> NodeLog {
         let lines: Vec<String> = events.iter().map(ToString::to_string).collect();
         NodeLog::read(lines.join("\n").as_bytes())
     }
 
-    fn start(id: &str) -> serde_json::Value {
+    fn start(id: &str) -> Value {
         json!({"t": "start", "id": id, "ts": "…", "thread": "Thread-1"})
     }
 
-    fn end(id: &str, status: &str) -> serde_json::Value {
+    fn end(id: &str, status: &str) -> Value {
         json!({"t": "end", "id": id, "ts": "…", "thread": "Thread-1", "status": status, "s": 1.5,
             "rows": 7, "msg": "SELECT 7"})
     }

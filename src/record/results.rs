@@ -84,6 +84,18 @@ pub(super) fn to_retry(
     json!({"metadata": metadata, "results": results, "elapsed_time": 0.0, "args": args})
 }
 
+/// Puts what dbt has told of nodes into results that call them something to do.
+pub(crate) fn fill_in(results: &mut Value, log: &NodeLog) {
+    let nodes = results["results"].as_array_mut();
+    for node in nodes.into_iter().flatten() {
+        let is_left = !is_success(node["status"].as_str().unwrap_or_default());
+        let end = node[ID].as_str().and_then(|id| log.end(id));
+        if let Some(NodeEvent::End { id, .. }) = end.filter(|_| is_left) {
+            *node = result_of(id, end);
+        }
+    }
+}
+
 /// The version of the form that a dbt reads.
 fn schema(version: Option<&str>) -> &'static str {
     let mut numbers = version.unwrap_or_default().split('.');
@@ -163,6 +175,31 @@ mod tests {
         assert_eq!(state["results"][3]["message"], "SELECT 1");
         assert_eq!(state["results"][3]["execution_time"], 2.5);
         assert_eq!(state["metadata"]["dbt_schema_version"], "v6");
+    }
+
+    /// Where dbt is to write no results.
+    #[test]
+    fn what_was_told_of_nodes_stands_in_for_their_results() {
+        let log = NodeLog::read(
+            br#"{"t":"end","id":"done","status":"success","s":2.5}
+{"t":"end","id":"kept","status":"error","s":1.0}
+{"t":"end","id":"bad","status":"error","s":1.0,"msg":"no"}"#,
+        );
+        let mut results = json!({"results": [
+            {"unique_id": "kept", "status": "success"},
+            {"unique_id": "done", "status": "skipped"},
+            {"unique_id": "bad", "status": "skipped"},
+            {"unique_id": "lost", "status": "skipped"},
+        ]});
+        fill_in(&mut results, &log);
+        let expected = [
+            ("kept", "success"),
+            ("done", "success"),
+            ("bad", "error"),
+            ("lost", "skipped"),
+        ];
+        assert_eq!(statuses(&results).collect::<Vec<_>>(), expected);
+        assert_eq!(results["results"][2]["message"], "no");
     }
 
     #[test]

@@ -103,7 +103,8 @@ pub(crate) struct Remainder {
     /// The earlier attempts, of what they have done.
     pub(crate) log: NodeLog,
     pub(crate) done: usize,
-    pub(crate) left: usize,
+    /// The nodes that are to be run.
+    pub(crate) left: BTreeSet<String>,
     /// Why a node that is done is run once more.
     pub(crate) repeated: Option<String>,
 }
@@ -244,7 +245,7 @@ fn rest(
         command,
         state: results::to_retry(&plan, &done, &log, earlier.as_ref(), &args, version),
         done: done.len(),
-        left: plan.len() - done.len(),
+        left: plan.difference(&done).cloned().collect(),
         log,
         repeated,
     })

@@ -183,6 +183,7 @@ impl Run<'_> {
         let done = self.within_budget(taking_over, Duration::ZERO).await;
         let mut done = done.unwrap_or_default();
         let mut results = Vec::new();
+        let left = attempt.left();
         let Attempt {
             steps, recorder, ..
         } = &mut attempt;
@@ -196,14 +197,22 @@ impl Run<'_> {
             |index, event| recorder.borrow().hear(index, event),
             async |index, step, outcome| {
                 let target = workspace.target_of(step);
-                pages.step_ended(index, outcome, target.clone());
-                let told = outcome.told.as_ref();
                 // Of a step whose results cannot be read in time, too.
                 results.push(None);
+                if let Some(earlier) = publisher.earlier(index) {
+                    recorder.borrow().complete(index, earlier);
+                }
+                let told = outcome.told.as_ref();
                 let kept = match done.get_mut(index).and_then(Option::take) {
                     Some(done) => Some(done),
                     None => publisher.keep(index, step, &target, told).await,
                 };
+                if let Some(Some(left)) = left.get(index) {
+                    recorder
+                        .borrow()
+                        .judge(index, step, left, kept.as_ref(), outcome);
+                }
+                pages.step_ended(index, outcome, target.clone());
                 let nodes = kept.as_ref().map_or(&[][..], |results| &results.ids);
                 recorder.borrow_mut().end_step(index, step, outcome, nodes);
                 if kept.is_none() || outcome.stopped.is_some() {

@@ -18,7 +18,7 @@ use crate::causes;
 use crate::cli::LeaseCommand;
 use crate::config::{self, Location, LogFormat, Pipeline, Publish};
 use crate::exit_code::ExitCode;
-use crate::lease::{Broken, Claim, Lease, Place, Refusal, Seen, Terms};
+use crate::lease::{Broken, Claim, Holder, Lease, Place, Refusal, Seen, Terms};
 use crate::pipeline::{Cause, Shutdown, Stop};
 use crate::report;
 
@@ -107,7 +107,10 @@ impl Run<'_> {
     /// That the lease is lost, and what that means for the run.
     pub(super) fn record_loss(&mut self) {
         if let Some(what) = self.lease.as_ref().and_then(Lease::lost) {
-            tracing::error!("{what}; nothing more is published but the ledger");
+            tracing::error!(
+                "{what}; nothing more is published but the ledger; a later run with --resume last \
+                 finishes what is left"
+            );
             self.summary.error = Some(what);
         }
     }
@@ -188,9 +191,9 @@ async fn visit(command: &LeaseCommand, surroundings: &Surroundings) -> Result<Ex
             report::print(&describe(&shown, &seen, config.log_format));
         }
         LeaseCommand::Break(_) => {
-            let text = match place.break_lease().await.map_err(failed)? {
-                Broken::WasFree => format!("nobody holds the lease {shown}"),
-                Broken::From(holder) => format!("took the lease {shown} away from {holder}"),
+            let from = match place.break_lease().await.map_err(failed)? {
+                Broken::WasFree => None,
+                Broken::From(holder) => Some(holder),
                 Broken::No(by) => {
                     let (lease, left) = (shown.clone(), None);
                     let by = Box::new(by);
@@ -201,10 +204,24 @@ async fn visit(command: &LeaseCommand, surroundings: &Surroundings) -> Result<Ex
                     return Err(Error::Lease(Arc::new(Refusal::Conflicts { lease })));
                 }
             };
-            report::print(&format!("{text}\n"));
+            report::print(&describe_break(&shown, from.as_ref(), config.log_format));
         }
     }
     Ok(ExitCode::Success)
+}
+
+/// What `lease break` prints. `from`: who held it.
+fn describe_break(lease: &str, from: Option<&Holder>, format: LogFormat) -> String {
+    match (format, from) {
+        (LogFormat::Json, _) => {
+            let record = from.and_then(|from| from.record.as_ref());
+            let from = record.and_then(|record| record.holder.as_deref());
+            let line = serde_json::json!({"lease": lease, "state": "free", "taken_from": from});
+            format!("{line}\n")
+        }
+        (LogFormat::Text, None) => format!("nobody holds the lease {lease}\n"),
+        (LogFormat::Text, Some(from)) => format!("took the lease {lease} away from {from}\n"),
+    }
 }
 
 /// What `lease show` prints.

@@ -3,23 +3,26 @@
 //!
 //! Never fails a run: what cannot be recorded is a warning.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::sleep;
 
-use crate::artifacts::{Error, Ledger, NodeRun, has_nodes};
+use crate::artifacts::{Error, Ledger, NodeRun, Results, has_nodes};
 use crate::causes;
 use crate::config::Step;
 use crate::dbt::NodeEvent;
-use crate::pipeline::{Outcome, Status};
-use crate::record::{EndedStep, LastRun, NodeLog};
+use crate::pipeline::{Cause, Outcome, Status, StopCause};
+use crate::record::{EndedStep, LastRun, NodeLog, fill_in};
 use crate::redact::Redactor;
 
 /// At the destination the record is behind by this and the time of an upload.
 const BETWEEN: Duration = Duration::from_secs(10);
+/// In a message.
+const MOST_NAMED: usize = 3;
 const NODES: &str = "nodes.ndjson";
 /// Which run was the last one, and how far it came.
 pub(super) const LAST: &str = "state/last.json";
@@ -125,6 +128,46 @@ impl Recorder {
         }
     }
 
+    /// Puts what dbt has told of a step's nodes into results that call them something to do.
+    pub(super) fn complete(&self, index: usize, results: &mut Value) {
+        if let Some(kept) = self.shared.logs().get(&index) {
+            fill_in(results, &kept.log);
+        }
+    }
+
+    /// A step that went on with an earlier attempt is a success only if it has run what was `left`:
+    /// `dbt retry` may leave nodes out and say nothing.
+    pub(super) fn judge(
+        &self,
+        index: usize,
+        step: &Step,
+        left: &BTreeSet<String>,
+        results: Option<&Results>,
+        outcome: &mut Outcome,
+    ) {
+        let logs = self.shared.logs();
+        let has_none = |id: &&String| results.is_none_or(|it| it.of_earlier.contains(*id));
+        let missed = match logs.get(&index) {
+            Some(kept) => kept.log.missed(left.iter().filter(has_none)),
+            None => left.iter().filter(has_none).map(String::as_str).collect(),
+        };
+        if outcome.status == Status::Success && !missed.is_empty() {
+            let named = missed.iter().take(MOST_NAMED).copied().collect::<Vec<_>>();
+            let more = missed.len() - named.len();
+            let what = format!(
+                "dbt retry ended as if all were done, and has not run {}{}",
+                named.join(", "),
+                if more > 0 {
+                    format!(" and {more} more")
+                } else {
+                    String::new()
+                }
+            );
+            let failed = outcome.clone().lacking(step.on_failure, 1, what);
+            *outcome = failed;
+        }
+    }
+
     /// Records how a step has ended. `nodes`: those in its results.
     pub(super) fn end_step(
         &mut self,
@@ -152,10 +195,14 @@ impl Recorder {
             status: outcome.status.to_string(),
             exit_code: outcome.exit_code,
         });
+        // Who has taken the lease over is the last run now.
+        let is_last = outcome.stopped != Some(StopCause::Run(Cause::LeaseLost));
         let shared = Arc::clone(&self.shared);
         self.uploads.spawn(async move {
             shared.send_nodes(index).await;
-            shared.send_last().await;
+            if is_last {
+                shared.send_last().await;
+            }
         });
     }
 

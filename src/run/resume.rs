@@ -3,6 +3,7 @@
 //!
 //! Never decides what is left to do: that is `record`'s. What cannot be read is not resumed.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -210,7 +211,7 @@ fn describe(todo: &[Todo], steps: &[Step]) -> String {
     }
     for (step, todo) in named {
         if let Todo::Rest(rest) = todo {
-            let all = rest.done + rest.left;
+            let all = rest.done + rest.left.len();
             parts.push(format!(
                 "{}: {} of {all} nodes not run again",
                 step.name, rest.done
@@ -238,6 +239,16 @@ impl Attempt {
     pub(super) fn resumed_steps(&self) -> impl Iterator<Item = usize> {
         let todo = self.todo.iter().enumerate();
         todo.filter_map(|(index, todo)| matches!(todo, Todo::Nothing).then_some(index))
+    }
+
+    /// What is left of each step of which a part is done.
+    pub(super) fn left(&self) -> Vec<Option<BTreeSet<String>>> {
+        let todo = self.todo.iter();
+        todo.map(|todo| match todo {
+            Todo::Rest(rest) => Some(rest.left.clone()),
+            Todo::Nothing | Todo::All { .. } => None,
+        })
+        .collect()
     }
 
     /// Puts what the earlier run has left into the ledger of this one, which so stands for both.

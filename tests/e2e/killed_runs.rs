@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
+use tempfile::TempDir;
 
 use crate::support::deployment::run_id;
 use crate::support::processes;
@@ -68,18 +69,12 @@ fn runner(project: &Project, place: &Path, standin: Option<&Standin>) -> Runner 
         None => runner.env("DBT_ENTRYPOINT_CREDENTIALS", "none"),
     };
     runner
+        .env("DBT_ENTRYPOINT_STEPS", "run,test")
         .env(
             "DBT_ENTRYPOINT_DESTINATION",
             format!("file://{}", place.display()),
         )
-        .args([
-            "--steps",
-            "run,test",
-            "--publish",
-            "always",
-            "--resume",
-            "last",
-        ])
+        .args(["--publish", "always", "--resume", "last"])
 }
 
 /// Numbers that look random, the same for the same seed.
@@ -324,4 +319,38 @@ fn dbt_retry_alone_loses_nodes() {
         retried.status
     );
     assert!(done + more < MODELS, "dbt retry has lost nothing: {said}");
+}
+
+/// The unit tests of a build are in none of dbt's queues.
+#[test]
+fn a_unit_test_that_did_not_pass_is_run_again() {
+    let project = Project::new(DUCKDB_PROFILE);
+    project.write("models/one.sql", "select 1 as id");
+    project.write("models/two.sql", "select id from {{ ref('one') }}");
+    let unit_test = "unit_tests:\n  - {name: fails, model: two, expect: {rows: [{id: 99}]}, \
+        given: [{input: ref('one'), rows: [{id: 1}]}]}\n";
+    project.write("models/tests.yml", unit_test);
+    let place = TempDir::new().unwrap();
+    let run = || {
+        runner(&project, place.path(), None)
+            .env("DBT_ENTRYPOINT_STEPS", "build")
+            .run()
+    };
+    for _ in 0..2 {
+        let run = run();
+        run.assert_code(1);
+        // `dbt retry` builds the model all the same.
+        let nodes = &run.step("build")["nodes"];
+        assert_eq!(nodes["error"], 1, "{run}");
+        let others = ["success", "skipped"].map(|state| nodes[state].as_u64().unwrap());
+        assert_eq!(others[0] + others[1], 2, "{run}");
+        let plan = place
+            .path()
+            .join(format!("runs/{}/01-build/nodes.ndjson", run_id(&run)));
+        // Only the session tells.
+        if let Ok(plan) = fs::read_to_string(plan) {
+            let plan: Value = serde_json::from_str(plan.lines().next().unwrap()).unwrap();
+            assert_eq!(plan["ids"].as_array().unwrap().len(), 3, "{plan}");
+        }
+    }
 }

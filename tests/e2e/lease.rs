@@ -331,7 +331,7 @@ fn without_s3_a_run_goes_on_for_its_ttl_and_then_stops() {
     run.assert_code(75);
     assert!(started.elapsed() > Duration::from_secs(3));
     assert!(
-        error(&run).contains("could not be renewed for its TTL of 3 s"),
+        error(&run).contains("was not renewed for its TTL of 3 s"),
         "{run}"
     );
     run.assert_err_has(&["WARN cannot renew the lease"]);
@@ -505,6 +505,15 @@ fn it_can_be_seen_and_taken_away() {
     let again = lab.runner().args(["lease", "break"]).run();
     again.assert_code(0);
     assert!(again.out().contains("nobody holds"), "{again}");
+    let again = lab
+        .runner()
+        .args(["lease", "break", "--log-format", "json"])
+        .run();
+    let line: Value = serde_json::from_str(&again.out()).unwrap();
+    assert_eq!(
+        (&line["state"], &line["taken_from"]),
+        (&json!("free"), &Value::Null)
+    );
 }
 
 #[test]

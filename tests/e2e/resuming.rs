@@ -197,6 +197,35 @@ fn a_step_goes_on_with_what_is_left_and_the_whole_is_published() {
     );
 }
 
+/// `dbt retry` says "Nothing to do" of a state that it reads in another way, and ends with 0.
+#[test]
+fn a_retry_that_leaves_nodes_out_is_no_success() {
+    for (results, said) in [
+        ("model.shop.b=success", "has not run model.shop.c"),
+        ("", "has not run model.shop.b, model.shop.c"),
+    ] {
+        let fake = Fake::one()
+            .on(
+                "run",
+                "results",
+                "model.shop.a=success model.shop.b=error model.shop.c=skipped",
+            )
+            .on("run", "exit", "1");
+        let fake = match results {
+            "" => fake,
+            results => fake.on("retry", "results", results),
+        };
+        let unfinished = Unfinished::with(fake);
+        unfinished.runner().run().assert_code(1);
+        let second = unfinished.resume("last");
+        second.assert_code(1).assert_err_has(&[said]);
+        assert_eq!(second.step("run")["nodes"]["skipped"], 1, "{second}");
+        // It can be finished still.
+        unfinished.resume("last");
+        assert_eq!(unfinished.calls(), ["run", "retry", "retry"], "{second}");
+    }
+}
+
 #[test]
 fn steps_that_are_done_are_not_run_again_and_what_they_left_is_published() {
     let fake = Fake::one()

@@ -60,7 +60,11 @@ fn in_short(todo: &Todo) -> String {
             let left = results::statuses(&rest.state);
             let left = left.filter(|(_, status)| !is_success(status));
             let left: Vec<&str> = left.map(|(id, _)| id).collect();
-            assert_eq!((left.len(), rest.done), (rest.left, 3 - rest.left));
+            assert_eq!(
+                left,
+                rest.left.iter().map(String::as_str).collect::<Vec<_>>()
+            );
+            assert_eq!(rest.done, 3 - left.len());
             left.join(" ")
         }
     }

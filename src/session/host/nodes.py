@@ -1,7 +1,7 @@
 """Owns what a step tells the runner of its nodes: which it has selected, and start and end of each.
 
-Of dbt it uses the callbacks that its events go to, and the name of a method that gives the selected
-nodes. Where dbt is not as expected, nothing is told; the step never fails for it.
+Of dbt it uses the callbacks that its events go to, and two methods that know the selected nodes.
+Where dbt is not as expected, nothing is told; the step never fails for it.
 """
 
 from __future__ import annotations
@@ -32,14 +32,35 @@ def tell(descriptor: int) -> None:
         # What `dbtRunner(callbacks=…)` hands on: `obj` is what click gives to the command.
         cli.context_settings["obj"] = {"callbacks": [teller.hear]}
         queue.get_selected_nodes = get_selected_nodes
+        tell_unit_tests(teller)
     except Exception as error:
         teller.say(t="silent", why=seams.words(error))
+
+
+def tell_unit_tests(teller: Teller) -> None:
+    """Those of a build are in no queue: each model brings its own."""
+    try:
+        build = seams.fetch("dbt.task.build", "BuildTask")
+        name = "BuildTask.build_model_to_unit_test_map"
+        usual = seams.fetch("dbt.task.build", name, ("self", "selected_unit_tests"))
+    except seams.Missing as error:
+        teller.misses_unit_tests = seams.words(error)
+        return
+
+    def build_model_to_unit_test_map(self: Any, selected_unit_tests: Any) -> Any:
+        teller.unit_tests |= selected_unit_tests
+        return usual(self, selected_unit_tests)
+
+    build.build_model_to_unit_test_map = build_model_to_unit_test_map
 
 
 class Teller:
     def __init__(self, descriptor: int) -> None:
         self.descriptor: int | None = descriptor
         self.planned: set[str] = set()
+        self.unit_tests: set[str] = set()
+        #: Why unit tests are not told of, if so.
+        self.misses_unit_tests: str | None = None
 
     def say(self, **event: Any) -> None:
         if self.descriptor is None:
@@ -59,9 +80,14 @@ class Teller:
         """
         try:
             known = queue.manifest.nodes
+            # Before 1.8 there are none.
+            if self.misses_unit_tests and getattr(queue.manifest, "unit_tests", None):
+                self.say(t="silent", why=self.misses_unit_tests)
+                self.descriptor = None
+                return
             new = {
                 node
-                for node in selected
+                for node in self.unit_tests.union(selected)
                 if node not in self.planned
                 and not (node in known and known[node].is_ephemeral_model)
             }

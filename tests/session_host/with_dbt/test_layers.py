@@ -19,6 +19,7 @@ from dbt.contracts.files import FileHash, FilePath, ParseFileType, SchemaSourceF
 from dbt.contracts.graph.manifest import Manifest
 from dbt.contracts.graph.nodes import Macro
 from dbt.graph.queue import GraphQueue
+from dbt.task.build import BuildTask
 from host import nodes, restored, seams
 from host.layers import Layers
 from host.manifest import SharedManifest, digest_of
@@ -173,6 +174,7 @@ sys.path[:0] = [{str(support.HOST.parent)!r}]
 import dbt.cli.main
 from dbt.contracts.graph.nodes import Macro
 from dbt.graph.queue import GraphQueue
+from dbt.task.build import BuildTask
 from host.shortcuts.class_code import ClassCode
 from mashumaro.core.meta.code.builder import CodeBuilder
 if sys.argv[1] == "ours":
@@ -223,8 +225,14 @@ class Files(unittest.TestCase):
 
 def told_by_nodes() -> bytes:
     """What is said when the telling of nodes is put in; it is taken out again."""
-    usual = mock.patch.object(GraphQueue, "get_selected_nodes", GraphQueue.get_selected_nodes)
-    with tempfile.TemporaryFile() as file, usual, mock.patch.dict(cli.context_settings):
+    with contextlib.ExitStack() as stack:
+        for owner, name in (
+            (GraphQueue, "get_selected_nodes"),
+            (BuildTask, "build_model_to_unit_test_map"),
+        ):
+            stack.enter_context(mock.patch.object(owner, name, getattr(owner, name)))
+        stack.enter_context(mock.patch.dict(cli.context_settings))
+        file = stack.enter_context(tempfile.TemporaryFile())
         nodes.tell(file.fileno())
         file.seek(0)
         return file.read()
