@@ -12,6 +12,7 @@ import os
 import pathlib
 import re
 import shlex
+import shutil
 import subprocess
 import tempfile
 import unittest
@@ -89,11 +90,20 @@ def permissions_are_least(workflows):
             yield f"{place}: an identity token that nothing uses, or the other way round"
 
 
+# The login of private packages: for a team's build alone, none of whose layers holds it.
+LOGIN = "${{ secrets.git_credentials }}"
+
+
 def there_are_no_keys(workflows):
     for file, workflow in workflows.items():
         for text in strings(workflow):
-            if re.search(r"secrets\.|access.key|session.token", text, re.I):
+            if text != LOGIN and re.search(r"secrets\.|access.key|session.token", text, re.I):
                 yield f"{file}: {text}"
+    holders = [(place, step) for place, step in steps(workflows) if LOGIN in strings(step)]
+    told = [text for each in workflows.values() for text in strings(each)].count(LOGIN)
+    runs = [step["run"] for place, step in holders if place == "consumer.yml: image"]
+    if told != 1 or not any('--secret "id=git-credentials,env=' in run for run in runs):
+        yield f"the login of private packages is in {holders}"
     for place, step in steps(workflows, "aws-actions/configure-aws-credentials@"):
         if not {"role-to-assume", "allowed-account-ids"} <= step["with"].keys():
             yield f"{place}: AWS without a role, or in any account"
@@ -250,12 +260,29 @@ def a_teams_push_compiles_nothing(workflows):
 
 
 def the_image_is_built_on_the_machine_of_the_settings(workflows):
-    jobs = workflows["ci.yml"]["jobs"]
     runner = "${{ needs.settings.outputs.runner }}"
-    if jobs["image"]["runs-on"] != runner or "settings" not in jobs["image"]["needs"]:
-        yield "image: built on one kind of machine, whatever the settings say"
-    if not any("scripts/architecture" in step.get("run", "") for step in jobs["settings"]["steps"]):
-        yield "settings: reads none"
+    for file, reads in (("ci.yml", "scripts/architecture)"), ("consumer.yml", ARCHITECTURE)):
+        jobs = workflows[file]["jobs"]
+        if jobs["image"]["runs-on"] != runner or "settings" not in jobs["image"]["needs"]:
+            yield f"{file}: built on one kind of machine, whatever the settings say"
+        if not any(reads in step.get("run", "") for step in jobs["settings"]["steps"]):
+            yield f"{file}: reads no settings"
+
+
+ARCHITECTURE = ".tools/scripts/architecture ./*.tfvars)"
+
+
+def a_team_builds_on_what_was_signed(workflows):
+    steps = workflows["consumer.yml"]["jobs"]["image"]["steps"]
+    words = ("gh attestation verify", "docker build")
+    places = [
+        next((at for at, step in enumerate(steps) if word in step.get("run", "")), None)
+        for word in words
+    ]
+    if None in places or places != sorted(places):
+        yield f"consumer: not in the order {words}"
+    elif steps[places[1]].get("env", {}).get("BASE") != "${{ steps.base.outputs.digest }}":
+        yield "consumer: builds on another image than the one that was verified"
 
 
 def what_was_shown_is_applied(workflows):
@@ -339,6 +366,7 @@ RULES = [
     a_release_is_what_was_tested,
     a_teams_push_compiles_nothing,
     the_image_is_built_on_the_machine_of_the_settings,
+    a_team_builds_on_what_was_signed,
     what_was_shown_is_applied,
     every_job_insists_on_the_archive_that_was_tested,
     scripts_exist,
@@ -391,6 +419,17 @@ def breakages():
         there_are_no_keys,
         lambda w: step(w, "plan", "configure-aws", "deploy.yml")["with"].pop("role-to-assume"),
     )
+    yield there_are_no_keys, lambda w: w["consumer.yml"].update(env={"LOGIN": LOGIN})
+    yield (
+        there_are_no_keys,
+        lambda w: step(w, "image", "sqlfluff", "consumer.yml").update(env={"LOGIN": LOGIN}),
+    )
+    yield (
+        there_are_no_keys,
+        lambda w: step(w, "image", "docker build", "consumer.yml").update(
+            run='docker build --build-arg "LOGIN=$GIT_CREDENTIALS" .'
+        ),
+    )
     yield checkouts_leave_no_token, lambda w: step(w, "image", "checkout").pop("with")
     yield (
         scripts_hold_no_expressions,
@@ -436,6 +475,19 @@ def breakages():
     machine = the_image_is_built_on_the_machine_of_the_settings
     yield machine, lambda w: w["ci.yml"]["jobs"]["image"].update({"runs-on": "ubuntu-24.04"})
     yield machine, lambda w: step(w, "settings", "scripts/architecture").update(run="true")
+    yield (
+        machine,
+        lambda w: w["consumer.yml"]["jobs"]["image"].update({"runs-on": "ubuntu-24.04"}),
+    )
+    yield (
+        machine,
+        lambda w: step(w, "settings", "scripts/architecture", "consumer.yml").update(
+            run="scripts/architecture"
+        ),
+    )
+    signed = a_team_builds_on_what_was_signed
+    yield signed, lambda w: step(w, "image", "gh attestation", "consumer.yml").update(run="true")
+    yield signed, lambda w: step(w, "image", "docker build", "consumer.yml").pop("env")
     yield deployments_wait, lambda w: w["ci.yml"]["jobs"]["deploy-live"]["needs"].remove("test")
     yield deployments_wait, lambda w: w["ci.yml"]["jobs"]["deploy-dev"].pop("if")
     yield deployments_wait, lambda w: w["ci.yml"]["jobs"].pop("deploy-live")
@@ -546,6 +598,141 @@ class Rules(unittest.TestCase):
                 )
                 self.assertEqual(result.returncode, code, result)
                 self.assertEqual("main is at " + newest in result.stdout, code == 1, result)
+
+    def run_step(self, step, directory, programs=(), **environment):
+        """With these programs, each a script of sh, and what the step has set."""
+        edge = pathlib.Path(directory) / "edge"
+        edge.mkdir(exist_ok=True)
+        for name, text in dict(programs).items():
+            (edge / name).write_text(f"#!/bin/sh\n{text}\n")
+            (edge / name).chmod(0o755)
+        output = pathlib.Path(directory) / "output"
+        output.write_text("")
+        result = subprocess.run(
+            ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]],
+            cwd=directory,
+            env={"PATH": f"{edge}:{os.environ['PATH']}", "GITHUB_OUTPUT": str(output)}
+            | environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        return result.returncode, result.stdout, output.read_text()
+
+    def test_a_team_builds_on_the_digest_that_was_verified(self):
+        verify = step(load(), "image", "gh attestation", "consumer.yml")
+        digest = "ghcr.io/acme/dbt-entrypoint@sha256:1234"
+        docker = (
+            'case "$*" in "pull --quiet ghcr.io/acme/dbt-entrypoint:0.1.0") ;;'
+            f' "image inspect "*) echo {digest} ;; *) exit 9 ;; esac'
+        )
+        wanted = (
+            f"attestation verify oci://{digest} --repo acme/dbt-entrypoint"
+            " --source-ref refs/tags/v0.1.0"
+        )
+        told = {"TOOLS": "acme/dbt-entrypoint", "VERSION": "v0.1.0"}
+        with tempfile.TemporaryDirectory() as directory:
+            template = (ROOT / "deploy/consumer/Dockerfile").read_text()
+            dockerfile = pathlib.Path(directory) / "Dockerfile"
+            dockerfile.write_text(template.replace("OWNER", "acme"))
+            for gh, code in ((f'[ "$*" = "{wanted}" ]', 0), ("exit 1", 1)):
+                programs = {"docker": docker, "gh": gh}
+                got, said, output = self.run_step(verify, directory, programs, **told)
+                self.assertEqual(got, code, said)
+                self.assertEqual(output, f"digest={digest}\n" if code == 0 else "")
+                self.assertEqual("has not signed" in said, code != 0, said)
+
+    def test_a_team_without_private_packages_needs_no_login(self):
+        build = step(load(), "image", "docker build", "consumer.yml")
+        secret = "--secret id=git-credentials,env=GIT_CREDENTIALS"
+        with tempfile.TemporaryDirectory() as directory:
+            for login in ("", "https://me:token@github.com"):
+                code, said, _ = self.run_step(
+                    build, directory, {"docker": 'echo "$*"'}, BASE="b@c", GIT_CREDENTIALS=login
+                )
+                self.assertEqual(code, 0, said)
+                self.assertEqual(secret in said, login != "", said)
+                self.assertNotIn("token", said)
+                self.assertIn("--build-arg BASE=b@c ", said)
+
+    def test_a_teams_runner_is_of_the_kind_of_its_settings(self):
+        choose = step(load(), "settings", "scripts/architecture", "consumer.yml")
+        with tempfile.TemporaryDirectory() as directory:
+            (pathlib.Path(directory) / ".tools").symlink_to(ROOT)
+            settings = pathlib.Path(directory) / "dev.tfvars"
+            for text, runner in (
+                ('project = "shop"\n', "ubuntu-24.04"),
+                ('architecture = "X86_64"\n', "ubuntu-24.04"),
+                ('architecture = "ARM64"\n', "ubuntu-24.04-arm"),
+                ('architecture = "arm"\n', None),
+            ):
+                settings.write_text(text)
+                code, said, output = self.run_step(choose, directory)
+                self.assertEqual(code, 0 if runner else 1, said)
+                self.assertEqual(output, f"runner={runner}\n" if runner else "")
+
+    def test_a_release_holds_all_that_is_promised(self):
+        workflows = load()
+        keep, sums, check, release = (
+            step(workflows, job, word, "release.yml")
+            for job, word in (
+                ("image", "docker create"),
+                ("image", "sums="),
+                ("publish", "sha256sum --check"),
+                ("publish", "gh release create"),
+            )
+        )
+        version = re.search(r'(?m)^version = "(.*)"', (ROOT / "Cargo.toml").read_text())[1]
+        told = {"GITHUB_REF_NAME": f"v{version}", "GITHUB_REPOSITORY": "acme/dbt-entrypoint"}
+        with tempfile.TemporaryDirectory() as directory:
+            top = pathlib.Path(directory)
+            shutil.copytree(
+                ROOT / "deploy/airflow",
+                top / "deploy/airflow",
+                ignore=shutil.ignore_patterns("build", "*.egg-info", "__pycache__"),
+            )
+            (top / ".venv").symlink_to(ROOT / ".venv")
+            (top / "scripts").mkdir()
+            for name, text in (("venv", ""), ("image-archive", 'echo "$2" >"$1"')):
+                (top / "scripts" / name).write_text(f"#!/bin/sh\n{text}\n")
+                (top / "scripts" / name).chmod(0o755)
+            docker = 'case $1 in create) echo c ;; cp) echo program >"$3" ;; esac'
+            files = top / "target/release-files"
+            sums_of = {}
+            for kind in ("amd64", "arm64"):
+                for each in (keep, sums):
+                    code, said, output = self.run_step(
+                        each, directory, {"docker": docker}, KIND=kind
+                    )
+                    self.assertEqual(code, 0, said)
+                sums_of[kind.upper()] = output.partition("=")[2].strip()
+                (files / f"sbom-{kind}.spdx.json").write_text("{}")
+                files.rename(top / f"release-{kind}")
+            files.mkdir()
+            for kind in ("amd64", "arm64"):
+                (top / f"release-{kind}").rename(files / f"release-{kind}")
+            # What came another way is not taken.
+            module = files / "release-amd64/dbt_entrypoint_airflow.py"
+            text = module.read_text()
+            module.write_text(text + "evil = 1\n")
+            self.assertEqual(self.run_step(check, directory, **sums_of)[0], 1)
+            module.write_text(text)
+            self.assertEqual(self.run_step(check, directory, **sums_of)[0], 0)
+            gh = 'printf "%s\\n" "$@"'
+            code, said, _ = self.run_step(
+                release, directory, {"gh": gh}, IMAGE="i", DIGEST="d", **told
+            )
+            self.assertEqual(code, 0, said)
+            assets = said.partition("\n--\n")[2].split()
+        self.assertEqual(
+            set(assets),
+            {
+                *("SHA256SUMS", "dbt_ecs.py", "dbt_entrypoint_airflow.py"),
+                f"dbt_entrypoint_airflow-{version}-py3-none-any.whl",
+                *(f"dbt-entrypoint-linux-{kind}" for kind in ("amd64", "arm64")),
+                *(f"sbom-{kind}.spdx.json" for kind in ("amd64", "arm64")),
+            },
+        )
 
     def test_another_archive_is_refused(self):
         with tempfile.TemporaryDirectory() as directory:
