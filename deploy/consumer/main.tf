@@ -51,6 +51,46 @@ variable "secret_arns" {
   type    = list(string)
   default = []
 }
+variable "secret_kms_key_arns" {
+  type    = list(string)
+  default = null
+}
+variable "connection_kms_key_arns" {
+  type    = list(string)
+  default = null
+}
+variable "task_role_statements" {
+  type    = any
+  default = []
+}
+variable "cpu" {
+  type    = number
+  default = null
+}
+variable "memory" {
+  type    = number
+  default = null
+}
+variable "deadline_seconds" {
+  type    = number
+  default = null
+}
+variable "assign_public_ip" {
+  type    = bool
+  default = null
+}
+variable "docs_site" {
+  type    = any
+  default = {}
+}
+variable "alarms" {
+  type    = any
+  default = null
+}
+variable "dashboard" {
+  type    = bool
+  default = null
+}
 variable "redshift_schema" { type = string }
 variable "schedules" {
   type    = map(object({ expression = string, timezone = optional(string, "UTC"), command = optional(list(string)) }))
@@ -91,23 +131,35 @@ module "dbt" {
   permissions_boundary = var.permissions_boundary
   image                = { digest = var.image_digest }
   architecture         = var.architecture
+  cpu                  = var.cpu
+  memory               = var.memory
+  deadline_seconds     = var.deadline_seconds
   cluster              = { name = "dbt-${var.project}-${var.env}" }
   documentation_bucket = { name = var.documentation_bucket }
+  docs_site            = var.docs_site
   subnet_ids           = var.subnet_ids
+  assign_public_ip     = var.assign_public_ip
   security_group = {
     vpc_id = var.vpc_id
     egress = { https = { port = 443, cidr_ipv4 = "0.0.0.0/0" }, warehouse = var.warehouse }
   }
-  credentials       = var.credentials
-  secret_arns       = var.secret_arns
-  redshift_schema   = var.redshift_schema
-  schedules         = var.schedules
-  airflow_role_arns = var.airflow_role_arns
-  orchestrator_role = "separate"
-  force_destroy     = var.force_destroy
+  credentials             = var.credentials
+  secret_arns             = var.secret_arns
+  secret_kms_key_arns     = var.secret_kms_key_arns
+  connection_kms_key_arns = var.connection_kms_key_arns
+  redshift_schema         = var.redshift_schema
+  task_role_statements    = var.task_role_statements
+  schedules               = var.schedules
+  alarms                  = var.alarms
+  dashboard               = var.dashboard
+  airflow_role_arns       = var.airflow_role_arns
+  orchestrator_role       = "separate"
+  force_destroy           = var.force_destroy
 }
 
 output "repository_url" { value = module.dbt.repository_url }
+output "docs_site_url" { value = module.dbt.docs_site_url }
+output "docs_viewers_arn" { value = module.dbt.docs_viewers_arn }
 output "dag_destination" { value = var.dag_destination }
 output "security_group_id" { value = module.dbt.security_group_id }
 output "airflow_variable" {

@@ -112,8 +112,8 @@ class Lab:
             raise
 
     def start(self):
-        aws, registry = free_port(), free_port()
-        self.aws = f"http://127.0.0.1:{aws}"
+        self.aws = self.start_aws()
+        registry = free_port()
         self.registry = f"127.0.0.1:{registry}"
         (self.directory / "htpasswd").write_text(HTPASSWD)
         (self.directory / "registry.yml").write_text(
@@ -129,7 +129,6 @@ class Lab:
                 }
             )
         )
-        self.spawn(f"{self.aws}/moto-api/", VENV / "moto_server", "-H", "127.0.0.1", "-p", str(aws))
         self.spawn(
             f"http://{self.registry}/v2/",
             "docker-registry",
@@ -142,6 +141,13 @@ class Lab:
         (self.directory / "terraformrc").write_text(
             f'provider_installation {{\n  filesystem_mirror {{ path = "{self.directory}" }}\n}}\n'
         )
+
+    def start_aws(self):
+        """Where it is reached."""
+        port = free_port()
+        url = f"http://127.0.0.1:{port}"
+        self.spawn(f"{url}/moto-api/", VENV / "moto_server", "-H", "127.0.0.1", "-p", str(port))
+        return url
 
     def spawn_provider(self):
         """One provider for all calls, since its start takes longer than a plan. It says how it is
