@@ -173,16 +173,16 @@ impl Made {
     /// An image from the Dockerfile in that folder.
     #[track_caller]
     pub fn image(folder: &Path) -> Self {
+        Self::image_with(folder, &[])
+    }
+
+    /// The same, with these flags of the build.
+    #[track_caller]
+    pub fn image_with(folder: &Path, flags: &[&str]) -> Self {
         let name = repo::unique("dbt-entrypoint-test");
-        docker(&[
-            "build",
-            "--quiet",
-            "--label",
-            &label(),
-            "--tag",
-            &name,
-            folder.to_str().unwrap(),
-        ]);
+        let label = label();
+        let build = ["build", "--quiet", "--label", &label, "--tag", &name];
+        docker(&[&build[..], flags, &[folder.to_str().unwrap()]].concat());
         Self {
             name,
             removal: &["image", "rm", "--force"],

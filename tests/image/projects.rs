@@ -3,9 +3,12 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, chown};
 
+use tempfile::TempDir;
+
 use crate::container::{Container, readable, writable};
 use crate::engine::{Made, docker, image, needs_engine};
 use crate::support::project::{Project, REDSHIFT_PROFILE, with_login};
+use crate::support::repo;
 use crate::support::standin::Standin;
 
 fn project() -> Project {
@@ -116,11 +119,9 @@ fn a_mounted_project_is_written_to_as_its_owner() {
     );
 }
 
-#[test]
-fn a_dockerfile_of_three_lines_makes_an_image_of_a_teams_project() {
-    needs_engine!();
-    let (standin, project) = (Standin::database(), project());
-    let context = tempfile::TempDir::new().unwrap();
+/// A team's folder, with the project in `dbt/`.
+fn team(project: &Project) -> TempDir {
+    let context = TempDir::new().unwrap();
     for entry in walkdir::WalkDir::new(project.path())
         .into_iter()
         .filter_map(Result::ok)
@@ -133,6 +134,14 @@ fn a_dockerfile_of_three_lines_makes_an_image_of_a_teams_project() {
         fs::create_dir_all(to.parent().unwrap()).unwrap();
         fs::copy(entry.path(), to).unwrap();
     }
+    context
+}
+
+#[test]
+fn a_dockerfile_of_three_lines_makes_an_image_of_a_teams_project() {
+    needs_engine!();
+    let (standin, project) = (Standin::database(), project());
+    let context = team(&project);
     let lines = format!(
         "FROM {}\nCOPY --chown=65532:65532 dbt /app/dbt\nRUN dbt deps --project-dir /app/dbt\n",
         image()
@@ -172,4 +181,48 @@ fn a_dockerfile_of_three_lines_makes_an_image_of_a_teams_project() {
         &made.name,
     ]);
     assert_eq!(user, "65532:65532 [\"/usr/local/bin/dbt-entrypoint\"]");
+}
+
+/// With a login for private packages, and without; of what lies about on a laptop it has nothing.
+#[test]
+fn the_template_makes_an_image_of_a_teams_project() {
+    needs_engine!();
+    let project = project();
+    for left in [
+        ".env",
+        "shop.duckdb",
+        "target/manifest.json",
+        "logs/dbt.log",
+    ] {
+        project.write(left, "left behind");
+    }
+    let context = team(&project);
+    let template = repo::root().join("deploy/consumer");
+    let dockerfile = fs::read_to_string(template.join("Dockerfile")).unwrap();
+    assert!(dockerfile.contains("\nARG BASE="), "{dockerfile}");
+    for file in ["Dockerfile", ".dockerignore"] {
+        fs::copy(template.join(file), context.path().join(file)).unwrap();
+    }
+    let login = context.path().join("login");
+    fs::write(&login, "https://me:token@localhost\n").unwrap();
+    let base = format!("BASE={}", image());
+    let secret = format!("id=git-credentials,src={}", login.display());
+    for flags in [&["--secret", &secret][..], &[]] {
+        let flags = [&["--build-arg", &base], flags].concat();
+        let made = Made::image_with(context.path(), &flags);
+        let files = Container::of(&made.name)
+            .flags(["--network", "none", "--entrypoint", "/bin/sh"])
+            .args([
+                "-c",
+                "cd /app/dbt && ls -A && cat dbt_packages/tiny/dbt_project.yml",
+            ])
+            .run();
+        files.assert_code(0);
+        assert_eq!(
+            files.out(),
+            "dbt_packages\ndbt_project.yml\nlocal_packages\nmodels\npackage-lock.yml\n\
+             packages.yml\nprofiles.yml\nname: tiny\nversion: '1.0'\n",
+            "{files}"
+        );
+    }
 }

@@ -39,11 +39,14 @@ class Lab(lab.Lab):
     """With an ECS that runs containers."""
 
     def start_aws(self):
-        server = [
-            *(lab.VENV / "python", AIRFLOW_TESTS / "lab/server.py"),
-            *("--owner", str(os.getpid()), "--dir", self.directory),
-        ]
-        self.processes.append(subprocess.Popen(server, stderr=subprocess.DEVNULL))
+        server = subprocess.Popen(
+            [
+                *(lab.VENV / "python", AIRFLOW_TESTS / "lab/server.py"),
+                *("--owner", str(os.getpid()), "--dir", self.directory),
+            ],
+            stderr=subprocess.DEVNULL,
+        )
+        self.processes.append(server)
         ready = self.directory / "ready.json"
         aws.wait_for(ready.exists, "the local AWS")
         return json.loads(ready.read_text())["endpoint"]
