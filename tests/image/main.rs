@@ -36,5 +36,6 @@ mod network;
 mod overrides;
 mod pipeline;
 mod projects;
+mod resuming;
 mod secrets;
 mod signals;
