@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::artifacts::{NodeRun, NodeState, Nodes};
+use crate::report::NO_LEASE;
 
 /// Where it lies below the destination.
 pub(crate) const KEY: &str = "state/history.json";
@@ -116,7 +117,13 @@ impl History {
     fn tidy(&mut self) {
         self.runs
             .sort_by(|one, other| (&one.started, &one.id).cmp(&(&other.started, &other.id)));
-        let surplus = self.runs.len().saturating_sub(MOST_RUNS);
+        let mut surplus = self.runs.len().saturating_sub(MOST_RUNS);
+        // Those that only waited for another one go first.
+        self.runs.retain(|run| {
+            let goes = surplus > 0 && run.was_refused();
+            surplus -= usize::from(goes);
+            !goes
+        });
         self.runs.drain(..surplus);
     }
 }
@@ -151,7 +158,8 @@ impl Entry {
             resumes: summary
                 .get("resumed")
                 .filter(|resumed| resumed.get("refused").is_none_or(Value::is_null))
-                .and_then(|resumed| text(resumed, "from")),
+                .and_then(|resumed| text(resumed, "from"))
+                .filter(|from| is_run_id(from)),
             steps,
             nodes: Nodes::sum(counts),
             failed: list("failed")
@@ -196,11 +204,20 @@ impl Entry {
             .collect();
     }
 
-    /// Whether the parts that pages are made of fit each other.
+    /// Whether it did not begin, since another run held the lease.
+    pub(crate) fn was_refused(&self) -> bool {
+        let has_begun = |(_, status, _): &(String, String, f64)| status != "skipped";
+        self.code == NO_LEASE && !self.steps.iter().any(has_begun)
+    }
+
+    /// Whether the parts that pages are made of fit each other. IDs become addresses of links.
     fn is_sound(&self) -> bool {
         let is_time = humantime::parse_rfc3339(&self.started).is_ok();
-        let is_id = is_run_id(&self.id);
-        is_time && is_id && self.seconds.is_finite() && self.seconds >= 0.0
+        let mut ids = [Some(&self.id), self.resumes.as_ref()]
+            .into_iter()
+            .flatten();
+        let is_duration = self.seconds.is_finite() && self.seconds >= 0.0;
+        is_time && ids.all(|id| is_run_id(id)) && is_duration
     }
 }
 
@@ -234,6 +251,7 @@ fn started(id: &str) -> Option<String> {
         part(13..15)
     ))
 }
+
 fn rounded(seconds: f64) -> f64 {
     (seconds * 1000.0).round() / 1000.0
 }

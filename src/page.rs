@@ -33,8 +33,14 @@ pub(crate) use log_address::log_address;
 
 const STYLE: &str = include_str!("page/style.css");
 const SCRIPT: &str = include_str!("page/page.js");
-const RUN: &str = include_str!("page/run.html");
-const HISTORY: &str = include_str!("page/history.html");
+const RUN: &str = concat!(
+    include_str!("page/head.html"),
+    include_str!("page/run.html")
+);
+const HISTORY: &str = concat!(
+    include_str!("page/head.html"),
+    include_str!("page/history.html")
+);
 
 /// What is known of a run at its end.
 pub(crate) struct Facts<'a> {
@@ -123,10 +129,12 @@ pub(crate) struct StepFacts {
     /// When it ended, in seconds from the beginning of the run; `None` if it did not run.
     pub(crate) ended: Option<f64>,
     pub(crate) nodes: Vec<NodeRun>,
-    /// How it ended, where that was no ordinary exit.
+    /// How it ended, where that was no ordinary exit or is only a warning.
     pub(crate) explanation: String,
     /// Nodes that had begun and not ended when it did.
     pub(crate) unfinished: Vec<String>,
+    /// Whether it is known what it had selected.
+    pub(crate) has_plan: bool,
     /// Its results in the ledger.
     pub(crate) results: Option<&'static str>,
 }
@@ -141,14 +149,22 @@ pub(crate) fn of_run(facts: &Facts) -> Result<String, Error> {
     render(RUN, &run_view::of(facts))
 }
 
-/// The page of all runs that are remembered, the latest at the end. `docs`: where the docs are.
-pub(crate) fn of_history(
-    project: &str,
-    env: &str,
-    runs: &[Entry],
-    redact: &dyn Fn(&str) -> String,
-) -> Result<String, Error> {
-    render(HISTORY, &overview::of(project, env, runs, redact))
+/// What the page of all runs is headed by.
+#[derive(Clone, Copy)]
+pub(crate) struct Heading<'a> {
+    pub(crate) project: &'a str,
+    pub(crate) env: &'a str,
+    /// In seconds since 1970.
+    pub(crate) now: f64,
+    /// Whether dbt's page is beside it.
+    pub(crate) has_docs: bool,
+    /// Masks secrets.
+    pub(crate) redact: &'a dyn Fn(&str) -> String,
+}
+
+/// The page of all runs that are remembered, the latest at the end.
+pub(crate) fn of_history(runs: &[Entry], heading: Heading) -> Result<String, Error> {
+    render(HISTORY, &overview::of(runs, heading))
 }
 
 fn render(template: &str, view: &impl Serialize) -> Result<String, Error> {

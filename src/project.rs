@@ -156,6 +156,13 @@ async fn copy(project: &Path, target: &Path, place: &Path) -> io::Result<Copied>
     Ok(copied)
 }
 
+/// Where dbt would write; `None` where there is no project, or nobody knows.
+pub(crate) fn target(project: &Path, variables: &Variables) -> Option<PathBuf> {
+    let is_project = project.join("dbt_project.yml").is_file();
+    let target = target_path(project, variables).ok().filter(|_| is_project);
+    target.map(|target| project.join(target))
+}
+
 /// `DBT_TARGET_PATH`, else `target-path` of dbt_project.yml, else `target`; relative to the project
 /// unless absolute. An empty one of the file is the project itself. The error is a sentence.
 fn target_path(project: &Path, variables: &Variables) -> Result<PathBuf, String> {

@@ -28,7 +28,7 @@ pub(crate) use metrics::Measured;
 pub(crate) use printable::is_harmless;
 use printable::message as message_of;
 use stderr::Stderr;
-pub(crate) use summary::{Resumed, RunStatus, StepLine, Summary};
+pub(crate) use summary::{NO_LEASE, Resumed, RunStatus, StepLine, Summary};
 
 /// Writes the runner's log to stderr, and the table and the closing line to stdout. Cheap to clone.
 #[derive(Debug, Clone)]

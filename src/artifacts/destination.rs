@@ -153,7 +153,7 @@ async fn put_file(path: &Path, body: &Body) -> Result<(), Error> {
     std::fs::create_dir_all(&directory).map_err(failed)?;
     let mut file = new_file(&directory).map_err(failed)?;
     match body {
-        Body::Bytes(bytes) => file.write_all(bytes).map_err(failed)?,
+        Body::Bytes(bytes) | Body::Gzip(bytes) => file.write_all(bytes).map_err(failed)?,
         Body::File(source) => {
             let mut reader = source.reader();
             while let Some(part) = reader.next_part().map_err(failed)? {

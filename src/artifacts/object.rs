@@ -8,6 +8,8 @@ use super::opened::Scanned;
 #[derive(Debug, Clone)]
 pub(super) enum Body {
     Bytes(Vec<u8>),
+    /// The same, compressed. Only a store that tells its readers so may get it.
+    Gzip(Vec<u8>),
     /// Read while it is sent, and compared with what was scanned.
     File(Scanned),
 }

@@ -7,6 +7,8 @@ use std::fs;
 use std::io::{BufReader, Write};
 use std::path::{Path, PathBuf};
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use tokio::task::JoinSet;
 
 use super::destination::{Destination, new_file};
@@ -15,6 +17,8 @@ use super::object::{Body, Object};
 use super::opened::open_below;
 use super::{DestinationError, Error, Publisher};
 
+/// A smaller page stays as it is, for who reads it with `aws s3 cp`.
+const LARGEST_PLAIN: usize = 128 << 10;
 /// Reading a larger one would take longer than its critical path is worth.
 const LARGEST_MANIFEST: u64 = 96 << 20;
 const LARGEST_SUMMARY: u64 = 64 << 10;
@@ -27,28 +31,35 @@ impl Publisher {
         self.destination.as_ref()
     }
 
-    /// Publishes a page. Browsers ask each time whether it has changed.
+    /// Publishes a page. Browsers ask each time whether it has changed. S3 tells them that it is
+    /// compressed; a directory could not.
     pub(crate) async fn put_page(&self, key: &str, page: String) -> Result<(), Error> {
         let Some(destination) = &self.destination else {
             return Ok(());
         };
         self.refuse_leak(&page, Path::new(key))?;
+        let body = match destination {
+            Destination::S3(_) if page.len() > LARGEST_PLAIN => gzip(&page),
+            _ => Body::Bytes(page.into_bytes()),
+        };
         let object = Object {
             key: key.to_owned(),
-            body: Body::Bytes(page.into_bytes()),
+            body,
             no_cache: true,
         };
         Ok(destination.put(object).await?)
     }
 
     /// Where people look for what dbt wrote: the target directory, or the other place that the last
-    /// step wrote to. `None` if dbt has written nothing.
-    pub(crate) fn place_of_pages<'a>(&'a self, last: Option<&'a Path>) -> Option<&'a Path> {
+    /// step wrote to.
+    pub(crate) fn place_of_pages<'a>(&'a self, last: Option<&'a Path>) -> &'a Path {
         let places = [Some(self.target.as_path()), last];
-        places.into_iter().flatten().find(|place| place.is_dir())
+        let there = places.into_iter().flatten().find(|place| place.is_dir());
+        // A step that failed early has written nothing.
+        there.unwrap_or(&self.target)
     }
 
-    /// Leaves a page beside what dbt wrote. Returns its path.
+    /// Leaves a page beside what dbt wrote, or would have. Returns its path.
     pub(crate) fn leave_page(
         &self,
         directory: &Path,
@@ -58,6 +69,7 @@ impl Publisher {
         let path = directory.join(name);
         self.refuse_leak(page, &path)?;
         let write = || {
+            fs::create_dir_all(directory)?;
             let mut file = new_file(directory)?;
             file.write_all(page.as_bytes())?;
             file.persist(&path).map_err(|error| error.error)
@@ -87,6 +99,16 @@ impl Publisher {
             return Err(Error::Leak { path });
         }
         Ok(())
+    }
+}
+
+fn gzip(page: &str) -> Body {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    let written = encoder.write_all(page.as_bytes());
+    match written.and_then(|()| encoder.finish()) {
+        Ok(bytes) => Body::Gzip(bytes),
+        // Nothing fails that is written to memory.
+        Err(_) => Body::Bytes(page.as_bytes().to_owned()),
     }
 }
 

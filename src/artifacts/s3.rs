@@ -208,8 +208,9 @@ impl S3 {
     ) -> Result<Option<String>, Error> {
         let owner = self.expected_owner().await?;
         let key = self.key(&object.key);
+        let encoding = matches!(object.body, Body::Gzip(_)).then(|| "gzip".to_owned());
         let (body, size) = match object.body {
-            Body::Bytes(bytes) => {
+            Body::Bytes(bytes) | Body::Gzip(bytes) => {
                 let size = bytes.len() as u64;
                 (ByteStream::from(bytes), size)
             }
@@ -222,6 +223,7 @@ impl S3 {
             .key(&key)
             .body(body)
             .content_type(content_type::of(&object.key))
+            .set_content_encoding(encoding)
             .set_checksum_algorithm(self.checksum())
             .set_cache_control(object.no_cache.then(|| "no-cache".to_owned()))
             .set_expected_bucket_owner(owner);

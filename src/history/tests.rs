@@ -76,6 +76,45 @@ fn two_hundred_runs_are_kept_in_the_order_of_their_start() {
 }
 
 #[test]
+fn runs_that_waited_for_another_one_make_room_first() {
+    let refused = |number| {
+        let steps = json!([{"name": "run", "status": "skipped", "seconds": 0.0}]);
+        let summary = json!({"run_id": id(number), "status": "error", "exit_code": 75,
+            "steps": steps});
+        Entry::of_summary(summary.to_string().as_bytes()).unwrap()
+    };
+    let mut history = History::default();
+    history.add(entry(&id(0)));
+    for number in 1..100 {
+        history.add(refused(number));
+    }
+    assert_eq!(history.runs.len(), 100);
+    for number in 100..290 {
+        history.add(entry(&id(number)));
+    }
+    assert_eq!(history.runs.len(), MOST_RUNS);
+    assert_eq!(history.runs[0].id, id(0));
+    let refused = history.runs.iter().filter(|run| run.was_refused()).count();
+    assert_eq!(refused, 9);
+}
+
+#[test]
+fn what_a_summary_says_that_it_finished_is_a_run_or_nothing() {
+    for (from, expected) in [
+        (
+            "20261121T061442Z-00000000",
+            Some("20261121T061442Z-00000000"),
+        ),
+        ("javascript:alert(1)", None),
+    ] {
+        let summary = json!({"run_id": id(1), "status": "success", "exit_code": 0,
+            "resumed": {"from": from, "refused": null}});
+        let entry = Entry::of_summary(summary.to_string().as_bytes()).unwrap();
+        assert_eq!(entry.resumes.as_deref(), expected);
+    }
+}
+
+#[test]
 fn its_size_is_bounded_whatever_the_names() {
     let long = "n".repeat(20_000);
     let mut history = History::default();
@@ -116,6 +155,14 @@ fn what_is_not_a_history_is_told_from_one_of_a_later_version() {
         (with("seconds", json!(-1)), Read::Malformed),
         (with("steps", json!([["run"]])), Read::Malformed),
         (with("code", json!(-1)), Read::Malformed),
+        (
+            with("resumes", json!("javascript:alert(1)")),
+            Read::Malformed,
+        ),
+        (
+            with("resumes", json!("https://evil.example/x")),
+            Read::Malformed,
+        ),
     ] {
         assert_eq!(History::read(content.as_bytes()), expected, "{content}");
     }

@@ -4,10 +4,14 @@
 
 use std::collections::HashMap;
 
-use super::words::{counted, is_test, kind, list, name, plural, sentence};
+use super::words::{self, counted, is_test, kind, list, name, plural, sentence};
 use super::{Facts, StepFacts};
 use crate::artifacts::{NodeRun, NodeState};
-use crate::report::RunStatus;
+use crate::pipeline::Status;
+use crate::report::{RunStatus, StepLine};
+
+/// A longer name of a node would fill the first screen of a phone. The whole one stands below.
+const LONGEST_NAME: usize = 48;
 
 /// What became of the nodes of all steps, with the place of the step; of a node that ran twice, the
 /// last time.
@@ -28,72 +32,101 @@ impl<'a> Work<'a> {
         }
     }
 
-    fn with(&self, state: NodeState, tests: bool) -> usize {
-        let nodes = self.nodes.values();
-        nodes
-            .filter(|(_, node)| node.state == state && is_test(&node.id) == tests)
-            .count()
+    fn ended(&self, state: NodeState, tests: bool) -> impl Iterator<Item = &'a NodeRun> {
+        let nodes = self.nodes.values().map(|(_, node)| *node);
+        nodes.filter(move |node| node.state == state && is_test(&node.id) == tests)
     }
 
-    /// How many models or tests failed in other steps than this one: those went on.
-    fn failed_outside(&self, step: Option<usize>, tests: bool) -> usize {
-        let nodes = self.nodes.values().filter(|(index, node)| {
-            Some(*index) != step && node.state == NodeState::Error && is_test(&node.id) == tests
-        });
-        nodes.count()
+    /// The models or tests that failed in other steps than this one: those went on.
+    fn failed_outside(&self, step: Option<usize>, tests: bool) -> Vec<&'a NodeRun> {
+        let nodes = self
+            .nodes
+            .values()
+            .filter(|(index, _)| Some(*index) != step);
+        nodes
+            .map(|(_, node)| *node)
+            .filter(|node| node.state == NodeState::Error && is_test(&node.id) == tests)
+            .collect()
     }
 
     /// Whether everything was built that should have been.
     fn is_whole(&self) -> bool {
         let states = [NodeState::Error, NodeState::Skipped];
-        states.into_iter().all(|state| self.with(state, false) == 0)
+        states
+            .into_iter()
+            .all(|state| self.ended(state, false).next().is_none())
     }
 
-    pub(super) fn built(&self) -> usize {
-        self.with(NodeState::Success, false) + self.with(NodeState::Warn, false)
+    fn built(&self) -> Vec<&'a NodeRun> {
+        let states = [NodeState::Success, NodeState::Warn];
+        let built = states
+            .into_iter()
+            .flat_map(|state| self.ended(state, false));
+        built.collect()
     }
 
-    pub(super) fn passed(&self) -> usize {
-        self.with(NodeState::Success, true)
+    fn passed(&self) -> usize {
+        self.ended(NodeState::Success, true).count()
     }
 
     pub(super) fn warned(&self) -> usize {
-        self.with(NodeState::Warn, true)
-    }
-
-    pub(super) fn failed_tests(&self) -> usize {
-        self.with(NodeState::Error, true)
-    }
-
-    /// What all that was built may be called.
-    fn noun(&self) -> &'static str {
-        let mut built = self.nodes.values().filter(|(_, node)| !is_test(&node.id));
-        if built.all(|(_, node)| kind(&node.id) == "model") {
-            "model"
-        } else {
-            "node"
-        }
+        self.ended(NodeState::Warn, true).count()
     }
 
     /// `17 models were built`, if any were.
     fn built_in_words(&self, all: bool) -> Option<String> {
         let built = self.built();
-        let (noun, were) = (self.noun(), were(built));
-        match built {
+        let (count, noun) = (built.len(), noun(&built));
+        let were = were(count);
+        match count {
             0 => None,
-            1 => Some(format!("{} {were} built", counted(1, noun))),
-            2.. if all && self.is_whole() => {
-                Some(format!("all {} {were} built", counted(built, noun)))
+            2 if all && self.is_whole() => Some(format!("both {noun}s {were} built")),
+            3.. if all && self.is_whole() => {
+                Some(format!("all {} {were} built", counted(count, noun)))
             }
-            _ => Some(format!("{} {were} built", counted(built, noun))),
+            _ => Some(format!("{} {were} built", counted(count, noun))),
         }
     }
 }
 
-/// `two models could not be built`, of those that stopped no step.
-fn not_built_in_words(work: &Work, step: Option<usize>) -> Option<String> {
-    let count = work.failed_outside(step, false);
-    (count > 0).then(|| format!("{} could not be built", counted(count, work.noun())))
+/// What nodes may be called together.
+fn noun(nodes: &[&NodeRun]) -> &'static str {
+    let kinds = ["model", "seed", "snapshot", "hook", "function"];
+    let is_of = |wanted: &&str| nodes.iter().all(|node| kind(&node.id) == *wanted);
+    kinds.into_iter().find(is_of).unwrap_or("node")
+}
+
+/// `two models could not be built, one test failed`: what stopped no step.
+fn failed_elsewhere(work: &Work, step: Option<usize>) -> Vec<String> {
+    let (builds, tests) = (
+        work.failed_outside(step, false),
+        work.failed_outside(step, true),
+    );
+    let mut parts = Vec::new();
+    if !builds.is_empty() {
+        let what = counted(builds.len(), noun(&builds));
+        parts.push(format!("{what} could not be built"));
+    }
+    if !tests.is_empty() {
+        parts.push(format!("{} failed", counted(tests.len(), "test")));
+    }
+    parts
+}
+
+/// How the steps ended whose failure is only a warning, where no node says so.
+pub(super) fn gave_way<'a>(
+    facts: &'a Facts,
+) -> impl Iterator<Item = (&'a StepLine, &'a StepFacts, String)> {
+    let lines = facts.summary.steps.iter().zip(&facts.steps);
+    lines.filter_map(|(line, step)| {
+        let how = step.explanation.as_str();
+        let was_stopped = how.starts_with("stopped");
+        let mut nodes = step.nodes.iter();
+        let is_told = !was_stopped && nodes.any(|node| node.state == NodeState::Error);
+        let was = if was_stopped { "was " } else { "" };
+        (line.status == Status::Warned && !is_told)
+            .then(|| (line, step, format!("the step {} {was}{how}", line.name)))
+    })
 }
 
 /// Whether a step builds or tests anything: `compile` and `docs` only render SQL.
@@ -129,13 +162,21 @@ pub(super) fn of(facts: &Facts, work: &Work, text: &dyn Fn(&str) -> String) -> S
         (RunStatus::Cancelled | RunStatus::TimedOut, None) if !ran => {
             "The run was stopped before its first step.".to_owned()
         }
+        (_, None) if summary.was_refused() => {
+            "The run did not start, since another run holds the lease.".to_owned()
+        }
         (_, None) if !ran => "The run could not start, so nothing was built.".to_owned(),
         (_, None) => "The run was stopped between two steps.".to_owned(),
         (_, Some(index)) => {
             let status = summary.steps[index].status.to_string();
             let step = facts.steps.get(index);
             let what = match status.as_str() {
-                "cancelled" => format!("the run was stopped in {}", summary.steps[index].name),
+                "cancelled" => {
+                    format!(
+                        "the run was stopped in the step {}",
+                        summary.steps[index].name
+                    )
+                }
                 "timed_out" => {
                     format!(
                         "the step {} took longer than it may and was stopped",
@@ -152,18 +193,15 @@ pub(super) fn of(facts: &Facts, work: &Work, text: &dyn Fn(&str) -> String) -> S
 
 fn success(facts: &Facts, work: &Work) -> String {
     let mut parts: Vec<String> = work.built_in_words(true).into_iter().collect();
-    parts.extend(not_built_in_words(work, None));
     let (passed, warned) = (work.passed(), work.warned());
     if passed + warned > 0 {
         parts.push(format!("{} passed", counted(passed, "test")));
     }
     if warned > 0 {
-        parts.push(format!("{} warned", super::words::number(warned)));
+        parts.push(format!("{} warned", words::number(warned)));
     }
-    let failed = work.failed_outside(None, true);
-    if failed > 0 {
-        parts.push(format!("{} failed", counted(failed, "test")));
-    }
+    parts.extend(failed_elsewhere(work, None));
+    parts.extend(gave_way(facts).map(|(_, _, how)| how));
     if facts.docs_are_new == Some(true) {
         parts.push("the docs are up to date".to_owned());
     }
@@ -172,6 +210,8 @@ fn success(facts: &Facts, work: &Work) -> String {
     }
     sentence(&list(&parts))
 }
+
+const SILENT: &str = "could not be asked for its age";
 
 /// What failed in a step.
 fn failure(
@@ -189,14 +229,25 @@ fn failure(
     let of_kind = |tests: bool| failed.iter().filter(move |node| is_test(&node.id) == tests);
     let (builds, tests) = (of_kind(false).count(), of_kind(true).count());
     // In quotation marks, since names can be words: `the test fails failed`.
-    let one = |node: &NodeRun| format!("“{}”", text(name(&node.id)));
+    let one = |node: &NodeRun| {
+        let name = words::shortened(&text(name(&node.id)), LONGEST_NAME);
+        format!("“{name}”")
+    };
     match subcommand {
         "deps" => "the packages could not be installed".to_owned(),
         "debug" => "dbt could not connect to the warehouse".to_owned(),
         "docs" => "the docs could not be made".to_owned(),
-        "source" if failed.len() == 1 => format!("the source {} is too old", one(failed[0])),
         "source" if !failed.is_empty() => {
-            format!("{} are too old", counted(failed.len(), "source"))
+            let (old, silent): (Vec<&NodeRun>, Vec<&NodeRun>) =
+                failed.iter().partition(|node| node.age.is_some());
+            let told = |nodes: &[&NodeRun], was: &str, were: &str| match nodes {
+                [] => None,
+                [node] => Some(format!("the source {} {was}", one(node))),
+                _ => Some(format!("{} {were}", counted(nodes.len(), "source"))),
+            };
+            let silent = told(&silent, SILENT, SILENT);
+            let parts = [told(&old, "is too old", "are too old"), silent];
+            list(&parts.into_iter().flatten().collect::<Vec<_>>())
         }
         _ if builds + tests == 0 => {
             let gave_up = facts.summary.error.is_some();
@@ -205,16 +256,24 @@ fn failure(
             } else {
                 "dbt failed in"
             };
-            format!("{how} {step_name}")
+            format!("{how} the step {step_name}")
         }
         _ => {
             let mut parts = Vec::new();
             match builds {
                 0 => {}
                 1 => parts.extend(of_kind(false).map(|node| {
-                    format!("the {} {} could not be built", kind(&node.id), one(node))
+                    let failed = match kind(&node.id) {
+                        "hook" => "failed",
+                        _ => "could not be built",
+                    };
+                    format!("the {} {} {failed}", kind(&node.id), one(node))
                 })),
-                _ => parts.push(format!("{} could not be built", counted(builds, "model"))),
+                _ => {
+                    let nodes: Vec<&NodeRun> = of_kind(false).copied().collect();
+                    let what = counted(builds, noun(&nodes));
+                    parts.push(format!("{what} could not be built"));
+                }
             }
             match tests {
                 0 => {}
@@ -230,7 +289,7 @@ fn failure(
                 .count();
             if skipped > 0 {
                 let noun = plural(skipped, "node");
-                let number = super::words::number(skipped);
+                let number = words::number(skipped);
                 parts.push(format!(
                     "{number} {noun} after that {} skipped",
                     were(skipped)
@@ -246,20 +305,23 @@ fn rest(facts: &Facts, step: usize, work: &Work) -> String {
     let subcommand = facts.steps.get(step);
     let subcommand = subcommand.map_or("", |step| step.subcommand.as_str());
     let mut parts = Vec::new();
+    let built = work.built();
     match (work.built_in_words(false), subcommand) {
-        (Some(built), "test") => parts.push(match (work.is_whole(), work.built()) {
-            (false, _) => built,
-            (true, 1) => format!("the {} was built", work.noun()),
-            (true, _) => format!("the {}s were built", work.noun()),
+        (Some(words), "test") => parts.push(match (work.is_whole(), built.len()) {
+            (false, _) => words,
+            (true, 1) => format!("the {} was built", noun(&built)),
+            (true, _) => format!("the {}s were built", noun(&built)),
         }),
-        (Some(built), _) => parts.push(built),
+        (Some(words), _) => parts.push(words),
         (None, "deps" | "debug") => parts.push("nothing was built".to_owned()),
         (None, _) => {}
     }
-    parts.extend(not_built_in_words(work, Some(step)));
-    if matches!(subcommand, "source" | "docs") && work.passed() > 0 && work.failed_tests() == 0 {
+    let elsewhere = failed_elsewhere(work, Some(step));
+    let tests_are_fine = work.failed_outside(None, true).is_empty();
+    if matches!(subcommand, "source" | "docs") && work.passed() > 0 && tests_are_fine {
         parts.push(format!("{} passed", counted(work.passed(), "test")));
     }
+    parts.extend(elsewhere);
     if facts.docs_are_new == Some(false) {
         parts.push("the docs still show an earlier run".to_owned());
     }

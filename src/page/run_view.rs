@@ -27,7 +27,7 @@ mod lists;
 
 use advice::{Address, Card};
 use durations::{Path, Slow, usual_run};
-use failures::{Failure, Named};
+use failures::{Failure, Failures};
 use lists::{Row, Source, StepCard, Tests, tests};
 
 #[derive(Serialize)]
@@ -49,10 +49,7 @@ pub(super) struct View {
     exit_code: u8,
     error: Option<Message>,
     hint: Option<Message>,
-    failures: Vec<Failure>,
-    more_failures: Vec<Named>,
-    more_failure_count: usize,
-    failures_left_out: usize,
+    failures: Failures,
     warnings: Vec<Failure>,
     warnings_left_out: usize,
     next: Vec<Card>,
@@ -71,7 +68,7 @@ pub(super) struct View {
     sources_of: Option<Moment>,
     rows: Vec<Row>,
     rows_left_out: usize,
-    node_count: usize,
+    node_count: String,
     settings: Vec<(&'static str, String)>,
 }
 
@@ -132,12 +129,12 @@ pub(super) fn of(facts: &Facts) -> View {
         .map(|(name, value)| (*name, reader.texts.line(value)))
         .collect();
     let commit = facts.commit.as_deref().map(line);
-    let (failures, more_failures, failures_left_out) = reader.failures();
+    let failures = reader.failures();
     let (warnings, warnings_left_out) = reader.warnings();
     let error = summary
         .error
         .as_deref()
-        .filter(|_| failures.is_empty() || summary.status == RunStatus::Error);
+        .filter(|_| failures.shown.is_empty() || summary.status == RunStatus::Error);
     let error = error.map(|error| reader.texts.message(error));
     let hint = facts.hint.as_deref().map(|hint| reader.texts.message(hint));
     View {
@@ -148,11 +145,11 @@ pub(super) fn of(facts: &Facts) -> View {
         took: words::duration(facts.seconds),
         usually: usual.map(words::duration),
         exit_code: summary.exit_code,
-        next: reader.next(),
+        next: reader.next(!slow.is_empty()),
         links: reader.links(),
         runs: facts.links.runs.clone(),
         tests: tests(&facts.steps),
-        node_count,
+        node_count: words::digits(node_count, "node"),
         project,
         env,
         headline,
@@ -164,9 +161,6 @@ pub(super) fn of(facts: &Facts) -> View {
         error,
         hint,
         failures,
-        more_failure_count: more_failures.len() + failures_left_out,
-        more_failures,
-        failures_left_out,
         warnings,
         warnings_left_out,
         steps,
@@ -267,6 +261,7 @@ fn pill(facts: &Facts, work: &Work) -> Pill {
         }
         RunStatus::Cancelled => ("skip", "■", format!("Cancelled{place}")),
         RunStatus::TimedOut => ("bad", "✕", format!("Timed out{place}")),
+        RunStatus::Error if summary.was_refused() => ("skip", "–", "Did not start".to_owned()),
         RunStatus::Error => ("bad", "✕", format!("Error{place}")),
     };
     Pill { class, sign, words }
@@ -284,7 +279,7 @@ fn timeline_words(timeline: &Timeline, facts: &Facts) -> String {
     let nodes = nodes.filter(|node| timeline::takes_time(node)).count();
     format!(
         "{} at once, {} in {}",
-        words::counted(timeline.lanes.len(), "thread"),
+        words::counted(timeline.lanes.len() + timeline.lanes_not_drawn, "thread"),
         words::digits(nodes, "node"),
         words::duration(facts.seconds)
     )

@@ -41,19 +41,30 @@ impl<'a> Texts<'a> {
 
     /// As one line, such as a name.
     pub(super) fn line(&self, text: &str) -> String {
-        let text = without_colours(&(self.redact)(text));
         let plain = |letter: char| if letter.is_control() { ' ' } else { letter };
-        text.chars()
-            .filter(|letter| letter.is_control() || is_harmless(*letter))
-            .map(plain)
-            .collect()
+        self.clean(text, |text| {
+            text.chars()
+                .filter(|letter| letter.is_control() || is_harmless(*letter))
+                .map(plain)
+                .collect()
+        })
+    }
+
+    /// Without secrets, before and after anything is taken out: that may join one again.
+    fn clean(&self, text: &str, harmless: impl Fn(&str) -> String) -> String {
+        let redacted = (self.redact)(text);
+        let clean = harmless(&without_colours(&redacted));
+        if clean == redacted {
+            clean
+        } else {
+            (self.redact)(&clean)
+        }
     }
 
     /// As it stands, with its line ends.
     pub(super) fn message(&mut self, text: &str) -> Message {
-        let text = without_colours(&(self.redact)(text));
         let kept = |letter: &char| matches!(letter, '\n' | '\t') || is_harmless(*letter);
-        let text: String = text.chars().filter(kept).collect();
+        let text = self.clean(text, |text| text.chars().filter(kept).collect());
         let text = text.trim_end();
         let allowed = self.left.max(LEAST_BYTES);
         let shown = up_to_in_html(text, allowed);
@@ -138,8 +149,13 @@ mod tests {
             ("\u{1b}[31", ""),
             ("شراء 🛒", "شراء 🛒"),
             ("is hunter2-hunter2", "is *****"),
+            ("is hunter2\u{1b}[0m-hunter2", "is *****"),
+            ("is hunter2-\u{202e}hunter2", "is *****"),
         ] {
             assert_eq!(texts.line(text), expected, "{text:?}");
+            let mut texts = Texts::new(&same);
+            let secret = texts.message(text).head.contains("hunter2");
+            assert!(!secret, "{text:?}");
         }
     }
 

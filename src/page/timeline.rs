@@ -1,5 +1,4 @@
-//! Owns the time line: which bar is where, by step and thread, and what is too narrow to stand
-//! alone.
+//! Owns the time line: which node is where, by step and thread, and what lies between them.
 //!
 //! Pure. Places are shares of the width, so that the picture fits a phone. Never draws: run.html
 //! does.
@@ -11,12 +10,10 @@ use serde::Serialize;
 use super::words;
 use crate::artifacts::{NodeRun, NodeState};
 
-/// Narrower bars of one kind that touch each other become one.
-const NARROW: f64 = 0.3;
-/// The narrowest that can be seen.
-const LEAST: f64 = 0.12;
-/// From this width on, a bar bears its name.
-const WITH_NAME: f64 = 4.0;
+mod bars;
+
+use bars::{Bar, Mark, merge};
+
 const MOST_LANES: usize = 32;
 /// How far outside the run the clock may put a node.
 const SKEW: f64 = 2.0;
@@ -71,25 +68,6 @@ pub(super) struct Tick {
     pub(super) x: String,
     pub(super) label: String,
     pub(super) anchor: &'static str,
-}
-
-#[derive(Debug, Serialize)]
-pub(super) struct Bar {
-    pub(super) x: String,
-    pub(super) y: f64,
-    pub(super) width: String,
-    pub(super) class: &'static str,
-    pub(super) title: String,
-    pub(super) name: Option<String>,
-}
-
-/// A sign above a bar that is too narrow for it.
-#[derive(Debug, Serialize)]
-pub(super) struct Mark {
-    pub(super) x: String,
-    pub(super) y: f64,
-    pub(super) class: &'static str,
-    pub(super) sign: &'static str,
 }
 
 /// One node with its lane.
@@ -326,81 +304,4 @@ fn ticks(seconds: f64) -> Vec<Tick> {
             }
         })
         .collect()
-}
-
-/// Makes the bars: of a thousand narrow ones, as many as can be told apart.
-fn merge(
-    timeline: &mut Timeline,
-    bars: &[(usize, Placed)],
-    share: impl Fn(f64) -> f64,
-    y_of: impl Fn(usize) -> f64,
-    name: impl Fn(&str) -> String,
-) {
-    let mut by_lane: BTreeMap<usize, Vec<&(usize, Placed)>> = BTreeMap::new();
-    for bar in bars {
-        by_lane.entry(bar.1.lane).or_default().push(bar);
-    }
-    for (lane, mut bars) in by_lane {
-        bars.sort_by(|(_, one), (_, other)| one.start.total_cmp(&other.start));
-        let mut rest = &bars[..];
-        while let Some((step, first)) = rest.first().map(|bar| (bar.0, &bar.1)) {
-            let may_merge = |bar: &Placed| {
-                let is_plain = matches!(bar.node.state, NodeState::Success | NodeState::Unknown);
-                is_plain && !bar.on_path && share(bar.end) - share(bar.start) < NARROW
-            };
-            let mut count = 1;
-            let mut end = first.end;
-            while may_merge(first)
-                && let Some((other, next)) = rest.get(count).map(|bar| (bar.0, &bar.1))
-                && other == step
-                && may_merge(next)
-                && share(next.start) - share(end) < NARROW
-            {
-                end = end.max(next.end);
-                count += 1;
-            }
-            rest = &rest[count..];
-            let (x, width) = (
-                share(first.start),
-                (share(end) - share(first.start)).max(LEAST),
-            );
-            let (class, word) = match (first.node.state, first.on_path) {
-                (NodeState::Error, _) => ("b", "failed"),
-                (NodeState::Warn, _) => ("w", "warned"),
-                (_, true) => ("s p", "success, on the critical path"),
-                (NodeState::Unknown, false) => ("k", "unknown"),
-                (_, false) => ("s", "success"),
-            };
-            let label = name(&first.node.id);
-            let took = words::duration(end - first.start);
-            let sign = match first.node.state {
-                NodeState::Error => Some("✕"),
-                NodeState::Warn => Some("!"),
-                _ => None,
-            };
-            if let Some(sign) = sign.filter(|_| width < WITH_NAME && timeline.marks.len() < 200) {
-                let x = percent((x + width / 2.0).clamp(0.5, 99.5));
-                timeline.marks.push(Mark {
-                    x,
-                    y: y_of(lane) - 1.0,
-                    class,
-                    sign,
-                });
-            }
-            timeline.bars.push(Bar {
-                x: percent(x),
-                y: y_of(lane),
-                width: percent(width),
-                class,
-                title: match count {
-                    1 => format!("{label}: {took}, {word}"),
-                    count => format!("{count} nodes: {took}, {word}"),
-                },
-                name: (count == 1 && width >= WITH_NAME).then(|| match sign {
-                    Some(sign) => format!("{sign} {label}"),
-                    None => label,
-                }),
-            });
-        }
-    }
 }

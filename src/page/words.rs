@@ -6,6 +6,8 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use serde::Serialize;
 
+use crate::artifacts::Nodes;
+
 const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
 const MONTHS: [&str; 12] = [
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
@@ -203,6 +205,28 @@ pub(super) fn state(status: &str) -> (&'static str, &'static str) {
         "failed" | "killed" | "timed_out" | "error" => ("bad", "✕"),
         "cancelled" => ("skip", "■"),
         _ => ("skip", "–"),
+    }
+}
+
+/// `1 failed`, `17 fine`: what became of nodes, the worst first.
+pub(super) fn counts(nodes: Nodes) -> Vec<String> {
+    let counts = [
+        (nodes.error, "failed"),
+        (nodes.warn, "warned"),
+        (nodes.success, "fine"),
+        (nodes.skipped, "skipped"),
+    ];
+    let counts = counts.into_iter().filter(|(count, _)| *count > 0);
+    counts
+        .map(|(count, word)| format!("{count} {word}"))
+        .collect()
+}
+
+/// A text, of which what is too long is left out at its end.
+pub(super) fn shortened(text: &str, letters: usize) -> String {
+    match text.char_indices().nth(letters) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
     }
 }
 

@@ -172,7 +172,7 @@ impl Outcome {
     }
 
     /// How a step ended whose failure is only a warning.
-    pub(super) fn in_words(&self) -> String {
+    pub(crate) fn in_words(&self) -> String {
         match (self.stopped, self.exit_code) {
             (Some(_), _) => format!("stopped by its timeout after {:.1} s", self.seconds),
             (None, Some(code)) => format!("failed (exit code {code})"),

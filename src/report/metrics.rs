@@ -78,8 +78,9 @@ struct Metric {
 }
 
 impl Metrics {
-    /// `nodes`: of all steps together.
-    pub(super) fn of(nodes: Nodes, has_succeeded: bool, measured: Measured) -> Self {
+    /// `nodes`: of all steps together. `has_succeeded`: `None` for a run that did not begin, since
+    /// another one was at it.
+    pub(super) fn of(nodes: Nodes, has_succeeded: Option<bool>, measured: Measured) -> Self {
         let counts = COUNTS.map(|name| Metric {
             name,
             unit: "Count",
@@ -103,8 +104,8 @@ impl Metrics {
             nodes_error: nodes.error,
             nodes_warn: nodes.warn,
             nodes_skipped: nodes.skipped,
-            run_succeeded: u8::from(has_succeeded),
-            run_failed: u8::from(!has_succeeded),
+            run_succeeded: u8::from(has_succeeded == Some(true)),
+            run_failed: u8::from(has_succeeded == Some(false)),
         }
     }
 }

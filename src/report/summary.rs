@@ -13,6 +13,8 @@ use crate::pipeline::{Outcome, Status};
 
 /// The line stays below this, in bytes.
 const LIMIT: usize = 16 * 1024;
+/// The exit code of a run without the lease.
+pub(crate) const NO_LEASE: u8 = 75;
 /// How many failed nodes the line names at most.
 const MOST_FAILED: usize = 10;
 
@@ -140,11 +142,20 @@ impl Summary {
         }
     }
 
+    /// Whether it did not begin, since another run holds the lease: an orchestrator tries again.
+    pub(crate) fn was_refused(&self) -> bool {
+        let has_begun = |step: &StepLine| step.status != Status::Skipped;
+        self.exit_code == NO_LEASE && !self.steps.iter().any(has_begun)
+    }
+
     /// `None` also for a run without a project or an environment: CloudWatch would drop them.
     fn metrics(&self) -> Option<Metrics> {
         self.project.as_ref().zip(self.env.as_ref())?;
         let nodes = Nodes::sum(self.steps.iter().filter_map(|step| step.nodes));
-        let has_succeeded = self.status == RunStatus::Success;
+        let has_succeeded = match self.status {
+            RunStatus::Success => Some(true),
+            _ => (!self.was_refused()).then_some(false),
+        };
         Some(Metrics::of(nodes, has_succeeded, self.measured?))
     }
 
@@ -288,6 +299,15 @@ mod tests {
         ];
         assert_eq!(values, expected);
         assert_eq!(line["failed"][0]["node"], "model.shop.orders");
+        // Another run is at it: this one is none that failed.
+        summary.exit_code = NO_LEASE;
+        let counts = |summary: &Summary| {
+            let line: serde_json::Value = serde_json::from_str(&summary.line()).unwrap();
+            [line["run_succeeded"].as_u64(), line["run_failed"].as_u64()]
+        };
+        assert_eq!(counts(&summary), [Some(0), Some(1)]);
+        summary.steps[0].status = Status::Skipped;
+        assert_eq!(counts(&summary), [Some(0), Some(0)]);
         summary.project = None;
         assert!(!summary.line().contains("_aws"));
     }

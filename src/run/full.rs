@@ -26,7 +26,7 @@ use crate::exit_code::ExitCode;
 use crate::lease::Lease;
 use crate::pipeline::{self, Engine, Outcome, Shutdown, Stage, Status, Stop};
 use crate::process;
-use crate::project::{Workspace, packages};
+use crate::project::{self, Workspace, packages};
 use crate::report::Summary;
 
 /// The result of the preparation.
@@ -117,7 +117,8 @@ impl Run<'_> {
             Prepared::Refused(error) => {
                 engine.end().await;
                 let code = self.record_error(&error);
-                self.publish_early_summary(code).await;
+                let target = project::target(&config.project_dir, &config.variables);
+                self.publish_early_summary(code, target.as_deref()).await;
                 code
             }
             Prepared::Stopped(stop) => {
@@ -212,7 +213,8 @@ impl Run<'_> {
                         .borrow()
                         .judge(index, step, left, kept.as_ref(), outcome);
                 }
-                pages.step_ended(index, outcome, target.clone());
+                let has_plan = recorder.borrow().has_plan(index);
+                pages.step_ended(index, outcome, target, has_plan);
                 let nodes = kept.as_ref().map_or(&[][..], |results| &results.ids);
                 recorder.borrow_mut().end_step(index, step, outcome, nodes);
                 if kept.is_none() || outcome.stopped.is_some() {

@@ -4,7 +4,7 @@
 //! Never masks dbt's result: a failure to publish decides the exit code only if everything before
 //! was a success.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -82,7 +82,7 @@ impl Run<'_> {
         let code = self.record_publish_errors(&errors, code);
         let is_in_a_hurry = !errors.is_empty() || self.shutdown.requested().is_some();
         let limit = if is_in_a_hurry { EARLY } else { PAGES };
-        self.write_pages(publisher, code, due.is_copy, limit).await;
+        self.write_pages(publisher, code, !due.is_copy, limit).await;
         let may_keep =
             errors.is_empty() && self.shutdown.requested().is_none() && !self.has_lost_lease();
         if let Some((by, keeping)) = due.parse.filter(|_| may_keep) {
@@ -116,25 +116,28 @@ impl Run<'_> {
         }
     }
 
-    /// The ledger of a run that failed before its first step: only its summary, if that is quick.
-    pub(super) async fn publish_early_summary(&mut self, code: ExitCode) {
+    /// The pages and the ledger of a run that failed before its first step: only its summary, if
+    /// that is quick. `target`: where dbt would have written, if that is known and stays.
+    pub(super) async fn publish_early_summary(&mut self, code: ExitCode, target: Option<&Path>) {
         let destination = self.destination.take();
         // The destination is known to be unusable; and an AWS that did not answer would only delay
         // the end once more.
-        let is_out_of_reach = match (&destination, code) {
-            (None, _)
-            | (_, ExitCode::PublishFailed)
-            | (Some(Destination::S3(_)), ExitCode::Unavailable) => true,
-            (Some(_), _) => false,
-        };
-        if is_out_of_reach {
+        let destination = destination.filter(|destination| match destination {
+            Destination::S3(_) => !matches!(code, ExitCode::PublishFailed | ExitCode::Unavailable),
+            Destination::Directory(_) => code != ExitCode::PublishFailed,
+        });
+        if destination.is_none() && target.is_none() {
             return;
         }
-        let nowhere = std::path::Path::new("");
         let redactor = Arc::new(Redactor::default());
         let run_id = &self.summary.run_id;
-        let publisher = Publisher::new(destination, nowhere, &[], &Layout::Dbt1, run_id, redactor);
-        self.write_pages(&publisher, code, true, EARLY).await;
+        let place = target.unwrap_or(Path::new(""));
+        let publisher = Publisher::new(destination, place, &[], &Layout::Dbt1, run_id, redactor);
+        self.write_pages(&publisher, code, target.is_some(), EARLY)
+            .await;
+        if publisher.destination().is_none() {
+            return;
+        }
         self.measure();
         self.summary.exit_code = code.number();
         let line = self.surroundings.console.line(&mut self.summary);
@@ -154,7 +157,7 @@ impl Run<'_> {
         &mut self,
         publisher: &Publisher,
         code: ExitCode,
-        is_copy: bool,
+        stays_here: bool,
         limit: Duration,
     ) {
         let pages = std::mem::replace(&mut self.pages, Pages::begin(Instant::now()));
@@ -163,7 +166,7 @@ impl Run<'_> {
         let console = &self.surroundings.console;
         let job = Job::new(pages, &self.summary, console, has_published);
         // On the heap, since it is large.
-        let written = Box::pin(timeout(limit, job.write(publisher, is_copy)));
+        let written = Box::pin(timeout(limit, job.write(publisher, stays_here)));
         let budget = self.stop_timeout.saturating_sub(SUMMARY);
         if let Some(Ok(page)) = self.within_budget(written, budget).await {
             self.summary.page = page;
@@ -218,9 +221,11 @@ impl Run<'_> {
             all => format!(" (and {} more)", all - 1),
         };
         let summary = &mut self.summary;
-        summary
-            .error
-            .get_or_insert_with(|| format!("{}{more}", causes::in_one_line(first)));
+        if summary.error.is_none() {
+            summary.error = Some(format!("{}{more}", causes::in_one_line(first)));
+            // What stands beside it on the page.
+            self.pages.hint = first.hint();
+        }
         if code != ExitCode::Success {
             return code;
         }

@@ -206,6 +206,13 @@ impl Recorder {
         });
     }
 
+    /// Whether dbt has told what a step had selected.
+    pub(super) fn has_plan(&self, index: usize) -> bool {
+        let logs = self.shared.logs();
+        logs.get(&index)
+            .is_some_and(|kept| kept.log.plan().is_some())
+    }
+
     /// What is known of a step that has left no results, or not all: its nodes, and those that had
     /// not ended.
     pub(super) fn heard(&self, index: usize) -> (Vec<NodeRun>, Vec<String>) {

@@ -2,6 +2,7 @@
 //! that they never decide how a run ends. How they look is for tests/pages.
 
 use std::fs;
+use std::io::Read;
 
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
@@ -10,7 +11,7 @@ use tempfile::TempDir;
 use crate::support::deployment::{Deployment, run_id};
 use crate::support::fake::Fake;
 use crate::support::fault_proxy::Fault;
-use crate::support::project::{PASSWORD, Scene};
+use crate::support::project::{PASSWORD, REDSHIFT_PROFILE, Scene};
 use crate::support::result::Finished;
 
 const HISTORY: &str = "shop/state/history.json";
@@ -140,7 +141,7 @@ fn a_cancelled_run_has_its_page_inside_the_budget() {
     running.signal(Signal::SIGTERM);
     let run = running.wait();
     run.assert_code(143);
-    assert!(page(&lab, &run).contains("The run was stopped in run"));
+    assert!(page(&lab, &run).contains("The run was stopped in the step run"));
     assert_eq!(history(&lab)[0]["status"], "cancelled");
 }
 
@@ -181,6 +182,82 @@ fn a_local_run_leaves_its_page_in_the_target_directory_alone() {
     assert!(scene.project.path().join("target/run.html").exists());
     assert!(!folder.path().join("run.html").exists());
     assert!(folder.path().join("runs/index.html").exists());
+}
+
+#[test]
+fn a_local_run_that_fails_early_replaces_the_page_of_the_last_success() {
+    let scene = Scene::healthy();
+    let path = scene.project.path().join("target/run.html");
+    let page = || fs::read_to_string(&path).unwrap();
+    scene.runner().run().assert_code(0);
+    assert!(page().contains("Success"));
+    let profile =
+        REDSHIFT_PROFILE.to_owned() + "      query_group: \"{{ env_var('TEAM_QUERY_GROUP') }}\"\n";
+    scene.project.write("profiles.yml", &profile);
+    let run = scene.runner().run();
+    run.assert_code(64)
+        .assert_err_has(&[&format!("the page of this run: {}", path.display())]);
+    assert!(page().contains("TEAM_QUERY_GROUP"), "{}", page());
+
+    // A step that fails before dbt has written anything leaves one, too.
+    let scene = Scene::new(Fake::new().on("debug", "exit", "1"));
+    let run = scene.runner().args(["--steps", "debug,run"]).run();
+    run.assert_code(1);
+    let page = fs::read_to_string(scene.project.path().join("target/run.html")).unwrap();
+    assert!(page.contains("Let dbt reach the warehouse"), "{page}");
+}
+
+#[test]
+fn a_page_says_what_kept_the_results_from_being_published() {
+    let fake = Fake::one().on("docs", "healthy", "");
+    let scene = Scene::new(fake.on("docs", "remove", "catalog.json"));
+    let folder = TempDir::new().unwrap();
+    let runner = scene.publishing_runner(folder.path());
+    let run = runner
+        .env("DBT_ENTRYPOINT_ENGINE", "process")
+        .args(["--steps", "run,docs"])
+        .run();
+    run.assert_code(74);
+    let path = format!("runs/{}/index.html", run_id(&run));
+    let page = fs::read_to_string(folder.path().join(path)).unwrap();
+    for part in [
+        "kept the results from being published",
+        "make docs generate write both files there",
+    ] {
+        assert!(page.contains(part), "{part:?} is not in {page}");
+    }
+}
+
+#[test]
+fn a_large_page_is_stored_compressed() {
+    let nodes: Vec<Value> = (0..1000)
+        .map(|number| {
+            let id = format!("model.shop.{}{number}", "long_name_".repeat(24));
+            json!({"unique_id": id, "status": "success", "execution_time": 1.0})
+        })
+        .collect();
+    let results = json!({"results": nodes});
+    let fake = Fake::new().on("run", "write", format!("run_results.json {results}"));
+    let lab = Deployment::new(fake);
+    let run = lab.runner().args(["--steps", "run"]).run();
+    run.assert_code(0);
+    let stored = lab.bucket.object(&page_key(&run));
+    assert_eq!(stored.get("content-encoding"), Some("gzip"));
+    assert_eq!(stored.get("content-type"), Some("text/html; charset=utf-8"));
+    assert!(stored.body.len() < 100_000, "{} bytes", stored.body.len());
+    let mut page = String::new();
+    let mut decoder = flate2::read::GzDecoder::new(&stored.body[..]);
+    decoder.read_to_string(&mut page).unwrap();
+    assert!(page.starts_with("<!doctype html>") && page.ends_with("</html>"));
+}
+
+#[test]
+fn a_history_that_is_too_large_is_called_so() {
+    let lab = Deployment::healthy();
+    lab.bucket.put(HISTORY, &vec![b' '; (4 << 20) + 1]);
+    let run = lab.runner().args(["--steps", "run"]).run();
+    run.assert_code(0)
+        .assert_err_has(&["is too large, so it is made anew"]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 // Runs of the real program whose dbt is the tests' fake: each scene leaves pages in a folder.
 import { spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -61,6 +61,16 @@ export class Scene {
   history(runs) {
     writeFileSync(join(this.folder, 'out/state/history.json'), JSON.stringify({ v: 1, runs }));
     return this;
+  }
+
+  // Resolves once something is at the destination.
+  async until(path) {
+    while (!existsSync(join(this.folder, 'out', path))) await new Promise((done) => { setTimeout(done, 20); });
+  }
+
+  // Lets a step go on that waits for this.
+  release(name) {
+    writeFileSync(join(this.folder, 'fake', name), '');
   }
 
   // Resolves with what the pages are called and what the program said. `stop`: after how many milliseconds it gets SIGTERM.

@@ -46,6 +46,19 @@ async function assertAccessible(page, what) {
   assert.deepEqual(told, [], what);
 }
 
+// Nothing of a table lies beyond its card, and no word of a state is broken. In this zone a moment has two times.
+async function assertFits(page, what) {
+  const cut = await page.$$eval('.table', (found) => found.filter((each) => each.scrollWidth > each.clientWidth)
+    .map((each) => `${each.querySelector('table').id || each.querySelector('table').className}: ${each.scrollWidth} > ${each.clientWidth}`));
+  assert.deepEqual(cut, [], `${what}: tables are cut off`);
+  const broken = await page.$$eval('#nodes tbody td:nth-child(4), main :not(header) > .pill', (found) => found.filter((each) => {
+    const range = document.createRange();
+    range.selectNodeContents(each);
+    return range.getBoundingClientRect().height > 30;
+  }).map((each) => each.innerText));
+  assert.deepEqual(broken, [], `${what}: words are broken`);
+}
+
 async function picture(page, name) {
   if (!process.env.PICTURES) return;
   mkdirSync(process.env.PICTURES, { recursive: true });
@@ -102,6 +115,15 @@ const scenes = {
   'all failed': () => {
     const nodes = Array.from({ length: 60 }, (_, at) => node(`model.shop.m${at}`, 'error', 0.1, 0.2, { message: 'relation "raw.orders" does not exist' }));
     return new Scene().nodes('run', nodes, { code: 1 }).run();
+  },
+  'waited for': async () => {
+    const shop = new Scene().on('run', 'results', 'model.shop.orders=success').on('run', 'wait-for', 'go');
+    const other = shop.run({ more: ['--lease', 'on'] });
+    await shop.until('state/lease.json');
+    const refused = await shop.run({ more: ['--lease', 'on'] });
+    shop.release('go');
+    const held = await other;
+    return { ...refused, remembered: held.remembered };
   },
   cancelled: () => new Scene()
     .on('run', 'results', 'model.shop.orders=success model.shop.customers=skipped')
@@ -179,14 +201,19 @@ const tests = {
     for (const [name, expected] of [
       ['no nodes', 'The run succeeded.'],
       ['all failed', '60 models could not be built.'],
-      ['cancelled', 'The run was stopped in run; one model was built.'],
+      ['cancelled', 'The run was stopped in the step run; one model was built.'],
+      ['waited for', 'The run did not start, since another run holds the lease.'],
     ]) {
       const { page } = await open((await scene(name)).page);
       assert.equal(await text(page, 'h1'), expected, name);
     }
     const { page } = await open((await scene('all failed')).page);
-    assert.equal((await texts(page, 'article.fail')).length, 40);
-    assert.equal(await text(page, '.more summary'), 'and 20 more');
+    assert.equal(await text(page, '.more summary'), 'and 57 more');
+    assert.equal((await page.$$('article.fail')).length, 40);
+    assert.equal((await page.$$eval('article.fail', (found) => found.filter((each) => each.checkVisibility()).length)), 3);
+    const { page: phone } = await open((await scene('all failed')).page, { width: 360 });
+    const next = await phone.$eval('#next', (each) => each.getBoundingClientRect().top);
+    assert.ok(next < 2 * 740, `what to do begins at ${next} px`);
   },
   'what dbt says is text, whatever it is': async () => {
     const run = await scene('hostile');
@@ -314,6 +341,7 @@ const tests = {
           assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), width, `${name} is wider than ${width}`);
           await picture(page, `${name}-${file === run.page ? 'run' : 'all'}-${width}-${scheme}`.replace(/[ ,]/g, ''));
           await assertAccessible(page, `${name} ${width} ${scheme} ${file}`);
+          await assertFits(page, `${name} ${width}`);
           await page.close();
         }
       }
@@ -350,6 +378,12 @@ const tests = {
     const days = await page.$$eval('.days li', (found) => found.map((each) => each.title));
     assert.ok(days.includes('Mon 26 Oct 2026: no run'));
     assert.ok(days.includes('Sun 25 Oct 2026: 2 runs, the worst: killed in run'), days.join('; '));
+    const cells = await page.$$eval('.days li a', (found) => found.map((each) => [each.innerText.replace(/\s+/g, ' '), each.getAttribute('href')]));
+    assert.deepEqual(cells.slice(0, 2), [['24 ✕', `${runs[0].id}/index.html`], ['25 ✕', `${runs[2].id}/index.html`]]);
+    assert.match(await text(page, '#days small'), /^24 Oct to \d+ \w+, in UTC/);
+    const places = await page.$$eval('.plot g', (found) => found.map((each) => each.getBoundingClientRect()).map(({ left, right }) => (left + right) / 2));
+    assert.ok(places[3] - places[2] > 20 * (places[1] - places[0]), `two days without a run do not show: ${places}`);
+    assert.equal(await page.$('.crumb a'), null, 'nothing has left docs');
     const links = await page.$$eval('.runs tbody td:first-child a', (found) => found.map((each) => each.getAttribute('href')));
     assert.deepEqual(links, [run.closing.run_id, ...runs.map(({ id }) => id).reverse()].map((id) => `${id}/index.html`));
     assert.deepEqual([requests, troubles], [[url], []]);

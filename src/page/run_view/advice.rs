@@ -6,6 +6,9 @@ use percent_encoding::utf8_percent_encode;
 use serde::Serialize;
 
 use super::{ADDRESS, Reader};
+use crate::artifacts::{NodeRun, NodeState};
+use crate::page::StepFacts;
+use crate::page::headline::does_work;
 use crate::pipeline::Status;
 use crate::report::{RunStatus, StepLine};
 
@@ -23,20 +26,62 @@ pub(super) struct Address {
 }
 
 impl Reader<'_> {
-    /// What to do, the most useful first.
-    pub(super) fn next(&self) -> Vec<Card> {
+    /// What to do, the most useful first. `has_slow`: whether the page shows the slowest nodes.
+    pub(super) fn next(&self, has_slow: bool) -> Vec<Card> {
         let facts = self.facts;
         let summary = facts.summary;
         let mut cards = Vec::new();
         if summary.status == RunStatus::Success {
             return cards;
         }
-        let card = |title: &str, words: &str, command: Option<String>| Card {
-            title: title.to_owned(),
-            words: words.to_owned(),
-            command,
+        let mut card = |title: &str, words: &str, command: Option<String>| {
+            cards.push(Card {
+                title: title.to_owned(),
+                words: words.to_owned(),
+                command,
+            });
         };
-        let (first, again) = match summary.exit_code {
+        let mut steps = summary.steps.iter();
+        if steps.any(|line| line.status == Status::Killed) {
+            card(
+                "Look for queries that still run in the warehouse",
+                "A step was killed, so dbt could not cancel its queries: they may go on, hold \
+                 locks and cost money.",
+                None,
+            );
+        }
+        let (title, words) = self.what_first(has_slow);
+        card(title, words, None);
+        if facts.can_resume {
+            let may_be_the_project = matches!(summary.exit_code, 1 | 2) && !self.failed_in("debug");
+            let title = if may_be_the_project {
+                "Or finish this run, if the cause was rights, data or the warehouse"
+            } else {
+                "Then finish this run"
+            };
+            let command = format!("dbt-entrypoint run --resume {}", summary.run_id);
+            let words = what_resuming_does(&summary.steps, &facts.steps);
+            card(title, &words, Some(command));
+        } else {
+            let command = "dbt-entrypoint run".to_owned();
+            card("Then run it again", "", Some(command));
+        }
+        cards
+    }
+
+    /// Whether the step that failed is of this subcommand of dbt.
+    fn failed_in(&self, subcommand: &str) -> bool {
+        let lines = &self.facts.summary.steps;
+        let mut steps = lines.iter().zip(&self.facts.steps);
+        let failed = steps.find(|(line, _)| line.status == Status::Failed);
+        failed.is_some_and(|(_, step)| step.subcommand == subcommand)
+    }
+
+    /// A title, and what it takes.
+    fn what_first(&self, has_slow: bool) -> (&'static str, &'static str) {
+        let summary = self.facts.summary;
+        let ran = summary.steps.iter().any(|line| line.exit_code.is_some());
+        match summary.exit_code {
             64 => (
                 "Correct the settings first",
                 "Each fault is named above, with its file, line and key.",
@@ -50,17 +95,25 @@ impl Reader<'_> {
                 "AWS could not be reached, or answered too slowly.",
             ),
             70 => ("Report it", "This is a fault in the runner itself."),
+            74 if ran => (
+                "Mend what kept the results from being published",
+                "dbt did its work. What stood in the way, and what helps, stands above.",
+            ),
             74 => (
                 "Make the destination usable",
-                "dbt did its work, or could not begin, since its results have no place to go to.",
+                "No step ran, since the results would have no place to go to.",
             ),
             75 => (
                 "Try again later",
                 "Another run holds the lease of this project.",
             ),
-            124 => (
+            124 if has_slow => (
                 "Give it more time, or less to do",
                 "The deadline or the timeout of a step has passed. The slowest nodes are below.",
+            ),
+            124 => (
+                "Give it more time, or less to do",
+                "The deadline or the timeout of a step has passed.",
             ),
             126 | 127 => (
                 "Correct the image first",
@@ -69,6 +122,11 @@ impl Reader<'_> {
             137 => (
                 "Give the task more memory, or dbt fewer threads",
                 "Most often, a process that gets signal 9 has used more memory than it may.",
+            ),
+            1 | 2 if self.failed_in("debug") => (
+                "Let dbt reach the warehouse",
+                "It may be paused or full, a security group or a route may be in the way, or the \
+                 login is no longer right. If it was a passing fault, another try is enough.",
             ),
             2 => (
                 "Read what dbt said",
@@ -84,29 +142,7 @@ impl Reader<'_> {
                 "The same data and code give the same result: an orchestrator need not try again \
                  by itself. A corrected project runs in full, by the command of this run.",
             ),
-        };
-        cards.push(card(first, again, None));
-        if facts.can_resume {
-            let command = format!("dbt-entrypoint run --resume {}", summary.run_id);
-            let may_be_the_project = matches!(summary.exit_code, 1 | 2);
-            let title = if may_be_the_project {
-                "Or finish this run, if the cause was rights, data or the warehouse"
-            } else {
-                "Then finish this run"
-            };
-            cards.push(card(
-                title,
-                &what_resuming_does(&summary.steps),
-                Some(command),
-            ));
-        } else {
-            cards.push(card(
-                "Then run it again",
-                "",
-                Some("dbt-entrypoint run".to_owned()),
-            ));
         }
-        cards
     }
 
     pub(super) fn links(&self) -> Vec<Address> {
@@ -148,17 +184,21 @@ impl Reader<'_> {
 }
 
 /// What a run that resumes this one does, and what that takes.
-fn what_resuming_does(steps: &[StepLine]) -> String {
+fn what_resuming_does(steps: &[StepLine], facts: &[StepFacts]) -> String {
     // As the runner decides it: a step that was let through with a warning did not finish.
     let is_done = |status| matches!(status, Status::Success | Status::Resumed);
     let next = steps.iter().position(|step| !is_done(step.status));
     let goes_on = next.map(|next| {
         let name = &steps[next].name;
-        let began = steps[next].exit_code.is_some();
-        let kept = match (next, began) {
-            (0, false) => "",
+        let has_kept = facts
+            .get(next)
+            .is_some_and(|facts| has_kept(&steps[next], facts));
+        let kept = match (next, has_kept) {
+            (0, false) => ", which runs in full",
             (0, true) => ": what was built or passed there does not run again",
-            (_, false) => ": what was built or passed before does not run again",
+            (_, false) => {
+                ", which runs in full: what was built or passed before does not run again"
+            }
             (_, true) => ": what was built or passed there or before does not run again",
         };
         let rest = if next + 1 < steps.len() {
@@ -175,9 +215,20 @@ fn what_resuming_does(steps: &[StepLine]) -> String {
     )
 }
 
+/// Whether a run that resumes this one keeps anything of the step. As the runner decides it: what
+/// the step had selected has to be known.
+fn has_kept(line: &StepLine, step: &StepFacts) -> bool {
+    let results_are_whole = line.status == Status::Failed && line.exit_code == Some(1);
+    let has_succeeded = |node: &NodeRun| matches!(node.state, NodeState::Success | NodeState::Warn);
+    does_work(&step.subcommand)
+        && (step.has_plan || results_are_whole)
+        && step.nodes.iter().any(has_succeeded)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::page::samples::node;
 
     #[test]
     fn what_resuming_does_is_true_of_each_step() {
@@ -189,26 +240,49 @@ mod tests {
             nodes: None,
         };
         let (done, failed) = (Status::Success, Status::Failed);
-        for (steps, expected) in [
+        let told = |has_plan| StepFacts {
+            subcommand: "run".to_owned(),
+            nodes: vec![node("model.shop.a", "1", 0.0, 1.0)],
+            has_plan,
+            ..StepFacts::default()
+        };
+        let killed = Status::Killed;
+        for (steps, has_plan, expected) in [
             (
                 vec![("run", failed), ("test", Status::Skipped)],
+                false,
                 "Goes on with run: what was built or passed there does not run again. The steps \
                  after it run in full. ",
             ),
             (
+                vec![("run", killed)],
+                true,
+                "Goes on with run: what was built or passed there does not run again. ",
+            ),
+            // dbt has told nothing of what it had selected.
+            (
+                vec![("run", killed)],
+                false,
+                "Goes on with run, which runs in full. ",
+            ),
+            (
                 vec![("seed", done), ("run", Status::Warned), ("test", failed)],
+                true,
                 "Goes on with run: what was built or passed there or before does not run again. \
                  The steps after it run in full. ",
             ),
             (
                 vec![("run", Status::Resumed), ("test", Status::Skipped)],
-                "Goes on with test: what was built or passed before does not run again. ",
+                false,
+                "Goes on with test, which runs in full: what was built or passed before does not \
+                 run again. ",
             ),
-            (vec![("run", done)], ""),
+            (vec![("run", done)], false, ""),
         ] {
+            let facts: Vec<_> = steps.iter().map(|_| told(has_plan)).collect();
             let steps: Vec<_> = steps.iter().map(line).collect();
             assert_eq!(
-                what_resuming_does(&steps).split("It takes").next(),
+                what_resuming_does(&steps, &facts).split("It takes").next(),
                 Some(expected)
             );
         }

@@ -35,6 +35,9 @@ pub(super) struct PathLink {
     pub(super) took: String,
     pub(super) waited: Option<String>,
     pub(super) share: String,
+    pub(super) class: &'static str,
+    /// Of one that did not simply succeed.
+    pub(super) sign: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -93,7 +96,8 @@ impl<'a> Reader<'a> {
         let mut words = format!(
             "{}, one after the other: {} of the {} that {step} took.",
             words::sentence(&words::counted(path.len(), "node")).trim_end_matches('.'),
-            words::duration(work),
+            // Of nodes that take no time, the clock is not exact enough.
+            words::duration(work.min(seconds)),
             words::duration(seconds),
         );
         if waited >= 1.0 {
@@ -125,6 +129,16 @@ impl<'a> Reader<'a> {
             waited: (link.without_thread >= 0.1)
                 .then(|| format!("waited {}", words::duration(link.without_thread))),
             share: format!("{:.1}%", seconds_of(link) / longest * 100.0),
+            class: match link.node.state {
+                NodeState::Error => "bad",
+                NodeState::Warn => "warn",
+                _ => "ok",
+            },
+            sign: match link.node.state {
+                NodeState::Error => Some("✕"),
+                NodeState::Warn => Some("!"),
+                _ => None,
+            },
         });
         Path {
             step: step.to_owned(),

@@ -8,20 +8,30 @@ use super::Reader;
 use crate::artifacts::{NodeRun, NodeState};
 use crate::history::Entry;
 use crate::page::text::Message;
-use crate::page::{StepFacts, words};
+use crate::page::{StepFacts, headline, words};
 use crate::pipeline::Status;
 
 /// Failures that are shown with all that is known.
 const MOST_FAILURES: usize = 40;
-/// Failures of which only the name is shown.
-const MOST_NAMES: usize = 400;
+/// Failures that are in sight: what to do comes soon after them. The others are folded.
+const IN_SIGHT: usize = 3;
+/// So many are in sight if there are no more: a fold is not worth it.
+const ALL_IN_SIGHT: usize = 5;
 const MOST_WARNINGS: usize = 40;
 
 #[derive(Serialize)]
 pub(super) struct Named {
     pub(super) name: String,
     pub(super) href: Option<String>,
-    pub(super) step: String,
+}
+
+/// All that failed.
+#[derive(Serialize)]
+pub(super) struct Failures {
+    pub(super) shown: Vec<Failure>,
+    in_sight: usize,
+    folded: usize,
+    left_out: usize,
 }
 
 #[derive(Serialize)]
@@ -40,14 +50,6 @@ pub(super) struct Failure {
 }
 
 impl Reader<'_> {
-    pub(super) fn named(&self, id: &str, step: &str) -> Named {
-        Named {
-            name: self.name(id),
-            href: self.docs_of(id),
-            step: step.to_owned(),
-        }
-    }
-
     /// What stands beside the step of a node that the earlier run has run.
     pub(super) fn earlier(&self, step: &str, node: &NodeRun) -> &'static str {
         let lines = &self.facts.summary.steps;
@@ -57,19 +59,22 @@ impl Reader<'_> {
         }
     }
 
-    pub(super) fn failures(&mut self) -> (Vec<Failure>, Vec<Named>, usize) {
+    pub(super) fn failures(&mut self) -> Failures {
         let failed = self
             .nodes_in(|status, node| node.state == NodeState::Error && !is_only_a_warning(status));
-        let (shown, rest) = failed.split_at(failed.len().min(MOST_FAILURES));
-        let shown = shown
-            .iter()
-            .map(|(name, step, node)| self.failure(name, step, node))
-            .collect();
-        let names = rest.iter().take(MOST_NAMES);
-        let names = names
-            .map(|(step, _, node)| self.named(&node.id, step))
-            .collect();
-        (shown, names, rest.len().saturating_sub(MOST_NAMES))
+        let in_sight = match failed.len() {
+            all @ ..=ALL_IN_SIGHT => all,
+            _ => IN_SIGHT,
+        };
+        let shown = failed.iter().take(MOST_FAILURES);
+        Failures {
+            shown: shown
+                .map(|(name, step, node)| self.failure(name, step, node))
+                .collect(),
+            in_sight,
+            folded: failed.len() - in_sight,
+            left_out: failed.len().saturating_sub(MOST_FAILURES),
+        }
     }
 
     pub(super) fn warnings(&mut self) -> (Vec<Failure>, usize) {
@@ -82,12 +87,26 @@ impl Reader<'_> {
             .into_iter()
             .filter(|(_, _, node)| words::kind(&node.id) != "source")
             .collect();
-        let shown = warned
+        let shown: Vec<Failure> = warned
             .iter()
             .take(MOST_WARNINGS)
             .map(|(name, step, node)| self.failure(name, step, node))
             .collect();
-        (shown, warned.len().saturating_sub(MOST_WARNINGS))
+        let steps = headline::gave_way(self.facts).collect::<Vec<_>>();
+        let steps = steps.into_iter().map(|(line, step, how)| Failure {
+            name: line.name.clone(),
+            href: None,
+            what: "step".to_owned(),
+            about: None,
+            column: None,
+            file: None,
+            before: None,
+            message: self.texts.message(&words::sentence(&how)),
+            results: self.facts.links.runs.as_ref().and(step.results),
+        });
+        let mut all: Vec<Failure> = steps.collect();
+        all.extend(shown);
+        (all, warned.len().saturating_sub(MOST_WARNINGS))
     }
 
     fn failure(&mut self, step_name: &str, step: &StepFacts, node: &NodeRun) -> Failure {
@@ -103,7 +122,10 @@ impl Reader<'_> {
                 words::kind(&node.id),
                 self.earlier(step_name, node)
             ),
-            about: attached.map(|id| self.named(&id, step_name)),
+            about: attached.map(|id| Named {
+                name: self.name(&id),
+                href: self.docs_of(&id),
+            }),
             column: column.map(|column| self.texts.line(&column)),
             file: file.map(|file| self.texts.line(&file)),
             before: (node.state == NodeState::Error)
@@ -134,9 +156,8 @@ impl Reader<'_> {
         }
         let lines = self.facts.summary.steps.iter().zip(&self.facts.steps);
         for (line, step) in lines {
-            if !step.explanation.is_empty() && line.status.to_string() == "killed" {
-                let explanation = step.explanation.trim().trim_matches(['(', ')']);
-                notes.push(format!("{}: {explanation}.", line.name));
+            if !step.explanation.is_empty() && line.status == Status::Killed {
+                notes.push(format!("{}: {}.", line.name, step.explanation));
             }
             if !step.unfinished.is_empty() {
                 let names: Vec<String> = step

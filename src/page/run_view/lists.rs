@@ -64,18 +64,6 @@ impl Reader<'_> {
             .map(|(line, step)| {
                 let status = line.status.to_string();
                 let (class, sign) = words::state(&status);
-                let counts = line.nodes.map(|nodes| {
-                    let parts = [
-                        (nodes.error, "failed"),
-                        (nodes.warn, "warned"),
-                        (nodes.success, "fine"),
-                        (nodes.skipped, "skipped"),
-                    ];
-                    let parts = parts.into_iter().filter(|(count, _)| *count > 0);
-                    parts
-                        .map(|(count, word)| format!("{count} {word}"))
-                        .collect()
-                });
                 let ran = line.exit_code.is_some();
                 StepCard {
                     name: line.name.clone(),
@@ -88,7 +76,7 @@ impl Reader<'_> {
                         _ => status,
                     },
                     took: ran.then(|| words::duration(line.seconds)),
-                    counts: counts.unwrap_or_default(),
+                    counts: line.nodes.map(words::counts).unwrap_or_default(),
                     note: step.command.clone(),
                     share: format!("{:.1}%", (line.seconds / all * 100.0).clamp(0.0, 100.0)),
                 }
@@ -150,7 +138,8 @@ impl Reader<'_> {
                 let (class, sign, status) = match state {
                     "pass" => ("ok", "✓", "fresh"),
                     "warn" => ("warn", "!", "late"),
-                    "error" => ("bad", "✕", "too old, or could not be asked"),
+                    "error" if age.is_some() => ("bad", "✕", "too old"),
+                    "error" => ("bad", "✕", "could not be asked"),
                     _ => ("skip", "–", "not looked at"),
                 };
                 Source {

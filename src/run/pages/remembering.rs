@@ -10,8 +10,7 @@ use tokio::time::sleep;
 use crate::artifacts::{Destination, DestinationError, Publisher, Saved, Tag, summaries};
 use crate::causes;
 use crate::history::{self, Entry, History, Read};
-use crate::page;
-use crate::report::Summary;
+use crate::page::{self, Heading};
 
 /// Each of them has lost against somebody who was faster.
 const ATTEMPTS: u32 = 12;
@@ -51,9 +50,10 @@ pub(super) async fn read(destination: &Destination) -> Known {
         Ok(Some(stored)) => match stored.content.as_deref().map(History::read) {
             Some(Read::History(history)) => Known::Here(history, Some(stored.tag)),
             Some(Read::Later) => Known::Later,
-            Some(Read::Malformed) | None => {
+            unusable @ (Some(Read::Malformed) | None) => {
+                let is = unusable.map_or("too large", |_| "malformed");
                 tracing::warn!(
-                    "{} is malformed, so it is made anew from the ledger",
+                    "{} is {is}, so it is made anew from the ledger",
                     history::KEY
                 );
                 Known::Here(made_anew(destination).await, Some(stored.tag))
@@ -92,14 +92,13 @@ pub(super) async fn remember(
     publisher: &Publisher,
     known: Known,
     entry: Entry,
-    summary: &Summary,
-    redact: &dyn Fn(&str) -> String,
+    heading: Heading<'_>,
 ) {
     let Some(destination) = publisher.destination() else {
         return;
     };
     match write(destination, known, entry).await {
-        Ok((history, tag)) => show(publisher, destination, history, tag, summary, redact).await,
+        Ok((history, tag)) => show(publisher, destination, history, tag, heading).await,
         Err(why) => tracing::warn!("this run is not in the history of runs: {why}"),
     }
 }
@@ -139,8 +138,10 @@ async fn write(
             }
             (Err(error), _) => return Err(causes::in_one_line(&error)),
         }
-        // Those who lost together do not come back together.
-        let share = std::process::id() % 7 + 1;
+        // Those who lost together do not come back together. Process IDs are the same in each
+        // container, but the IDs of runs end at random.
+        let last = entry.id.bytes().last().unwrap_or_default();
+        let share = u32::from(last % 7) + 1;
         sleep(PAUSE * (attempt + 1) * share / 4).await;
         known = read(destination).await;
     }
@@ -154,13 +155,10 @@ async fn show(
     destination: &Destination,
     mut history: History,
     mut tag: Tag,
-    summary: &Summary,
-    redact: &dyn Fn(&str) -> String,
+    heading: Heading<'_>,
 ) {
-    let project = summary.project.as_deref().unwrap_or("dbt");
-    let env = summary.env.as_deref().unwrap_or_default();
     for _ in 0..RENEWALS {
-        let page = match page::of_history(project, env, &history.runs, redact) {
+        let page = match page::of_history(&history.runs, heading) {
             Ok(page) => page,
             Err(error) => {
                 tracing::warn!(
