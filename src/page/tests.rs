@@ -223,14 +223,14 @@ fn runs_that_were_refused_and_clocks_of_the_future_count_for_nothing() {
 fn a_large_page_is_small_and_quick() {
     let nodes = |kind: &str, count: u32| {
         let nodes = (0..count).map(|number| {
-            let start = f64::from(number / 8) * 0.7;
+            let start = f64::from(number / 16) * 1.4;
             NodeRun {
                 message: Some("Got 1 result, configured to warn if != 0".to_owned()),
                 ..node(
-                    &format!("{kind}.shop.a_name_as_long_as_they_are_in_practice_{number}"),
-                    &(number % 8).to_string(),
+                    &format!("{kind}.shop.{}_{number}", "a_long_name_".repeat(6)),
+                    &(number % 16).to_string(),
                     BEFORE_MIDNIGHT + start,
-                    BEFORE_MIDNIGHT + start + 0.6,
+                    BEFORE_MIDNIGHT + start + 1.3,
                 )
             }
         });
@@ -278,6 +278,46 @@ fn a_large_page_is_small_and_quick() {
     }
     eprintln!("both pages took {took:?}");
     assert!(took <= Duration::from_millis(300), "{took:?}");
+}
+
+#[test]
+fn threads_are_counted_though_not_all_are_drawn() {
+    let summary = summary(RunStatus::Success, vec![line("run", Status::Success, 9.0)]);
+    let nodes = (0..64).map(|number| {
+        let start = BEFORE_MIDNIGHT + 1.0;
+        let id = format!("model.shop.m{number}");
+        node(&id, &number.to_string(), start, start + 5.0)
+    });
+    let steps = vec![step("run", 9.0, nodes.collect())];
+    let page = of_run(&facts(&summary, 9.0, steps)).unwrap();
+    assert_has(
+        &page,
+        &[
+            "64 threads at once, 64 nodes",
+            "32 more threads are not drawn",
+        ],
+    );
+}
+
+#[test]
+fn a_failure_on_the_critical_path_looks_like_one() {
+    let summary = summary(RunStatus::Failed, vec![line("run", Status::Failed, 9.0)]);
+    let failed = NodeRun {
+        state: NodeState::Error,
+        ..ran("model.shop.b", 3.0, 8.0)
+    };
+    let nodes = vec![ran("model.shop.a", 1.0, 3.0), failed];
+    let mut facts = facts(&summary, 9.0, vec![step("run", 9.0, nodes)]);
+    facts.graph = Graph::of(&[("model.shop.b", &["model.shop.a"])]);
+    let page = of_run(&facts).unwrap();
+    assert_has(
+        &page,
+        &[
+            "b: 5.0 s, failed, on the critical path",
+            "<rect class=\"b p\"",
+            "<span class=\"bad\">✕</span> <bdi>b</bdi>",
+        ],
+    );
 }
 
 #[test]

@@ -123,6 +123,11 @@ impl Reader<'_> {
                 "Give the task more memory, or dbt fewer threads",
                 "Most often, a process that gets signal 9 has used more memory than it may.",
             ),
+            1 if self.failed_in("source") => (
+                "See to the sources",
+                "One that is too old passes once its data has come: then another try is enough. \
+                 One that could not be asked wants another name, or rights.",
+            ),
             1 | 2 if self.failed_in("debug") => (
                 "Let dbt reach the warehouse",
                 "It may be paused or full, a security group or a route may be in the way, or the \
@@ -190,23 +195,29 @@ fn what_resuming_does(steps: &[StepLine], facts: &[StepFacts]) -> String {
     let next = steps.iter().position(|step| !is_done(step.status));
     let goes_on = next.map(|next| {
         let name = &steps[next].name;
-        let has_kept = facts
-            .get(next)
-            .is_some_and(|facts| has_kept(&steps[next], facts));
-        let kept = match (next, has_kept) {
-            (0, false) => ", which runs in full",
-            (0, true) => ": what was built or passed there does not run again",
-            (_, false) => {
-                ", which runs in full: what was built or passed before does not run again"
-            }
-            (_, true) => ": what was built or passed there or before does not run again",
-        };
-        let rest = if next + 1 < steps.len() {
-            ". The steps after it run in full"
+        let built_before = facts[..next]
+            .iter()
+            .any(|facts| does_work(&facts.subcommand));
+        let has_more = next + 1 < steps.len();
+        if !has_kept(&steps[next], &facts[next]) {
+            let after = if has_more { " and those after it" } else { "" };
+            let kept = if built_before {
+                ": what was built or passed before does not run again"
+            } else {
+                ""
+            };
+            return format!("Runs the step {name}{after} in full{kept}. ");
+        }
+        let before = if built_before { " or before" } else { "" };
+        let after = if has_more {
+            " The steps after it run in full."
         } else {
             ""
         };
-        format!("Goes on with {name}{kept}{rest}. ")
+        format!(
+            "Goes on with the step {name}: what was built or passed there{before} does not run \
+             again.{after} "
+        )
     });
     format!(
         "{}It takes the project and the settings of this run, flags too: a changed project is \
@@ -251,31 +262,31 @@ mod tests {
             (
                 vec![("run", failed), ("test", Status::Skipped)],
                 false,
-                "Goes on with run: what was built or passed there does not run again. The steps \
-                 after it run in full. ",
+                "Goes on with the step run: what was built or passed there does not run again. \
+                 The steps after it run in full. ",
             ),
             (
                 vec![("run", killed)],
                 true,
-                "Goes on with run: what was built or passed there does not run again. ",
+                "Goes on with the step run: what was built or passed there does not run again. ",
             ),
             // dbt has told nothing of what it had selected.
+            (vec![("run", killed)], false, "Runs the step run in full. "),
             (
-                vec![("run", killed)],
+                vec![("run", killed), ("test", Status::Skipped)],
                 false,
-                "Goes on with run, which runs in full. ",
+                "Runs the step run and those after it in full. ",
             ),
             (
                 vec![("seed", done), ("run", Status::Warned), ("test", failed)],
                 true,
-                "Goes on with run: what was built or passed there or before does not run again. \
-                 The steps after it run in full. ",
+                "Goes on with the step run: what was built or passed there or before does not run \
+                 again. The steps after it run in full. ",
             ),
             (
                 vec![("run", Status::Resumed), ("test", Status::Skipped)],
                 false,
-                "Goes on with test, which runs in full: what was built or passed before does not \
-                 run again. ",
+                "Runs the step test in full: what was built or passed before does not run again. ",
             ),
             (vec![("run", done)], false, ""),
         ] {

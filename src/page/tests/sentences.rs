@@ -125,7 +125,7 @@ fn a_step_that_was_killed_says_what_was_running() {
             "big was still running when run ended.",
             "Give the task more memory",
             "Look for queries that still run",
-            "Goes on with run, which runs in full.",
+            "Runs the step run in full.",
         ],
     );
 }
@@ -217,6 +217,13 @@ fn what_helps_is_advised() {
             Status::Failed,
             "Correct what failed",
             "reach the warehouse",
+        ),
+        (
+            1,
+            "source",
+            Status::Failed,
+            "See to the sources",
+            "need not try again",
         ),
         (
             124,
