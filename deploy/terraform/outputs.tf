@@ -1,3 +1,7 @@
+locals {
+  docs_url = local.docs_site.domain == null ? null : "https://${try(var.docs_site.aliases[0], local.docs_site.domain)}/${var.project}/"
+}
+
 output "airflow_variable" {
   description = <<-EOT
     All that the DAG has to know, as one object: `terraform output -json airflow_variable` prints the value of one Airflow variable. The
@@ -24,6 +28,7 @@ output "airflow_variable" {
     project              = var.project
     deadline_seconds     = var.deadline_seconds
     stop_timeout_seconds = var.stop_timeout_seconds
+    docs_url             = local.docs_url
     capacity_provider_strategy = [for each in var.capacity_provider_strategy : {
       # As RunTask calls them.
       capacityProvider = each.capacity_provider, weight = each.weight, base = each.base
@@ -83,7 +88,7 @@ output "documentation_bucket" {
 
 output "docs_site_url" {
   description = "Where the docs are shown; null if there is no site."
-  value       = local.docs_site.domain == null ? null : "https://${try(var.docs_site.aliases[0], local.docs_site.domain)}/${var.project}/"
+  value       = local.docs_url
 }
 
 output "docs_viewers_arn" {

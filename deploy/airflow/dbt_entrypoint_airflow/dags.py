@@ -58,7 +58,7 @@ finishes that run (`--resume=last`): what was built is not built again.
   in ECS, and let it end (or stop it) before you start the next run.
 * **Log**: CloudWatch, group `{awslogs_group}`, streams
   `{awslogs_stream_prefix}/{container_name}/<ECS task id>`.
-* **Ledger**: `runs/<run_id>/` below `destination` of the XCom: results of each step,
+{docs}* **Ledger**: `runs/<run_id>/` below `destination` of the XCom: results of each step,
   `summary.json`. Also after a failure.
 * **Times**: the runner ends the run after {deadline_seconds} s (exit code 124). Should it not get
   that far, because ECS takes long to start it, Airflow stops it after
@@ -121,6 +121,7 @@ def dbt_run(settings: dict[str, Any], *, task_id: str = TASK_ID, **arguments: An
         "awslogs_fetch_interval": timedelta(seconds=settings["poll_seconds"]),
         "deadline_seconds": settings["deadline_seconds"],
         "stop_timeout_seconds": settings["stop_timeout_seconds"],
+        "docs_url": settings["docs_url"],
         "execution_timeout": execution_timeout,
         # The provider waits 70 days. A little longer than the timeout, which then comes first.
         "waiter_delay": settings["poll_seconds"],
@@ -168,6 +169,7 @@ def build_dag(settings: dict[str, Any], *, schedule: Any = None) -> DAG:
             **settings,
             codes=codes,
             dag_id=dag_id(settings),
+            docs=f"* **Docs**: <{settings['docs_url']}>\n" if settings["docs_url"] else "",
             variable=VARIABLE,
             retry_codes=" or ".join(map(str, RETRY_EXIT_CODES)),
             execution_timeout_seconds=int(execution_timeout.total_seconds()),

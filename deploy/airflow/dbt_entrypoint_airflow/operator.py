@@ -11,13 +11,13 @@ from typing import Any
 from airflow.providers.amazon.aws.operators.ecs import EcsRunTaskOperator
 from botocore.exceptions import BotoCoreError, ClientError
 
+from .links import LINKS, make_buttons
 from .outcome import (
     believed,
     closing_line,
     details,
     exit_code,
     judge,
-    page_of,
     places,
     was_cut_off,
 )
@@ -28,8 +28,6 @@ from .places import (
     AirflowNotFoundException,
     AirflowTaskTimeout,
     BaseHook,
-    BaseOperatorLink,
-    XCom,
 )
 from .settings import VARIABLE
 
@@ -45,15 +43,6 @@ def round_of(task: dict[str, Any]) -> str | None:
     return None
 
 
-class RunPage(BaseOperatorLink):
-    """The button beside a try that leads to the page of the run."""
-
-    name = "Page of the run"
-
-    def get_link(self, operator: Any, *, ti_key: Any) -> str:  # noqa: ARG002, Airflow names it
-        return page_of(XCom.get_value(ti_key=ti_key, key="return_value")) or ""
-
-
 class DbtRun(EcsRunTaskOperator):
     """`EcsRunTaskOperator` for the runner: its exit code decides about retries, its closing line
     goes to XCom.
@@ -65,7 +54,7 @@ class DbtRun(EcsRunTaskOperator):
     # How often, and how many seconds apart, to look for the closing line: CloudWatch shows a line a
     # little after it was written.
     looks = (0, 2, 4)
-    operator_extra_links = (RunPage(),) if XCom else ()
+    operator_extra_links = LINKS
 
     def __init__(
         self,
@@ -75,6 +64,7 @@ class DbtRun(EcsRunTaskOperator):
         deadline_seconds: int,
         stop_timeout_seconds: int,
         values: dict[str, Any] | None = None,
+        docs_url: str | None = None,
         **kwargs: Any,
     ) -> None:
         # A deferred task saves a worker's slot, but its trigger does not stop the container when
@@ -94,16 +84,19 @@ class DbtRun(EcsRunTaskOperator):
         self.role_arn = role_arn
         self.deadline_seconds = deadline_seconds
         self.stop_timeout_seconds = stop_timeout_seconds
+        self.docs_url = docs_url
         # Decided in `execute`: the provider would stop a healthy run because ECS could not be asked
         # for a while, also where the next try can find it again; and would leave one running that
         # the last try had found again.
         self.stop_task_on_failure = False
         self.timed_out = False
         self.round: str | None = None
+        self.context: Any = None
         self.arn: str | None = None
 
     def execute(self, context: Any) -> dict[str, Any] | None:
         self.check_role()
+        self.context = context
         ti = context["ti"]
         # A person who clears the task raises the number of its last try, and wants another run;
         # Airflow that tries again by itself does not.
@@ -237,6 +230,7 @@ class DbtRun(EcsRunTaskOperator):
         the next run could begin while dbt still cancels its queries.
         """
         try:
+            make_buttons(self.context, self)
             super()._wait_for_task_ended()
         except AirflowTaskTimeout:
             self.timed_out = True

@@ -26,12 +26,19 @@ except ImportError:  # Airflow 2, and 3.0 and 3.1
         AirflowTaskTimeout,
     )
 try:
-    from airflow.sdk import BaseOperatorLink, XCom
-except ImportError:  # Airflow 2, where a link that no plugin has registered is an error in the log
-    BaseOperatorLink, XCom = object, None
+    from airflow.sdk import BaseOperatorLink
+    from airflow.sdk.execution_time.xcom import XCom
+
+    IS_AIRFLOW_2 = False
+except ImportError:
+    from airflow.models import XCom
+    from airflow.models.baseoperatorlink import BaseOperatorLink
+
+    IS_AIRFLOW_2 = True
 
 __all__ = [
     "DAG",
+    "IS_AIRFLOW_2",
     "AirflowException",
     "AirflowFailException",
     "AirflowNotFoundException",

@@ -112,6 +112,12 @@ OPTIONAL: dict[str, dict[str, Any]] = {
         "default": "slack_dbt",
         "description": "id of the Airflow connection to Slack",
     },
+    "docs_url": {
+        "type": ["string", "null"],
+        "pattern": r"^https?://[^\s<>\"]+$",
+        "default": None,
+        "description": "address of the docs in a browser, or null where they are not shown",
+    },
     "capacity_provider_strategy": {
         "type": "array",
         "items": {"type": "object", "required": ["capacityProvider"]},

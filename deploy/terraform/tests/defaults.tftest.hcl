@@ -266,7 +266,8 @@ run "airflow_variable" {
   assert {
     condition = keys(output.airflow_variable) == [
       "assign_public_ip", "awslogs_group", "awslogs_region", "awslogs_stream_prefix", "capacity_provider_strategy", "cluster",
-      "container_name", "deadline_seconds", "env", "project", "region", "role_arn", "security_groups", "stop_timeout_seconds", "subnets", "task_definition",
+      "container_name", "deadline_seconds", "docs_url", "env", "project", "region", "role_arn", "security_groups", "stop_timeout_seconds",
+      "subnets", "task_definition",
     ]
     error_message = "The DAG expects other keys than ${join(", ", keys(output.airflow_variable))}."
   }
@@ -284,6 +285,7 @@ run "airflow_variable" {
         cluster              = "dbt-dev"
         container_name       = "dbt"
         deadline_seconds     = 3600
+        docs_url             = null
         env                  = "dev"
         project              = "shop"
         region               = "eu-west-1"

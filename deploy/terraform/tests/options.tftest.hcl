@@ -271,6 +271,11 @@ run "docs_site" {
   }
 
   assert {
+    condition     = output.airflow_variable.docs_url == output.docs_site_url
+    error_message = "Airflow is told of docs at ${output.airflow_variable.docs_url}."
+  }
+
+  assert {
     condition     = one(aws_cloudfront_distribution.docs[0].viewer_certificate).minimum_protocol_version == "TLSv1.2_2021"
     error_message = "With a certificate of one's own the site speaks old TLS."
   }

@@ -1,10 +1,12 @@
-"""The button that leads to the page of a run, and that it leads nowhere else."""
+"""The buttons beside a try: that they lead where they should, and nowhere else."""
 
 import types
 
 import pytest
+from support.airflow import Airflow
 
 PAGE = "https://docs.example.com/shop/runs/20261122T061442Z-1a2b3c4d/index.html"
+LOG_STREAM = "CloudWatch Events"
 
 
 @pytest.mark.parametrize(
@@ -18,10 +20,6 @@ PAGE = "https://docs.example.com/shop/runs/20261122T061442Z-1a2b3c4d/index.html"
     ],
 )
 def test_the_button_leads_to_the_page(dbt_ecs, monkeypatch, line, expected):
-    if dbt_ecs.XCom is None:
-        # Airflow 2 wants a plugin for that, and says so in the log of each parse.
-        assert dbt_ecs.DbtRun.operator_extra_links == ()
-        return
     asked = {}
 
     def get_value(**of):
@@ -29,6 +27,36 @@ def test_the_button_leads_to_the_page(dbt_ecs, monkeypatch, line, expected):
         return line
 
     monkeypatch.setattr(dbt_ecs, "XCom", types.SimpleNamespace(get_value=get_value))
-    (button,) = dbt_ecs.DbtRun.operator_extra_links
-    assert button.get_link(None, ti_key="a try") == expected
+    assert dbt_ecs.RunPage().get_link(None, ti_key="a try") == expected
     assert asked == {"ti_key": "a try", "key": "return_value"}
+
+
+def test_buttons_of_the_single_file(dbt_ecs):
+    """Airflow 2 wants buttons registered, which a file among the DAGs cannot be: it has that of the
+    provider alone, and no error in the log of each parse.
+    """
+    names = [link.name for link in dbt_ecs.DbtRun.operator_extra_links]
+    assert names == [LOG_STREAM, *(["Page of the run", "Docs"] if Airflow.is_airflow_3 else [])]
+
+
+@pytest.mark.parametrize(
+    ("partition", "expected"),
+    [
+        (
+            "aws",
+            "https://console.aws.amazon.com/cloudwatch/home?region=eu-west-1#logsV2:"
+            "log-groups/log-group/%2Fdbt%2Fshop/log-events/ecs%2Fdbt%2F0123",
+        ),
+        ("aws-cn", "https://console.amazonaws.cn/cloudwatch/"),
+        ("aws-eusc", None),
+    ],
+)
+def test_the_address_of_the_log_stream(dbt_ecs, partition, expected):
+    """Of a partition whose console the provider does not know there is none."""
+    address = dbt_ecs.console_address(
+        partition,
+        awslogs_region="eu-west-1",
+        awslogs_group="/dbt/shop",
+        awslogs_stream_name="ecs/dbt/0123",
+    )
+    assert address == expected if not expected else address.startswith(expected)

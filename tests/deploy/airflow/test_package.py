@@ -11,6 +11,8 @@ import zipfile
 import pytest
 
 ROOT = pathlib.Path(__file__).parents[3]
+DOCS = "https://docs.example.com/shop/"
+BUTTONS = {"CloudWatch Events", "Docs", "Page of the run"}
 
 OWN_DAG = """
 import pendulum
@@ -58,8 +60,8 @@ def wheel(tmp_path_factory):
 
 def test_the_wheel_holds_the_package(wheel):
     names = {name for name in zipfile.ZipFile(wheel).namelist() if name.endswith(".py")}
-    package = ROOT / "deploy/airflow/dbt_entrypoint_airflow"
-    assert names == {f"{package.name}/{path.name}" for path in package.glob("*.py")}
+    sources = ROOT / "deploy/airflow"
+    assert names == {str(path.relative_to(sources)) for path in sources.rglob("*.py")}
     version = re.search(r'(?m)^version = "(.*)"', (ROOT / "Cargo.toml").read_text())[1]
     assert wheel.name == f"dbt_entrypoint_airflow-{version}-py3-none-any.whl"
 
@@ -69,7 +71,7 @@ def test_a_dag_of_ones_own(wheel, scheduler, project):
     packages = scheduler.home / "packages"
     zipfile.ZipFile(wheel).extractall(packages)
     scheduler.environment["PYTHONPATH"] = str(packages)
-    scheduler.set_variable({"one": project.settings()})
+    scheduler.set_variable({"one": project.settings(docs_url=DOCS)})
     (scheduler.home / "dags/own.py").write_text(OWN_DAG.format(project=project.name))
     status, output = scheduler.command("dags", "test", "own", "2026-01-01T00:00:00+00:00")
     assert status == 0, output
@@ -82,6 +84,9 @@ def test_a_dag_of_ones_own(wheel, scheduler, project):
     assert '{"day": "2026-01-01"}' in calls[0]["args"] or "2026-01-01" in str(calls[0]["args"])
     assert "orders+" not in str(calls[2]["args"])
     assert len(project.tasks()) == 3
+    # The wheel registers its buttons, so that Airflow 2 shows them, too.
+    assert scheduler.buttons("own", "more").keys() == BUTTONS
+    assert scheduler.buttons("own", "more")["Docs"] == DOCS
 
 
 def test_the_templates_dag_beside_the_module(scheduler, project):

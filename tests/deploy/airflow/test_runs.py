@@ -1,12 +1,17 @@
 """Runs that end well, and what a person sees of them."""
 
+from urllib.parse import quote
+
+DOCS = "https://docs.example.com/shop/"
+
 
 def test_success(scheduler, project, lab):
     """The six steps with the real dbt: docs in the bucket, log in the task's log, the closing line
     in XCom as a mapping.
     """
     project.with_real_dbt()
-    output = scheduler.run(project.settings())
+    project.environment["DBT_ENTRYPOINT_PAGE_URL"] = DOCS
+    output = scheduler.run(project.settings(docs_url=DOCS))
     assert scheduler.state() == ("success", 1), output
     line = scheduler.xcom()
     assert line["status"] == "success", output
@@ -34,3 +39,11 @@ def test_success(scheduler, project, lab):
             "assignPublicIp": "DISABLED",
         }
     }
+    # What Airflow 2 shows of the buttons of a file among the DAGs is the provider's own.
+    log = f"log-group/{quote(project.log_group, '')}/log-events/ecs%2Fdbt%2F{task['task']}"
+    assert log in output
+    buttons = scheduler.buttons(f"dbt_{project.name}_dev")
+    assert log in buttons.pop("CloudWatch Events")
+    shown = {"Docs": DOCS, "Page of the run": line["page"]}
+    assert buttons == (shown if scheduler.is_airflow_3 else {})
+    assert line["page"] == f"{DOCS}runs/{line['run_id']}/index.html"

@@ -67,6 +67,7 @@ def import_errors(scheduler):
         ({**GOOD, "subnets": []}, "subnets: []"),
         ({**GOOD, "security_groups": ["default"]}, "security_groups: 'default' does not match"),
         ({**GOOD, "role_arn": "DBTServiceRole"}, "role_arn: 'DBTServiceRole'"),
+        ({**GOOD, "docs_url": "javascript:alert(1)"}, "docs_url: 'javascript:alert(1)' does not"),
         ({**GOOD, "project": "my shop"}, "project: 'my shop' does not match"),
         ({**GOOD, "timezone": "Mars/Base"}, "timezone: there is no time zone 'Mars/Base'"),
         (
@@ -198,3 +199,6 @@ def test_dag(dbt_ecs):
     assert "{" not in dag.doc_md.replace('{"select"', "")
     assert "| 69 |" in dag.doc_md
     assert "after 69 or 75," in dag.doc_md
+    assert "Docs" not in dag.doc_md
+    docs = dbt_ecs.build_dag({**settings, "docs_url": "https://docs.example.com/shop/"})
+    assert "* **Docs**: <https://docs.example.com/shop/>\n" in docs.doc_md

@@ -34,6 +34,9 @@ def test_task_is_killed(scheduler, project, lab):
     ready = project.hang()
     process, output = scheduler.start(project.settings(retries=2))
     wait_for(ready.exists, "dbt's start")
+    # The button to the log is there while the container runs. What Airflow 3 reads is an address.
+    button = "_link_CloudWatchEventsLink" if scheduler.is_airflow_3 else "cloudwatch_events"
+    wait_for(lambda: scheduler.xcom(key=button), "the button to the log")
     process.send_signal(signal.SIGTERM)
     process.wait(60)
     (task,) = project.tasks()

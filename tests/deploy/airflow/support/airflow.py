@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from importlib.metadata import version
 
 from support.aws import SERVICE_ROLE
 
@@ -46,6 +47,8 @@ def migrate(home):
 
 
 class Airflow:
+    is_airflow_3 = version("apache-airflow") >= "3"
+
     def __init__(self, *, template, home, lab, dag_file):
         self.home, self.processes = home, []
         # Without the file that Airflow wrote there: it has the template's paths in it.
@@ -123,6 +126,20 @@ class Airflow:
         chunks = done.stdout.split("\n=== ")[1:]
         assert [chunk.partition("\n")[0] for chunk in chunks] == ids, done.stdout
         return dict(zip(ids, chunks))
+
+    def buttons(self, dag_id, task_id="dbt"):
+        """The buttons beside the task's last try, as the webserver shows them."""
+        done = subprocess.run(
+            [sys.executable, pathlib.Path(__file__).parents[1] / "buttons.py", dag_id, task_id],
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=PATIENCE,
+        )
+        assert done.returncode == 0, done.stdout
+        assert "not registered" not in done.stdout
+        return json.loads(done.stdout.splitlines()[-1])
 
     def end(self):
         for process in self.processes:
