@@ -1,4 +1,4 @@
-# What Airflow may do: start this task, watch it, stop it, read its log.
+# What Airflow may do: start this task, watch it, stop it, read its log and what its runs have left.
 
 locals {
   airflow_assumes = length(var.airflow_role_arns) == 0 ? "none" : var.orchestrator_role == "service" ? "task" : "orchestrator"
@@ -63,6 +63,33 @@ data "aws_iam_policy_document" "orchestrator" {
     sid       = "ReadTheLog"
     actions   = ["logs:GetLogEvents"]
     resources = ["${local.log_group_arn}:log-stream:${local.stream_prefix}/*"]
+  }
+
+  # Of the nodes of each step Airflow makes the table in its own log. It asks for objects by their names, and lists none.
+  dynamic "statement" {
+    for_each = local.publishes ? [1] : []
+
+    content {
+      sid       = "ReadTheLedger"
+      actions   = ["s3:GetObject"]
+      resources = ["${local.bucket_arn}/${var.project}/runs/*"]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = local.publishes ? compact([var.documentation_bucket.kms_key_arn]) : []
+
+    content {
+      sid       = "DecryptTheLedger"
+      actions   = ["kms:Decrypt"]
+      resources = [statement.value]
+
+      condition {
+        test     = "StringEquals"
+        variable = "kms:ViaService"
+        values   = ["s3.${local.region}.${data.aws_partition.current.dns_suffix}"]
+      }
+    }
   }
 
   statement {

@@ -9,14 +9,18 @@ from airflow.providers.amazon.aws.links.logs import CloudWatchEventsLink
 from .outcome import page_of
 from .places import IS_AIRFLOW_2, BaseOperatorLink, XCom
 
+# Airflow 3 asks a button where it leads as the task ends, in its process: the operator knows. The
+# webserver of Airflow 2 asks, and has only what was written down of the operator, and XCom.
+
 
 class RunPage(BaseOperatorLink):
     """The button that leads to the page of the run."""
 
     name = "Page of the run"
 
-    def get_link(self, operator: Any, *, ti_key: Any) -> str:  # noqa: ARG002, Airflow names it
-        return page_of(XCom.get_value(ti_key=ti_key, key="return_value")) or ""
+    def get_link(self, operator: Any, *, ti_key: Any) -> str:
+        line = XCom.get_value(ti_key=ti_key, key="return_value") if IS_AIRFLOW_2 else operator.line
+        return page_of(line) or ""
 
 
 class Docs(BaseOperatorLink):
@@ -24,9 +28,10 @@ class Docs(BaseOperatorLink):
 
     name = "Docs"
 
-    # The webserver of Airflow 2 has only what was written down of the operator, without `docs_url`.
-    def get_link(self, operator: Any, *, ti_key: Any) -> str:  # noqa: ARG002, Airflow names it
-        return XCom.get_value(ti_key=ti_key, key="docs_url") or ""
+    def get_link(self, operator: Any, *, ti_key: Any) -> str:
+        if IS_AIRFLOW_2:
+            return XCom.get_value(ti_key=ti_key, key="docs_url") or ""
+        return operator.docs_url or ""
 
 
 LOG_STREAM = CloudWatchEventsLink()
@@ -55,7 +60,7 @@ def make_buttons(context: Any, operator: Any) -> None:
         "awslogs_stream_name": operator._get_logs_stream_name(),
     }
     try:
-        if operator.docs_url:
+        if IS_AIRFLOW_2 and operator.docs_url:
             ti.xcom_push(key="docs_url", value=operator.docs_url)
         partition = operator.hook.conn_partition
         address = console_address(partition, **stream)

@@ -11,6 +11,8 @@ from typing import Any
 from airflow.providers.amazon.aws.operators.ecs import EcsRunTaskOperator
 from botocore.exceptions import BotoCoreError, ClientError
 
+from .bucket import reader
+from .ledger import bucket_and_folder, nodes, table
 from .links import LINKS, make_buttons
 from .outcome import (
     believed,
@@ -90,6 +92,8 @@ class DbtRun(EcsRunTaskOperator):
         # the last try had found again.
         self.stop_task_on_failure = False
         self.timed_out = False
+        # The closing line, where it was found and is believed.
+        self.line: dict[str, Any] | None = None
         self.round: str | None = None
         self.context: Any = None
         self.arn: str | None = None
@@ -129,7 +133,7 @@ class DbtRun(EcsRunTaskOperator):
                 raise
         said = self.closing_line()
         code = exit_code(task, self.container_name) if task else 0
-        line = believed(said, code)
+        line = self.line = believed(said, code)
         if said and not line:
             self.log.warning(
                 "What looks like the closing line says exit code %s, and the container ended "
@@ -149,6 +153,7 @@ class DbtRun(EcsRunTaskOperator):
         else:
             for place in places(line):
                 self.log.info("%s", place)
+            self.show_nodes(line)
         return line
 
     def told(self, of_dag: Any) -> dict[str, Any]:
@@ -295,6 +300,33 @@ class DbtRun(EcsRunTaskOperator):
                 return line
         return None
 
+    def show_nodes(self, line: dict[str, Any]) -> None:
+        """The nodes of each step, from the ledger. Whatever happens here, the result stands."""
+        place = bucket_and_folder(line)
+        if not place:
+            return
+        bucket, folder = place
+        try:
+            found = nodes(reader(self, bucket, folder), line)
+            unread = ", ".join(name for name, of_step in found.items() if of_step is None)
+            why = f"those of {unread} are not there, or may not be read" if unread else None
+        except Exception as error:
+            found, why = {}, str(error)
+        for name, of_step in found.items():
+            if of_step:
+                self.log.info("nodes of %s:", name)
+                for row in table(of_step):
+                    self.log.info("%s", row)
+        if why:
+            self.log.warning(
+                "Nodes are missing here: %s. The role of the connection %r needs s3:GetObject on "
+                "s3://%s/%s/*, and kms:Decrypt where a key encrypts the bucket.",
+                why,
+                self.aws_conn_id,
+                bucket,
+                folder,
+            )
+
     def fail(
         self, context: Any, line: dict[str, Any] | None, retry: bool, message: str, cause: Exception
     ) -> None:
@@ -302,6 +334,7 @@ class DbtRun(EcsRunTaskOperator):
             # The key that a success would have, so that callbacks and later tasks look in one
             # place.
             context["ti"].xcom_push(key="return_value", value=line)
+            self.show_nodes(line)
         if self.timed_out:
             retry, message = (
                 False,

@@ -20,6 +20,12 @@ def test_failing_dbt_test(scheduler, project, slack):
     assert exception, output
     assert f"test: {node}: Got" in exception[0]
     assert re.search(rf"ledger: s3://dbt-documentation-dev/{project.name}/runs/\S+/", exception[0])
+    # The table comes before the exception, and in it what failed comes first.
+    _, _, table = output.partition("nodes of 03-test:")
+    first, *others = re.findall(r"(\w+) +\d+\.\d s .* (\w+\.shop\.\w+)", table)
+    assert first == ("fail", node), output
+    assert ("pass", "test.shop.no_order_is_overpaid") in others, output
+    assert "exit code 1" in table
     line = scheduler.xcom()
     assert line == project.summary()
     assert [failed["node"] for failed in line["failed"]] == [node]

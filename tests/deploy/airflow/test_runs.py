@@ -1,8 +1,14 @@
 """Runs that end well, and what a person sees of them."""
 
+import re
 from urllib.parse import quote
 
 DOCS = "https://docs.example.com/shop/"
+NODES = {
+    "03-run": "model.shop.fct_orders",
+    "04-test": "test.shop.no_order_is_overpaid",
+    "05-freshness": "source.shop.raw.orders",
+}
 
 
 def test_success(scheduler, project, lab):
@@ -28,6 +34,12 @@ def test_success(scheduler, project, lab):
         project.published()
     )
     assert project.summary() == line
+    # The nodes of each step that has some, with their times, from the ledger.
+    for step, node in NODES.items():
+        _, found, after = output.partition(f"nodes of {step}:")
+        assert found, output
+        assert re.search(rf"(success|pass) +\d+\.\d s .* {re.escape(node)}\b", after), output
+    assert "Nodes are missing" not in output
     # dbt's own words, from CloudWatch.
     assert "Completed successfully" in output
     assert "cannot be called outside" not in output

@@ -41,6 +41,12 @@ def deny(action):
     )
 
     class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            # S3 writes XML, of which a client needs no more than the status.
+            self.send_response(403)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
         def do_POST(self):
             self.send_response(400)
             self.send_header("Content-Type", "application/x-amz-json-1.1")

@@ -180,6 +180,7 @@ const both = table(
 );
 
 // What an orchestrator may do, whichever role it has.
+const ledger = (env, project) => `arn:aws:s3:::dbt-documentation-${env}/${project}/runs/20261122T061442Z-1a2b3c4d/03-run/nodes.ndjson`;
 const orchestrate = (name, env, other) => table(
   { role: name },
   [
@@ -191,6 +192,8 @@ const orchestrate = (name, env, other) => table(
     ['ecs:ListTasks', '*', cluster(`dbt-${env}`)],
     ['ecs:TagResource', arn('ecs', `task/dbt-${env}/0123456789abcdef`), { 'ecs:CreateAction': 'RunTask' }],
     ['logs:GetLogEvents', arn('logs', `log-group:/ecs/dbt-shop-${env}:log-stream:dbt/dbt/0123456789abcdef`)],
+    // The table of nodes in the task's log.
+    ['s3:GetObject', ledger(env, 'shop')],
     ['iam:PassRole', role(`DBTServiceRole-shop-${env}`), passedTo('ecs-tasks')],
     ['iam:PassRole', role(`DBTExecutionRole-shop-${env}`), passedTo('ecs-tasks')],
   ],
@@ -216,6 +219,9 @@ const orchestrate = (name, env, other) => table(
     ['logs:GetLogEvents', arn('logs', `log-group:/ecs/dbt-shop-payroll-${env}:log-stream:dbt/dbt/0`)],
     ['logs:GetLogEvents', arn('logs', `log-group:/ecs/dbt-shop-${other}:log-stream:dbt/dbt/0`)],
     ['logs:DeleteLogStream', arn('logs', `log-group:/ecs/dbt-shop-${env}:log-stream:dbt/dbt/0`)],
+    ['s3:GetObject', ledger(env, 'shop-payroll')],
+    ['s3:GetObject', ledger(other, 'shop')],
+    ['s3:DeleteObject', ledger(env, 'shop')],
     ['iam:PassRole', role(`DBTServiceRole-shop-${env}`), passedTo('lambda')],
     ['iam:PassRole', role(`DBTServiceRole-shop-${env}`)],
     ['iam:PassRole', role(`DBTExecutionRole-shop-${env}`), passedTo('ec2')],
@@ -227,8 +233,19 @@ const orchestrate = (name, env, other) => table(
 
 const separate = table(
   { role: 'DBTOrchestratorRole-shop-live' },
-  [],
   [
+    ['kms:Decrypt', key('docs'), via('s3')],
+  ],
+  [
+    // Of the bucket only what runs have left, and to read.
+    ...['state/lease.json', 'state/partial_parse.msgpack', 'manifest.json', 'runs.html'].map((name) => (
+      ['s3:GetObject', `arn:aws:s3:::dbt-documentation-live/shop/${name}`])),
+    ['s3:PutObject', ledger('live', 'shop')],
+    ['s3:ListBucket', 'arn:aws:s3:::dbt-documentation-live', { 's3:prefix': 'shop/runs/' }],
+    ['s3:ListBucket', 'arn:aws:s3:::dbt-documentation-live'],
+    ['kms:Decrypt', key('docs')],
+    ['kms:Decrypt', key('secrets'), via('s3')],
+    ['kms:GenerateDataKey', key('docs'), via('s3')],
     ['glue:GetConnection', arn('glue', 'connection/redshift-live')],
     ['secretsmanager:GetSecretValue', secret('redshift-live-AbCdEf')],
     ['s3:PutObject', 'arn:aws:s3:::dbt-documentation-live/shop/manifest.json'],
