@@ -1,5 +1,6 @@
 # One environment of your dbt project: what scripts/deploy applies. What differs between environments is in ENV.tfvars; whatever else the
-# module takes is written into its call. Terraform refuses a name that the module does not have.
+# module takes is written into its call. Terraform refuses a name that the module does not have. What an object has beyond its type it drops
+# without a word, so objects are of any type here, and refuse themselves what they do not know.
 
 terraform {
   required_version = ">= 1.10"
@@ -38,13 +39,12 @@ variable "documentation_bucket" { type = string }
 variable "subnet_ids" { type = list(string) }
 variable "vpc_id" { type = string }
 variable "warehouse" {
-  description = "The way to the warehouse: its port, and one of security_group_id, cidr_ipv4 and prefix_list_id."
-  type = object({
-    port              = optional(number, 5439)
-    security_group_id = optional(string)
-    cidr_ipv4         = optional(string)
-    prefix_list_id    = optional(string)
-  })
+  description = "The way to the warehouse: its port (5439), and one of security_group_id, cidr_ipv4 and prefix_list_id."
+  type        = any
+  validation {
+    condition     = length(setsubtract(keys(var.warehouse), ["port", "cidr_ipv4", "prefix_list_id", "security_group_id"])) == 0
+    error_message = "warehouse: there is a name in it that is not known; it has port, cidr_ipv4, prefix_list_id and security_group_id."
+  }
 }
 variable "credentials" { type = string }
 variable "secret_arns" {
@@ -62,6 +62,10 @@ variable "connection_kms_key_arns" {
 variable "task_role_statements" {
   type    = any
   default = []
+  validation {
+    condition     = length(setsubtract(flatten([for each in var.task_role_statements : keys(each)]), ["actions", "resources", "conditions"])) == 0
+    error_message = "task_role_statements: there is a name in it that is not known; an entry has actions, resources and conditions."
+  }
 }
 variable "cpu" {
   type    = number
@@ -82,10 +86,18 @@ variable "assign_public_ip" {
 variable "docs_site" {
   type    = any
   default = {}
+  validation {
+    condition     = length(setsubtract(keys(var.docs_site), ["enabled", "aliases", "certificate_arn", "price_class", "web_acl_arn", "show_runs"])) == 0
+    error_message = "docs_site: there is a name in it that is not known; it has enabled, aliases, certificate_arn, price_class, web_acl_arn and show_runs."
+  }
 }
 variable "alarms" {
   type    = any
   default = null
+  validation {
+    condition     = length(setsubtract(try(keys(var.alarms), []), ["topic_arn", "no_success_hours"])) == 0
+    error_message = "alarms: there is a name in it that is not known; it has topic_arn and no_success_hours."
+  }
 }
 variable "dashboard" {
   type    = bool
@@ -93,8 +105,12 @@ variable "dashboard" {
 }
 variable "redshift_schema" { type = string }
 variable "schedules" {
-  type    = map(object({ expression = string, timezone = optional(string, "UTC"), command = optional(list(string)) }))
+  type    = any
   default = {}
+  validation {
+    condition     = length(setsubtract(flatten([for each in var.schedules : keys(each)]), ["expression", "timezone", "command", "enabled", "flexible_minutes"])) == 0
+    error_message = "schedules: there is a name in it that is not known; an entry has expression, timezone, command, enabled and flexible_minutes."
+  }
 }
 variable "airflow_role_arns" {
   type    = list(string)
@@ -141,7 +157,7 @@ module "dbt" {
   assign_public_ip     = var.assign_public_ip
   security_group = {
     vpc_id = var.vpc_id
-    egress = { https = { port = 443, cidr_ipv4 = "0.0.0.0/0" }, warehouse = var.warehouse }
+    egress = { https = { port = 443, cidr_ipv4 = "0.0.0.0/0" }, warehouse = merge({ port = 5439 }, var.warehouse) }
   }
   credentials             = var.credentials
   secret_arns             = var.secret_arns

@@ -325,6 +325,7 @@ class Consumer(unittest.TestCase):
         for file, old, new, message in (
             ("main.tf", "  schedules   ", "  shedules    ", '"shedules" is not expected here'),
             ("dev.tfvars", "\nschedules ", "\nshedules ", "are all that can be set there"),
+            ("dev.tfvars", "{ port = ", "{ prot = ", "warehouse: there is a name in it"),
         ):
             text = (self.team / file).read_text()
             self.assertIn(old, text)
@@ -383,6 +384,16 @@ class Files(unittest.TestCase):
         named = set(re.findall(r"(?m)^(?:# )?(\w+) += ", text))
         self.assertLess({"schedules", "docs_site", "alarms", "permissions_boundary"}, named)
         self.assertEqual(named - known, set())
+
+    def test_objects_know_the_same_names_as_in_the_other_root(self):
+        lists = re.compile(r'(?s)condition += length\(setsubtract\(.*?, (\[".*?\])\)\) == 0')
+        ours, theirs = (
+            [json.loads(found) for found in lists.findall((lab.ROOT / file).read_text())]
+            for file in ("deploy/consumer/main.tf", "deploy/environment/variables.tf")
+        )
+        self.assertEqual(len(ours), 5)
+        for each in ours:
+            self.assertIn(each, theirs)
 
 
 if __name__ == "__main__":

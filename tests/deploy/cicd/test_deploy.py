@@ -309,7 +309,7 @@ class Deploy(unittest.TestCase):
     def test_a_setting_that_nobody_knows(self):
         """Terraform takes it for a warning, or drops it without a word."""
         checkout = self.checkout(memroy=2048)
-        self.refused(checkout.deploy("--yes"), "is not known", "memroy", "variables.tf")
+        self.refused(checkout.deploy("--yes"), "is not known", "memroy", "the variables in")
         self.assertFalse(checkout.work("plan.tfplan").exists(), "the plan could be applied")
         for settings, message in (
             ({"repository": {"keep_imges": 5}}, "repository: there is a name in it"),
