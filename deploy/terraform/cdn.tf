@@ -27,7 +27,7 @@ locals {
 # What a page of a run may do: show itself. The style and the script are known by their hashes, which a page repeats in itself; those of
 # earlier versions stay, since their pages do.
 locals {
-  page_styles  = ["sha256-XntPkflkMix9L2S8/+0AI/zmsI+CHS6WySLdgZKY7zU="]
+  page_styles  = ["sha256-DQ18JK0CZQsSDeIhAqvXUvI8q8HPlOtpDUr+RmjyzDg="]
   page_scripts = ["sha256-JC/WzKqX0aV/bcnkTquoy6nI2wcz0GUVCkOVRu76kVw="]
   page_policy = join("; ", [
     "default-src 'none'",

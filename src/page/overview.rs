@@ -15,6 +15,8 @@ mod plot;
 use days::{Day, days};
 use plot::{Plot, plot};
 
+/// Of the name of a step, in letters, where there is little room.
+const LONGEST_STEP: usize = 20;
 /// By how much the clock of another host may be ahead, in seconds.
 const SKEW: f64 = 60.0;
 
@@ -102,7 +104,8 @@ impl<'a> Outcome<'a> {
 
     /// `failed in run`.
     fn in_short(&self) -> String {
-        let place = self.step.map(|step| format!(" in {step}"));
+        let place = self.step.map(|step| words::shortened(step, LONGEST_STEP));
+        let place = place.map(|step| format!(" in {step}"));
         format!("{}{}", self.what, place.unwrap_or_default())
     }
 

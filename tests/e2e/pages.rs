@@ -11,6 +11,7 @@ use tempfile::TempDir;
 use crate::support::deployment::{Deployment, run_id};
 use crate::support::fake::Fake;
 use crate::support::fault_proxy::Fault;
+use crate::support::processes;
 use crate::support::project::{PASSWORD, REDSHIFT_PROFILE, Scene};
 use crate::support::result::Finished;
 
@@ -228,15 +229,73 @@ fn a_page_says_what_kept_the_results_from_being_published() {
     }
 }
 
+/// A thousand models whose names are as long as they may be.
+fn thousand_models() -> Vec<String> {
+    let name = "long_name_".repeat(24);
+    (0..1000)
+        .map(|number| format!("model.shop.{name}{number}"))
+        .collect()
+}
+
+fn results_of(models: &[String]) -> Value {
+    let result = |id: &String| json!({"unique_id": id, "status": "success", "execution_time": 1.0});
+    json!({"results": models.iter().map(result).collect::<Vec<_>>()})
+}
+
 #[test]
-fn a_large_page_is_stored_compressed() {
-    let nodes: Vec<Value> = (0..1000)
+fn the_pages_of_a_thousand_nodes_and_two_hundred_runs_take_little_memory() {
+    let models = thousand_models();
+    let results = results_of(&models);
+    let fake = Fake::new()
+        .on("run", "write", format!("run_results.json {results}"))
+        .on("run", "ready", "")
+        .on("run", "wait-for", "go");
+    let lab = Deployment::with_faults(fake, |proxy, bucket| {
+        proxy.on(&format!("PUT /{bucket}/{OVERVIEW}"), Fault::Hold)
+    });
+    let code = "select 1\n".repeat(2_000);
+    let node = |id: &String| {
+        (
+            id.clone(),
+            json!({"raw_code": code, "depends_on": {"nodes": []}}),
+        )
+    };
+    let nodes: serde_json::Map<String, Value> = models.iter().map(node).collect();
+    let manifest = json!({"nodes": nodes}).to_string();
+    assert!(manifest.len() > 18_000_000);
+    let target = lab.scene.project.path().join("target");
+    fs::create_dir_all(&target).unwrap();
+    fs::write(target.join("manifest.json"), manifest).unwrap();
+    let runs: Vec<Value> = (0..200)
         .map(|number| {
-            let id = format!("model.shop.{}{number}", "long_name_".repeat(24));
-            json!({"unique_id": id, "status": "success", "execution_time": 1.0})
+            let (day, hour) = (1 + number / 24, number % 24);
+            let slow: Vec<_> = models.iter().take(20).map(|id| json!([id, 1.5])).collect();
+            json!({"id": format!("202611{day:02}T{hour:02}0000Z-{number:08x}"),
+                "started": format!("2026-11-{day:02}T{hour:02}:00:00Z"), "seconds": 60.0,
+                "status": "success", "code": 0, "resumes": null,
+                "steps": [["run", "success", 60.0]], "failed": [], "slow": slow, "fresh": [],
+                "nodes": {"success": 1000, "error": 0, "warn": 0, "skipped": 0}})
         })
         .collect();
-    let results = json!({"results": nodes});
+    let history = json!({"v": 1, "runs": runs}).to_string();
+    lab.bucket.put(HISTORY, history.as_bytes());
+    let mut running = lab.runner().args(["--steps", "run"]).spawn();
+    running.until("the step", |_| lab.scene.fake.is_ready("run"));
+    // From now on its peak is that of what follows.
+    fs::write(format!("/proc/{}/clear_refs", running.pid()), "5").unwrap();
+    let before = processes::peak_memory(running.pid());
+    lab.scene.fake.release("go");
+    running.until("the last page", |_| lab.proxy.count(OVERVIEW) > 0);
+    let grown = processes::peak_memory(running.pid()) - before;
+    lab.proxy.release();
+    running.wait().assert_code(0);
+    assert!(grown < 30 * 1024, "the pages took {grown} KiB");
+    eprintln!("the pages took {grown} KiB more than {before} KiB");
+}
+
+#[test]
+fn a_large_page_is_stored_compressed() {
+    let results = results_of(&thousand_models());
     let fake = Fake::new().on("run", "write", format!("run_results.json {results}"));
     let lab = Deployment::new(fake);
     let run = lab.runner().args(["--steps", "run"]).run();

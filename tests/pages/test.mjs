@@ -51,7 +51,7 @@ async function assertFits(page, what) {
   const cut = await page.$$eval('.table', (found) => found.filter((each) => each.scrollWidth > each.clientWidth)
     .map((each) => `${each.querySelector('table').id || each.querySelector('table').className}: ${each.scrollWidth} > ${each.clientWidth}`));
   assert.deepEqual(cut, [], `${what}: tables are cut off`);
-  const broken = await page.$$eval('#nodes tbody td:nth-child(4), main :not(header) > .pill', (found) => found.filter((each) => {
+  const broken = await page.$$eval('#nodes tbody td:nth-child(4)', (found) => found.filter((each) => {
     const range = document.createRange();
     range.selectNodeContents(each);
     return range.getBoundingClientRect().height > 30;
@@ -355,6 +355,7 @@ const tests = {
   },
   'all runs: order, filter, days, times around a change of clock': async () => {
     const runs = [
+      past('2026-10-22T06:00:00Z', { seconds: 360_000, status: 'failed', code: 1, steps: [['a_step_with_a_name_of_forty_letters_or_s', 'failed', 9]], failed: [LONG_NAME] }),
       past('2026-10-24T23:30:00Z', { seconds: 3600, status: 'failed', code: 1, failed: ['model.shop.a', 'model.shop.b'], steps: [['run', 'failed', 60]] }),
       // It began before its predecessor had ended; at this hour, clocks in Berlin are set back.
       past('2026-10-25T00:15:00Z'),
@@ -362,31 +363,41 @@ const tests = {
       past('2026-10-27T23:59:59Z', { nodes: { success: 1, error: 0, warn: 1, skipped: 0 } }),
       past('2026-10-28T00:00:01Z', { status: 'cancelled', code: 143, steps: [['test', 'cancelled', 9]] }),
     ];
-    runs[1].resumes = runs[0].id;
+    runs[2].resumes = runs[1].id;
     const run = await new Scene().history(runs).run({ steps: 'deps' });
     const { page, url, requests, troubles } = await open(run.overview);
     assert.equal(await text(page, 'h1'), 'The last run succeeded.');
     assert.deepEqual((await texts(page, '.runs tbody td:nth-child(1)')).slice(1), [
       'Wed, 28 Oct 2026, 01:00 (00:00 UTC)', 'Wed, 28 Oct 2026, 00:59 (23:59 UTC)',
       'Sun, 25 Oct 2026, 02:15 (01:15 UTC)', 'Sun, 25 Oct 2026, 02:15 (00:15 UTC)', 'Sun, 25 Oct 2026, 01:30 (23:30 UTC)',
+      'Thu, 22 Oct 2026, 08:00 (06:00 UTC)',
     ]);
     assert.deepEqual((await texts(page, '.runs tbody td:nth-child(2)')).slice(1), [
       '■ cancelled in test', '! warnings', '✕ killed in run', '✓ success resumed', '✕ failed in run',
+      '✕ failed in a_step_with_a_name_o…',
     ]);
-    assert.equal((await texts(page, '.runs tbody td:nth-child(5)')).at(-1), 'a and 1 more');
-    assert.deepEqual(await texts(page, '.filter label'), ['all 6', '2 succeeded', '1 with warnings', '2 failed', '1 cancelled']);
+    assert.equal((await texts(page, '.runs tbody td:nth-child(5)')).at(-2), 'a and 1 more');
+    assert.deepEqual(await texts(page, '.filter label'), ['all 7', '2 succeeded', '1 with warnings', '3 failed', '1 cancelled']);
     const days = await page.$$eval('.days li', (found) => found.map((each) => each.title));
     assert.ok(days.includes('Mon 26 Oct 2026: no run'));
     assert.ok(days.includes('Sun 25 Oct 2026: 2 runs, the worst: killed in run'), days.join('; '));
     const cells = await page.$$eval('.days li a', (found) => found.map((each) => [each.innerText.replace(/\s+/g, ' '), each.getAttribute('href')]));
-    assert.deepEqual(cells.slice(0, 2), [['24 ✕', `${runs[0].id}/index.html`], ['25 ✕', `${runs[2].id}/index.html`]]);
-    assert.match(await text(page, '#days small'), /^24 Oct to \d+ \w+, in UTC/);
+    assert.deepEqual(cells.slice(1, 3), [['24 ✕', `${runs[1].id}/index.html`], ['25 ✕', `${runs[3].id}/index.html`]]);
+    assert.match(await text(page, '#days small'), /^22 Oct to \d+ \w+, in UTC/);
     const places = await page.$$eval('.plot g', (found) => found.map((each) => each.getBoundingClientRect()).map(({ left, right }) => (left + right) / 2));
-    assert.ok(places[3] - places[2] > 20 * (places[1] - places[0]), `two days without a run do not show: ${places}`);
+    assert.ok(places[4] - places[3] > 20 * (places[2] - places[1]), `two days without a run do not show: ${places}`);
     assert.equal(await page.$('.crumb a'), null, 'nothing has left docs');
     const links = await page.$$eval('.runs tbody td:first-child a', (found) => found.map((each) => each.getAttribute('href')));
     assert.deepEqual(links, [run.closing.run_id, ...runs.map(({ id }) => id).reverse()].map((id) => `${id}/index.html`));
     assert.deepEqual([requests, troubles], [[url], []]);
+    for (const width of [360, 390, 768]) {
+      const { page: narrow } = await open(run.overview, { width });
+      await assertFits(narrow, `all runs ${width}`);
+      const beyond = await narrow.$$eval('.runs time, .runs .pill, .runs .num', (found) => found.filter((each) => (
+        each.getBoundingClientRect().right > each.closest('.card').getBoundingClientRect().right)).map((each) => each.innerText));
+      assert.deepEqual(beyond, [], `${width}: lies outside the card`);
+      await narrow.close();
+    }
   },
 };
 
