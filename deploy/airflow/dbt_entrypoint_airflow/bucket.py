@@ -8,7 +8,7 @@ from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from .ledger import Read
+from .ledger import Node, Read, bucket_and_folder, built, nodes
 
 # Of one object. Results of ten thousand nodes may have more.
 LARGEST = 32 << 20
@@ -38,3 +38,30 @@ def reader(operator: Any, bucket: str, folder: str) -> Read:
         return answer["Body"].read()
 
     return read
+
+
+def read_ledger(
+    operator: Any, line: dict[str, Any]
+) -> tuple[dict[str, list[Node] | None], list[str], str | None]:
+    """The nodes of each step by its folder, what was built if assets are asked for, and why not all
+    of it is known. Nothing that happens here changes the result of the run.
+    """
+    found: dict[str, list[Node] | None] = {}
+    place = bucket_and_folder(line)
+    if not place:
+        return found, [], f"the ledger is at {line.get('destination')}, which is not read"
+    bucket, folder = place
+    try:
+        read = reader(operator, bucket, folder)
+        found = nodes(read, line)
+        unread = ", ".join(name for name, of_step in found.items() if of_step is None)
+        if unread:
+            raise ValueError(f"those of {unread} are not there, or may not be read")
+        return found, built(read, found) if operator.assets else [], None
+    except Exception as error:
+        return (
+            found,
+            [],
+            f"{error}. The role of the connection {operator.aws_conn_id!r} needs s3:GetObject on "
+            f"s3://{bucket}/{folder}/*, and kms:Decrypt where a key encrypts the bucket",
+        )

@@ -88,7 +88,7 @@ def timeouts(settings: dict[str, Any]) -> tuple[timedelta, timedelta]:
 
 def dbt_run(settings: dict[str, Any], *, task_id: str = TASK_ID, **arguments: Any) -> DbtRun:
     """The task for one set of settings, in whatever DAG it stands. Further arguments are the
-    operator's: `values={"select": "orders+"}`, `outlets`, `trigger_rule`.
+    operator's: `values={"select": "orders+"}`, `assets`, `outlets`, `trigger_rule`.
     """
     execution_timeout, retry_delay = timeouts(settings)
     given: dict[str, Any] = {
@@ -122,6 +122,8 @@ def dbt_run(settings: dict[str, Any], *, task_id: str = TASK_ID, **arguments: An
         "deadline_seconds": settings["deadline_seconds"],
         "stop_timeout_seconds": settings["stop_timeout_seconds"],
         "docs_url": settings["docs_url"],
+        "assets": settings["assets"],
+        "deployment": f"{settings['project']}/{settings['env']}",
         "execution_timeout": execution_timeout,
         # The provider waits 70 days. A little longer than the timeout, which then comes first.
         "waiter_delay": settings["poll_seconds"],

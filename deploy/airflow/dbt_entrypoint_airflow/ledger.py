@@ -15,6 +15,11 @@ from typing import Any, NamedTuple
 MOST_ROWS = 200
 # dbt's words, which differ between its versions, by what they mean.
 FAILED = {"error", "errored", "fail", "failed", "runtime error", "partial success"}
+BUILT = {"success", "succeeded"}
+KINDS = ("model.", "seed.", "snapshot.")
+# Commands that build. `compile` and `docs` call a node a success that they have only rendered.
+BUILD = {"build", "clone", "retry", "run", "seed", "snapshot"}
+COMMANDS = BUILD | {"compile", "docs", "list", "ls", "parse", "run-operation", "source", "test"}
 
 # Gives an object of the run's folder; None if there is none.
 Read = Callable[[str], bytes | None]
@@ -114,6 +119,28 @@ def of_results(content: bytes) -> list[Node]:
                 )
             )
     return found
+
+
+def built(read: Read, found: dict[str, list[Node] | None]) -> list[str]:
+    """The models, seeds and snapshots that the steps have built, each once."""
+    record = read("run.json")
+    if record is None:
+        raise ValueError("run.json is not there, or may not be read")
+    builds = set()
+    for step in json.loads(record)["steps"]:
+        # Options of dbt may stand before its command.
+        command = next((word for word in step["command"] if word in COMMANDS), None)
+        if command in BUILD:
+            builds.add(f"{step['n']:02}-{step['name']}")
+    nodes_of = (of_step or [] for folder, of_step in found.items() if folder in builds)
+    return list(
+        dict.fromkeys(
+            node.id
+            for of_step in nodes_of
+            for node in of_step
+            if node.status in BUILT and node.id.startswith(KINDS)
+        )
+    )
 
 
 def plain(text: Any) -> str:

@@ -11,8 +11,9 @@ from typing import Any
 from airflow.providers.amazon.aws.operators.ecs import EcsRunTaskOperator
 from botocore.exceptions import BotoCoreError, ClientError
 
-from .bucket import reader
-from .ledger import bucket_and_folder, nodes, table
+from .assets import alias_of, update
+from .bucket import read_ledger
+from .ledger import table
 from .links import LINKS, make_buttons
 from .outcome import (
     believed,
@@ -67,6 +68,8 @@ class DbtRun(EcsRunTaskOperator):
         stop_timeout_seconds: int,
         values: dict[str, Any] | None = None,
         docs_url: str | None = None,
+        assets: list[str] | None = None,
+        deployment: str = "",
         **kwargs: Any,
     ) -> None:
         # A deferred task saves a worker's slot, but its trigger does not stop the container when
@@ -77,7 +80,12 @@ class DbtRun(EcsRunTaskOperator):
                 "container of a deferred task that somebody ends: dbt would go on, and nobody "
                 "would wait for it. Leave deferrable out."
             )
+        if assets:
+            kwargs["outlets"] = [*(kwargs.get("outlets") or []), alias_of(deployment)]
         super().__init__(**kwargs)
+        # Patterns of unique ids, and the project/env that they are of.
+        self.assets = assets or []
+        self.deployment = deployment
         # What this run is told (select, steps, vars, …); it comes before the params of the DAG.
         self.values = values or {}
         # Set here, since earlier versions of the provider take no such argument: they learn the
@@ -92,6 +100,9 @@ class DbtRun(EcsRunTaskOperator):
         # the last try had found again.
         self.stop_task_on_failure = False
         self.timed_out = False
+        # What the run has built, and why that is not known.
+        self.built: list[str] = []
+        self.why: str | None = None
         # The closing line, where it was found and is believed.
         self.line: dict[str, Any] | None = None
         self.round: str | None = None
@@ -150,10 +161,16 @@ class DbtRun(EcsRunTaskOperator):
                 "The run succeeded, but its closing line was not found in the log: "
                 "XCom has nothing."
             )
+            self.why = "the closing line was not found in the log"
         else:
             for place in places(line):
                 self.log.info("%s", place)
             self.show_nodes(line)
+        if self.assets:
+            if self.why:
+                # Of a task that fails Airflow keeps no result.
+                ti.xcom_push(key="return_value", value=line)
+            update(context, self, self.built, self.why)
         return line
 
     def told(self, of_dag: Any) -> dict[str, Any]:
@@ -302,30 +319,15 @@ class DbtRun(EcsRunTaskOperator):
 
     def show_nodes(self, line: dict[str, Any]) -> None:
         """The nodes of each step, from the ledger. Whatever happens here, the result stands."""
-        place = bucket_and_folder(line)
-        if not place:
-            return
-        bucket, folder = place
-        try:
-            found = nodes(reader(self, bucket, folder), line)
-            unread = ", ".join(name for name, of_step in found.items() if of_step is None)
-            why = f"those of {unread} are not there, or may not be read" if unread else None
-        except Exception as error:
-            found, why = {}, str(error)
-        for name, of_step in found.items():
+        found, self.built, self.why = read_ledger(self, line)
+        for folder, of_step in found.items():
             if of_step:
-                self.log.info("nodes of %s:", name)
+                self.log.info("nodes of %s:", folder)
                 for row in table(of_step):
                     self.log.info("%s", row)
-        if why:
-            self.log.warning(
-                "Nodes are missing here: %s. The role of the connection %r needs s3:GetObject on "
-                "s3://%s/%s/*, and kms:Decrypt where a key encrypts the bucket.",
-                why,
-                self.aws_conn_id,
-                bucket,
-                folder,
-            )
+        # A ledger elsewhere is nothing to be warned of.
+        if self.why and str(line.get("destination")).startswith("s3://"):
+            self.log.warning("Nodes are missing here: %s.", self.why)
 
     def fail(
         self, context: Any, line: dict[str, Any] | None, retry: bool, message: str, cause: Exception

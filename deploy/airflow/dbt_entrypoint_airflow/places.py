@@ -8,6 +8,11 @@ except ImportError:  # Airflow 2
     from airflow.models import DAG, BaseOperator, Param, Variable
     from airflow.utils.task_group import TaskGroup
 try:
+    from airflow.sdk import Asset, AssetAlias
+except ImportError:  # Airflow 2
+    from airflow.datasets import Dataset as Asset
+    from airflow.datasets import DatasetAlias as AssetAlias
+try:
     from airflow.sdk import BaseHook
 except ImportError:  # Airflow 2, and 3.0
     from airflow.hooks.base import BaseHook
@@ -43,6 +48,8 @@ __all__ = [
     "AirflowFailException",
     "AirflowNotFoundException",
     "AirflowTaskTimeout",
+    "Asset",
+    "AssetAlias",
     "BaseHook",
     "BaseOperator",
     "BaseOperatorLink",

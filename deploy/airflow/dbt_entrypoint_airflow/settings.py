@@ -118,6 +118,13 @@ OPTIONAL: dict[str, dict[str, Any]] = {
         "default": None,
         "description": "address of the docs in a browser, or null where they are not shown",
     },
+    "assets": {
+        "type": "array",
+        "items": TEXT,
+        "default": [],
+        "description": "patterns of the unique ids of models, seeds and snapshots that are assets, "
+        "as a list: model.shop.fct_*",
+    },
     "capacity_provider_strategy": {
         "type": "array",
         "items": {"type": "object", "required": ["capacityProvider"]},
