@@ -27,7 +27,6 @@ const SOURCES: &[(&str, &str)] = sources! {
     "seams" "seams.py"
     "shortcuts" "shortcuts/__init__.py"
     "shortcuts.class_code" "shortcuts/class_code.py"
-    "shortcuts.json_writer" "shortcuts/json_writer.py"
     "shortcuts.locks" "shortcuts/locks.py"
     "shortcuts.macros" "shortcuts/macros.py"
     "shortcuts.messages" "shortcuts/messages.py"

@@ -27,9 +27,9 @@ import dbt.cli.main
 layers.after_import()
 ";
 /// Renames a word in all sources of dbt and of what makes its classes, as they are imported.
-const RENAME: &str = r#"import importlib.machinery as machinery, json, re, sys
+const RENAME: &str = r#"import importlib.machinery as machinery, re
 import google.protobuf.json_format as protobuf
-sys.modules["other_json"], protobuf.other_ParseDict = json, protobuf.ParseDict
+protobuf.other_ParseDict = protobuf.ParseDict
 WORD = re.compile(rb"\bNAME\b")
 usual = machinery.SourceFileLoader.get_code
 def get_code(self, fullname):
@@ -40,11 +40,8 @@ def get_code(self, fullname):
     return usual(self, fullname)
 machinery.SourceFileLoader.get_code = get_code
 "#;
-/// Words that others use, too, and the module in which each is renamed.
-const ELSEWHERE: [(&str, &str); 2] = [
-    ("json", "dbt_common.clients.system"),
-    ("ParseDict", "dbt_common.events.base_types"),
-];
+/// A word that others use, too, and the module in which it is renamed.
+const ELSEWHERE: [(&str, &str); 1] = [("ParseDict", "dbt_common.events.base_types")];
 /// Parts that run side by side.
 const PARTS: usize = 4;
 /// What Mashumaro makes has names that stand in no source: dbt's own calls get the new name, and

@@ -1,6 +1,5 @@
 """What is fetched at the start, what is missing, and that a layer takes only itself out."""
 
-import json
 import sys
 import types
 import unittest
@@ -9,7 +8,6 @@ from unittest import mock
 import support
 from host import seams, versions
 from host.layers import Layers
-from host.shortcuts.json_writer import Json
 
 
 class Fetched(unittest.TestCase):
@@ -113,44 +111,6 @@ class Layered(unittest.TestCase):
             lock = locks / f"matrix-{name}.txt"
             text = (lock if lock.exists() else locks / "dbt.txt").read_text()
             self.assertIn(f"dbt-core=={release} ", text, name)
-
-
-class Written(unittest.TestCase):
-    """`dump` beside the original."""
-
-    class File:
-        def __init__(self) -> None:
-            self.text = ""
-
-        def write(self, text: str) -> None:
-            self.text += text
-
-    def test_the_same_text_and_the_same_errors(self) -> None:
-        loop: list = []
-        loop.append(loop)
-        cases: list[tuple[object, dict]] = [
-            ({"a": [1, 2.5, None, True, "é\u2028"], "b": {}}, {}),
-            ({"a": object()}, {}),
-            ({"a": object()}, {"default": str.__name__.__class__}),
-            ({(1, 2): 3}, {}),
-            ([float("nan")], {"allow_nan": False}),
-            (loop, {}),
-            ({"b": 1, "a": 2}, {"sort_keys": True, "indent": 2}),
-        ]
-        for data, options in cases:
-            ends = []
-            for dump in (json.dump, Json.dump):
-                file, error = self.File(), None
-                try:
-                    dump(data, file, **options)
-                except Exception as caught:
-                    error = type(caught), str(caught)
-                ends.append((file.text if error is None else None, error))
-            if "object at" not in str(ends[0][0]):
-                self.assertEqual(ends[0], ends[1])
-
-    def test_all_else_is_the_module(self) -> None:
-        self.assertIs(Json().loads, json.loads)
 
 
 if __name__ == "__main__":

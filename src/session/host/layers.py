@@ -12,7 +12,6 @@ from .manifest import SharedManifest
 from .restored import RestoredParse
 from .seams import Layer, words
 from .shortcuts.class_code import ClassCode
-from .shortcuts.json_writer import JsonWriter
 from .shortcuts.locks import Locks
 from .shortcuts.macros import Macros
 from .shortcuts.messages import Messages
@@ -32,7 +31,6 @@ class Layers:
             self.restored,
             self.warm_up,
             ClassCode(),
-            JsonWriter(),
             Macros(),
             Messages(),
             Namespaces(),
