@@ -6,6 +6,7 @@ import inspect
 import json
 import math
 import time
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from airflow.providers.amazon.aws.operators.ecs import EcsRunTaskOperator
@@ -19,6 +20,7 @@ from .outcome import (
     believed,
     closing_line,
     details,
+    ended_before_its_steps,
     exit_code,
     judge,
     places,
@@ -36,6 +38,8 @@ from .settings import VARIABLE
 
 # A variable of the container, by which a later try knows whether it continues an earlier one.
 ROUND = "AIRFLOW_MAX_TRIES"
+# What is older, the runner by default begins anew.
+LONGEST_RESUME = timedelta(hours=6)
 
 
 def round_of(task: dict[str, Any]) -> str | None:
@@ -229,20 +233,30 @@ class DbtRun(EcsRunTaskOperator):
         tasks = self.client.describe_tasks(cluster=self.cluster, tasks=arns[:100])["tasks"]
         if not tasks:
             return
-        # Of the same task in the same run of the DAG, the one before.
-        task = max(tasks, key=lambda task: str(task.get("createdAt")))
-        name = self.container_name or ""
+        # Of the same task in the same run of the DAG, the last one first.
+        tasks.sort(key=lambda task: str(task.get("createdAt")), reverse=True)
+        task, name = tasks[0], self.container_name or ""
         _, retry, message = judge(task, name, None)
         # What was stopped from outside has no result of its own.
         has_result = not retry and task.get("stopCode") == "EssentialContainerExited"
         if self.round == round_of(task) and has_result:
             self.arn = task["taskArn"]
             self.log.info("Taking over what ended unseen: %s: %s", self.arn, message)
-        elif was_cut_off(task, name):
-            # If that run cannot be finished, the runner says why, and runs everything.
+            return
+        # Whatever ended before its first step has left all as it was.
+        begun = next((task for task in tasks if not ended_before_its_steps(task, name)), None)
+        if begun and was_cut_off(begun, name):
+            # If that run cannot be finished, the runner says why, and runs everything. So it does
+            # where that one left no record, and the last run is an older one.
+            told = ["--resume=last"]
+            if begun.get("createdAt"):
+                age = datetime.now(timezone.utc) - begun["createdAt"]
+                within = min(age + timedelta(minutes=1), LONGEST_RESUME)
+                told.append(f"--resume-within={math.ceil(within.total_seconds())}s")
             overrides: Any = self.overrides
-            overrides["containerOverrides"][0]["command"].append("--resume=last")
-            self.log.info("Finishing what was cut off: %s: %s", task["taskArn"], message)
+            overrides["containerOverrides"][0]["command"] += told
+            _, _, message = judge(begun, name, None)
+            self.log.info("Finishing what was cut off: %s: %s", begun["taskArn"], message)
 
     def _wait_for_task_ended(self) -> None:
         """The provider's wait. When Airflow's timeout ends it, the container is stopped, and waited

@@ -111,6 +111,15 @@ def judge(
     )
 
 
+def ended_before_its_steps(task: dict[str, Any], container_name: str) -> bool:
+    """Whether a run has certainly done nothing: ECS could not start it, AWS was out of reach, or
+    another run was at work.
+    """
+    if task.get("stopCode", "") == "TaskFailedToStart":
+        return True
+    return exit_code(task, container_name) in RETRY_EXIT_CODES
+
+
 def was_cut_off(task: dict[str, Any], container_name: str) -> bool:
     """Whether a run ended in its middle though nobody decided so: killed, taken away, or lost. What
     it has built need not be built again.

@@ -74,9 +74,20 @@ def later_try(dbt_ecs, connect, monkeypatch, project, lab):
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "worker")
 
-    def make(*script, of_round="2", stop=False):
+    def make(*script, of_round="2", stop=False, then=()):
         project.script(*script)
         (settings,), _ = dbt_ecs.load_settings(json.dumps(project.settings()))
+        started = end(*script, of_round=of_round, stop=stop)
+        for later in then:
+            end(later, of_round=of_round)
+        task = dbt_ecs.build_dag(settings).get_task("dbt")
+        task.round = "2"
+        task.overrides = {"containerOverrides": [{"command": ["run"]}]}
+        task._try_reattach_task(project.name[:36])
+        return started, task.arn, task.overrides["containerOverrides"][0]["command"]
+
+    def end(*script, of_round, stop=False):
+        project.script(*script)
         variables = [{"name": dbt_ecs.ROUND, "value": of_round}] if of_round else []
         ecs = lab.client("ecs")
         started = ecs.run_task(
@@ -93,11 +104,7 @@ def later_try(dbt_ecs, connect, monkeypatch, project, lab):
             wait_for((project.shared / "ready-run").exists, "dbt's start")
             ecs.stop_task(cluster="lab", task=started, reason="the worker was told to go")
         wait_for(lambda: lab.events("stopped", task=started.rpartition("/")[2]), "its end")
-        task = dbt_ecs.build_dag(settings).get_task("dbt")
-        task.round = "2"
-        task.overrides = {"containerOverrides": [{"command": ["run"]}]}
-        task._try_reattach_task(project.name[:36])
-        return started, task.arn, task.overrides["containerOverrides"][0]["command"]
+        return started
 
     return make
 
@@ -112,7 +119,26 @@ def test_a_run_that_was_killed_is_finished(later_try):
     """Also where a person clears the task after memory ran out: the runner builds what is left."""
     _, found, command = later_try(("run", "exit", "137"), of_round="1")
     assert found is None
-    assert command == ["run", "--resume=last"]
+    assert_resumes(command)
+
+
+@pytest.mark.parametrize("code", ["69", "75"])
+def test_a_try_between_that_did_nothing_changes_nothing(later_try, code):
+    """The lease of a run that was killed holds for its TTL: the next try may come too early."""
+    _, _, command = later_try(("run", "exit", "137"), of_round="1", then=[("run", "exit", code)])
+    assert_resumes(command)
+
+
+def test_a_try_between_that_has_failed_is_the_last_one(later_try):
+    _, _, command = later_try(("run", "exit", "137"), of_round="1", then=[("run", "exit", "1")])
+    assert command == ["run"]
+
+
+def assert_resumes(command):
+    """Of a container of a moment ago, and of no older run."""
+    assert command[:2] == ["run", "--resume=last"]
+    (within,) = command[2:]
+    assert 60 < int(within.removeprefix("--resume-within=").removesuffix("s")) < 600
 
 
 @pytest.mark.parametrize("code", ["1", "69", "75"])

@@ -31,6 +31,8 @@ def run_for_real(events, roles, endpoint: str) -> None:
     def run_task(self, *arguments, **keywords):
         tasks = plain(self, *arguments, **keywords)
         for task in tasks:
+            # Which moto leaves out.
+            task.created_at = time.time()
             run = running[task.id] = Run(
                 task,
                 self.describe_task_definition(task.task_definition_arn),
