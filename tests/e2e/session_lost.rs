@@ -162,7 +162,7 @@ fn a_manifest_that_cannot_be_shared_is_read_by_each_step() {
                              usual = pickle.FUNCTION\n\
                              def faulty(*given, **options):\n    \
                                  name = sys._getframe(1).f_code.co_filename\n    \
-                                 if name.startswith('<dbt-entrypoint'):\n        \
+                                 if name.startswith('dbt-entrypoint/'):\n        \
                                      open('python/lost', 'w').close()\n        \
                                      FAULT\n    \
                                  return usual(*given, **options)\n\
