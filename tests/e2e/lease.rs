@@ -15,6 +15,8 @@ use crate::support::project::Scene;
 use crate::support::result::Finished;
 use crate::support::runner::{Runner, Running};
 
+/// Which run was the last one.
+const LAST: &str = "shop/state/last.json";
 const KEY: &str = "shop/state/lease.json";
 
 /// A lab whose step `run` works until it gets SIGINT.
@@ -269,9 +271,16 @@ fn a_run_that_loses_it_stops_its_step_and_publishes_no_docs() {
             .args(["--lease-ttl", "6s", "--publish", "always"]);
         let mut running = runner.spawn();
         running.until("dbt to work", |_| lab.scene.fake.is_ready("test"));
+        running.until("the record of the three steps before", |_| {
+            let steps = lab.json(LAST)["steps"].as_array().map(Vec::len);
+            steps == Some(3)
+        });
         plant(&lab, &holder, 90);
+        let last = json!({"v": 1, "run_id": "20261122T061442Z-0a1b2c3d", "steps": []});
+        lab.bucket.put(LAST, last.to_string().as_bytes());
         let run = running.wait();
         run.assert_code(75).assert_nothing_left();
+        assert_eq!(lab.json(LAST), last, "another run is the last one now");
         let closing = run.closing();
         assert_eq!(
             (&closing["status"], &closing["published"]),
