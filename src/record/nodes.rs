@@ -169,7 +169,7 @@ impl NodeLog {
     }
 
     /// Those of the nodes that have not ended.
-    pub(crate) fn missed<'a>(&self, ids: impl Iterator<Item = &'a String>) -> Vec<&'a str> {
+    pub(crate) fn not_ended<'a>(&self, ids: impl Iterator<Item = &'a String>) -> Vec<&'a str> {
         let ids = ids.filter(|id| self.end(id).is_none());
         ids.map(String::as_str).collect()
     }

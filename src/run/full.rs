@@ -209,9 +209,12 @@ impl Run<'_> {
                     None => publisher.keep(index, step, &target, told).await,
                 };
                 if let Some(Some(left)) = left.get(index) {
-                    recorder
+                    let has_none =
+                        |id: &&String| kept.as_ref().is_none_or(|it| it.of_earlier.contains(*id));
+                    let missed = recorder
                         .borrow()
-                        .judge(index, step, left, kept.as_ref(), outcome);
+                        .not_ended(index, left.iter().filter(has_none));
+                    resume::judge(step, &missed, outcome);
                 }
                 let has_plan = recorder.borrow().has_plan(index);
                 pages.step_ended(index, outcome, target, has_plan);

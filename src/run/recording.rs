@@ -3,7 +3,7 @@
 //!
 //! Never fails a run: what cannot be recorded is a warning.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use serde_json::Value;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::sleep;
 
-use crate::artifacts::{Error, Ledger, NodeRun, Results, has_nodes};
+use crate::artifacts::{Error, Ledger, NodeRun, has_nodes};
 use crate::causes;
 use crate::config::Step;
 use crate::dbt::NodeEvent;
@@ -21,8 +21,6 @@ use crate::redact::Redactor;
 
 /// At the destination the record is behind by this and the time of an upload.
 const BETWEEN: Duration = Duration::from_secs(10);
-/// In a message.
-const MOST_NAMED: usize = 3;
 const NODES: &str = "nodes.ndjson";
 /// Which run was the last one, and how far it came.
 pub(super) const LAST: &str = "state/last.json";
@@ -135,36 +133,15 @@ impl Recorder {
         }
     }
 
-    /// A step that went on with an earlier attempt is a success only if it has run what was `left`:
-    /// `dbt retry` may leave nodes out and say nothing.
-    pub(super) fn judge(
+    /// Those of a step's nodes of which no end was told.
+    pub(super) fn not_ended<'a>(
         &self,
         index: usize,
-        step: &Step,
-        left: &BTreeSet<String>,
-        results: Option<&Results>,
-        outcome: &mut Outcome,
-    ) {
-        let logs = self.shared.logs();
-        let has_none = |id: &&String| results.is_none_or(|it| it.of_earlier.contains(*id));
-        let missed = match logs.get(&index) {
-            Some(kept) => kept.log.missed(left.iter().filter(has_none)),
-            None => left.iter().filter(has_none).map(String::as_str).collect(),
-        };
-        if outcome.status == Status::Success && !missed.is_empty() {
-            let named = missed.iter().take(MOST_NAMED).copied().collect::<Vec<_>>();
-            let more = missed.len() - named.len();
-            let what = format!(
-                "dbt retry ended as if all were done, and has not run {}{}",
-                named.join(", "),
-                if more > 0 {
-                    format!(" and {more} more")
-                } else {
-                    String::new()
-                }
-            );
-            let failed = outcome.clone().lacking(step.on_failure, 1, what);
-            *outcome = failed;
+        ids: impl Iterator<Item = &'a String>,
+    ) -> Vec<&'a str> {
+        match self.shared.logs().get(&index) {
+            Some(kept) => kept.log.not_ended(ids),
+            None => ids.map(String::as_str).collect(),
         }
     }
 

@@ -18,7 +18,7 @@ use crate::aws::Aws;
 use crate::causes;
 use crate::config::{Config, Pipeline, Step};
 use crate::dbt::Identity;
-use crate::pipeline::Stage;
+use crate::pipeline::{Outcome, Stage, Status};
 use crate::record::{self, Past, Present, RunRecord, Todo};
 use crate::report::Resumed;
 
@@ -30,6 +30,8 @@ pub(super) use earlier::Error;
 const RECORD: &str = "run.json";
 const RESULTS: &str = "run_results.json";
 const SOURCES: &str = "sources.json";
+/// In a message.
+const MOST_NAMED: usize = 3;
 /// The first step does not wait longer for a record that is there to save time.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -232,6 +234,26 @@ fn tell(resumed: &Resumed) {
             tracing::info!("resuming {from}: {}", note.as_deref().unwrap_or_default());
         }
     }
+}
+
+/// A step that went on with an earlier attempt is a success only if it has run what was left:
+/// `dbt retry` may leave nodes out and say nothing. `missed`: those of which it has left neither a
+/// result nor an end.
+pub(super) fn judge(step: &Step, missed: &[&str], outcome: &mut Outcome) {
+    if outcome.status != Status::Success || missed.is_empty() {
+        return;
+    }
+    let mut named = missed
+        .iter()
+        .take(MOST_NAMED)
+        .copied()
+        .collect::<Vec<_>>()
+        .join(", ");
+    if missed.len() > MOST_NAMED {
+        named = format!("{named} and {} more", missed.len() - MOST_NAMED);
+    }
+    let what = format!("dbt retry ended as if all were done, and has not run {named}");
+    *outcome = outcome.clone().lacking(step.on_failure, 1, what);
 }
 
 impl Attempt {
