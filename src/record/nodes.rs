@@ -60,7 +60,7 @@ impl NodeLog {
                 rows,
                 msg,
             } => NodeEvent::End {
-                msg: msg.map(|msg| shortened(&redactor.text(&msg))),
+                msg: msg.map(|msg| shortened(&msg, redactor)),
                 id,
                 ts,
                 thread,
@@ -224,8 +224,17 @@ impl NodeLog {
     }
 }
 
-fn shortened(text: &str) -> String {
-    text.chars().take(LONGEST_MESSAGE).collect()
+/// The beginning of a message, without secrets.
+fn shortened(message: &str, redactor: &Redactor) -> String {
+    let mut redacted = Vec::new();
+    let mut stream = redactor.stream();
+    stream.push(message.as_bytes(), &mut redacted);
+    // A longer one may have been cut in the midst of a secret: what may begin one is left out.
+    if message.len() <= LONGEST_MESSAGE {
+        stream.finish(&mut redacted);
+    }
+    let redacted = String::from_utf8_lossy(&redacted);
+    redacted.chars().take(LONGEST_MESSAGE).collect()
 }
 
 #[cfg(test)]
@@ -275,6 +284,30 @@ mod tests {
         );
         assert!(text.lines().last().unwrap().chars().count() < 620, "{text}");
         assert_eq!(NodeLog::default().text(), None);
+    }
+
+    /// A message, and what is kept of it.
+    #[test]
+    fn no_part_of_a_secret_is_left_where_a_message_is_cut() {
+        let long = "0123456789abcdef".repeat(400);
+        let (short, long) = (
+            Secret::new("Sup3r/Secret@Pass".to_owned()),
+            Secret::new(long),
+        );
+        let redactor = Redactor::new([&short, &long]);
+        let text = |secret: &Secret| String::from_utf8_lossy(secret.expose()).into_owned();
+        let (short, long) = (text(&short), text(&long));
+        for (message, expected) in [
+            (format!("no: {short}"), "no: *****"),
+            // Of a whole message, what only looks like the beginning of a secret stays.
+            ("no: Sup3r".to_owned(), "no: Sup3r"),
+            (format!("no: {long} {long}"), "no: ***** *****"),
+            (format!("no: {long} {}", &long[..6_000]), "no: ***** "),
+            (format!("no: {}", &long[..6_000]), "no: "),
+            (format!("no: {long} {}", &short[..16]), "no: ***** "),
+        ] {
+            assert_eq!(shortened(&message, &redactor), expected);
+        }
     }
 
     /// Events, and what has succeeded by them.

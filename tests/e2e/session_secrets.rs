@@ -1,15 +1,16 @@
 //! The process that imports dbt never sees a secret, and neither does what it leaves for the next
 //! run.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Read as _;
 use std::os::unix::fs::FileExt as _;
 
 use aho_corasick::AhoCorasick;
 use nix::sys::signal::Signal;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::aws::{Aws, SECRET_KEY};
+use crate::support::deployment::run_id;
 use crate::support::processes;
 use crate::support::project::{DUCKDB_PROFILE, PASSWORD, Project, REDSHIFT_PROFILE, with_real_dbt};
 use crate::support::repo::unique;
@@ -202,6 +203,44 @@ fn another_password_is_no_reason_to_parse_again() {
         third.out().contains("Unable to do partial parsing"),
         "{third}"
     );
+}
+
+/// What a node says may be cut, but never in the midst of a secret: nobody would know the rest.
+#[test]
+fn no_part_of_a_secret_is_left_where_a_message_is_cut() {
+    let project = Project::new(DUCKDB_PROFILE);
+    let key = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYzEXAMPLE00";
+    for (name, before) in [("often", 0), ("late", 440)] {
+        let model = format!(
+            "{{% if execute %}}{{{{ exceptions.raise_compiler_error('x' * {before} ~ \
+             (env_var('AWS_SECRET_ACCESS_KEY') ~ ' ') * 40) }}}}{{% endif %}}"
+        );
+        project.write(&format!("models/{name}.sql"), model);
+    }
+    let docs = project.path().join("published");
+    let run = with_real_dbt(Runner::new(project.path()))
+        .env("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
+        .env("AWS_SECRET_ACCESS_KEY", key)
+        .args(["--engine", "session", "--credentials", "none"])
+        .args(["--steps", "run", "--publish", "always"])
+        .args(["--destination", &format!("file://{}", docs.display())])
+        .run();
+    let record = docs.join(format!("runs/{}/01-run/nodes.ndjson", run_id(&run)));
+    let record = fs::read_to_string(record).unwrap_or_else(|error| panic!("{error}: {run}"));
+    let messages: Vec<Value> = record
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["msg"].take())
+        .filter(Value::is_string)
+        .collect();
+    assert_eq!(messages.len(), 2, "{record}");
+    for message in messages {
+        let message = message.as_str().unwrap();
+        assert!(message.contains("*****"), "{message}");
+        assert!(message.chars().count() <= 500, "{message}");
+        for at in 0..key.len() - 8 {
+            assert!(!message.contains(&key[at..at + 8]), "{message}");
+        }
+    }
 }
 
 /// Python's resource tracker, which dbt starts, looks for its modules in the working directory.
