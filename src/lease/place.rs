@@ -11,6 +11,8 @@ use crate::aws::FaultKind;
 
 /// No lease is larger.
 const LARGEST: u64 = 16 << 10;
+/// A conflict may come before the object of the other run is there (409).
+const MOST_FINDS: u32 = 2;
 
 /// Where the lease lies, and who wants it.
 #[derive(Debug, Clone)]
@@ -67,18 +69,19 @@ impl Place {
 
     /// Reads the lease for a run that wants it. Who may not list a bucket is told that an object is
     /// denied where it is missing. Writing one then tells which, and it is one that nobody holds:
-    /// a run that may not read the lease could not give it back.
+    /// a run that may not read the lease could not give it back. If that is a conflict, another run
+    /// may have been first, and its lease can be read.
     async fn find(&self) -> Result<Option<Stored>, DestinationError> {
-        match self.read().await {
-            Err(error) if is_denied(&error) => {
-                let unheld = Record::default().content();
-                match self.destination.create_state(&self.key, &unheld).await? {
-                    Saved::Done(_) => self.read().await,
-                    Saved::Conflict => Err(error),
-                }
+        let mut found = self.read().await;
+        for _ in 0..MOST_FINDS {
+            if !found.as_ref().is_err_and(is_denied) {
+                break;
             }
-            found => found,
+            let unheld = Record::default().content();
+            self.destination.create_state(&self.key, &unheld).await?;
+            found = self.read().await;
         }
+        found
     }
 
     /// `writing`: called before the lease may be this run's.

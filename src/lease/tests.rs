@@ -312,6 +312,7 @@ async fn refused_credentials_are_no_missing_right() {
 #[tokio::test]
 async fn a_denied_read_of_a_missing_lease_is_found_out_by_writing_one() {
     let denied = Fate::Refused(403, "AccessDenied");
+    let fate_of = |method| if method == "GET" { denied } else { Fate::Fair };
     let bucket = Bucket::open().await;
     bucket.plan("GET", denied);
     at_once(&bucket, "a").held().await.unwrap();
@@ -320,17 +321,17 @@ async fn a_denied_read_of_a_missing_lease_is_found_out_by_writing_one() {
     let bucket = Bucket::open().await;
     plant(&bucket, &Value::Null, 90);
     let before = bucket.content(KEY);
-    bucket.plan("GET", denied);
-    bucket.plan("PUT", Fate::Fair);
-    bucket.plan("GET", denied);
+    for method in ["GET", "PUT", "GET", "GET", "PUT", "GET", "GET"] {
+        bucket.plan(method, fate_of(method));
+    }
     let lease = at_once(&bucket, "a");
     let error = lease.held().await.unwrap_err();
     assert!(error.is_for_good(), "{error}");
     assert_eq!(bucket.content(KEY), before);
     // May write but not read: it must not look as if this run held it.
     let bucket = Bucket::open().await;
-    for (method, fate) in [("GET", denied), ("PUT", Fate::Fair), ("GET", denied)] {
-        bucket.plan(method, fate);
+    for method in ["GET", "PUT", "GET", "PUT", "GET", "GET"] {
+        bucket.plan(method, fate_of(method));
     }
     assert!(
         at_once(&bucket, "a")
@@ -340,6 +341,26 @@ async fn a_denied_read_of_a_missing_lease_is_found_out_by_writing_one() {
             .is_for_good()
     );
     assert_eq!(record(&bucket)["holder"], Value::Null);
+}
+
+/// The first two runs at a new place, of which neither may list the bucket.
+#[tokio::test]
+async fn whoever_comes_second_where_there_was_no_lease_sees_that_of_the_first() {
+    for refused in [
+        Fate::Fair,
+        // Nobody can say then whether anything is there.
+        Fate::Refused(409, "ConditionalRequestConflict"),
+    ] {
+        let bucket = Bucket::open().await;
+        let denied = Fate::Refused(403, "AccessDenied");
+        // Beside this, the lease is there.
+        plant(&bucket, &json!("first"), 90);
+        for (method, fate) in [("GET", denied), ("PUT", refused), ("GET", denied)] {
+            bucket.plan(method, fate);
+        }
+        let refused = refusal(&at_once(&bucket, "second")).await;
+        assert!(refused.contains("held by the run first"), "{refused}");
+    }
 }
 
 #[tokio::test]
