@@ -488,7 +488,8 @@ enum Turn {
 async fn start(bucket: Bucket, crowd: Arc<Crowd>, name: String, turn: Turn) {
     let mut lease = ask(&bucket, &name, LONG, CROWD_TTL);
     // A store that answers badly three times in a row ends a run; another one is started.
-    while lease.held().await.is_err() {
+    while let Err(error) = lease.held().await {
+        assert!(!error.is_for_good(), "it would run without: {error}");
         lease = ask(&bucket, &name, LONG, CROWD_TTL);
     }
     crowd.enter();
@@ -517,6 +518,9 @@ const STARTERS: usize = 50;
 async fn round(round: u64) -> Duration {
     let bucket = Bucket::open().await;
     bucket.set_ahead([-3600, 0, 3600][usize::try_from(round % 3).unwrap()]);
+    if round % 2 == 1 {
+        bucket.be_unlisted();
+    }
     // One bad answer in ten.
     bucket.be_bad(100, round + 1);
     let crowd = Arc::new(Crowd {
@@ -558,8 +562,8 @@ async fn of_fifty_starters_at_once_never_two_hold_it() {
     for number in 0..by_hand.unwrap_or(2) {
         let gap = round(number).await;
         println!("round {number}: longest gap {gap:?}");
-        // Beside other tests, this says more of the machine.
-        let limit = CROWD_TTL + Duration::from_secs(10);
-        assert!(by_hand.is_none() || gap < limit, "{gap:?}");
+        // Beside other tests, a close limit says more of the machine.
+        let limit = CROWD_TTL + Duration::from_secs(if by_hand.is_some() { 10 } else { 60 });
+        assert!(gap < limit, "{gap:?}");
     }
 }

@@ -4,7 +4,7 @@
 //! Never checks a signature.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
@@ -55,6 +55,8 @@ struct State {
     /// Out of a thousand requests, so many are answered badly.
     bad: AtomicU64,
     random: AtomicU64,
+    /// Whether callers may list it; else they are told that what is missing is denied.
+    is_listed: AtomicBool,
     log: Mutex<Vec<String>>,
 }
 
@@ -69,6 +71,7 @@ impl Bucket {
             planned: Mutex::default(),
             bad: AtomicU64::new(0),
             random: AtomicU64::new(1),
+            is_listed: AtomicBool::new(true),
             log: Mutex::default(),
         }));
         let serving = bucket.clone();
@@ -108,6 +111,11 @@ impl Bucket {
     pub(crate) fn be_bad(&self, per_mille: u64, seed: u64) {
         self.0.bad.store(per_mille, Ordering::SeqCst);
         self.0.random.store(seed, Ordering::SeqCst);
+    }
+
+    /// Callers may not list it.
+    pub(crate) fn be_unlisted(&self) {
+        self.0.is_listed.store(false, Ordering::SeqCst);
     }
 
     pub(crate) fn put(&self, key: &str, content: &[u8]) {
@@ -212,6 +220,7 @@ impl Bucket {
         let there = self.0.objects.lock().unwrap().get(&key).cloned();
         if request.method == "GET" {
             return match there {
+                None if !self.0.is_listed.load(Ordering::SeqCst) => refusal(403, "AccessDenied"),
                 None => refusal(404, "NoSuchKey"),
                 Some(kept) => {
                     let written = http_date(kept.written);
