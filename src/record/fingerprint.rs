@@ -15,7 +15,7 @@ use crate::config::Step;
 use crate::redact::Redactor;
 use crate::regular_file;
 
-/// `None` for what is not known, which equals only itself.
+/// `None` for what is not known: of the image and the commit, that equals itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Fingerprint {
     pub(crate) project: Option<String>,
@@ -26,10 +26,19 @@ pub(crate) struct Fingerprint {
 }
 
 impl Fingerprint {
-    /// What differs, in words that stand alone.
+    /// What differs, or may differ, in words that stand alone.
     pub(super) fn difference(&self, now: &Self) -> Option<&'static str> {
+        let is_unknown = |then: &Option<_>, now: &Option<_>| then.is_none() || now.is_none();
         [
+            (
+                is_unknown(&self.project, &now.project),
+                "not all of the project could be read, so it may have changed",
+            ),
             (self.project != now.project, "the project has changed"),
+            (
+                is_unknown(&self.profile, &now.profile),
+                "only dbt can tell what the target of the profile comes to, so it may have changed",
+            ),
             (
                 self.profile != now.profile,
                 "the target of the profile, or its schema, has changed",
@@ -218,6 +227,33 @@ mod tests {
         )
         .unwrap();
         assert_ne!(hash(), last, "a file with another name");
+    }
+
+    #[test]
+    fn what_is_not_known_of_the_project_or_its_profile_may_have_changed() {
+        let known = Fingerprint {
+            project: Some("aa".to_owned()),
+            profile: Some("bb".to_owned()),
+            ..Fingerprint::default()
+        };
+        assert_eq!(known.difference(&known), None);
+        let without_project = Fingerprint {
+            project: None,
+            ..known.clone()
+        };
+        let without_profile = Fingerprint {
+            profile: None,
+            ..known.clone()
+        };
+        for (unknown, expected) in [(without_project, "project"), (without_profile, "profile")] {
+            for (then, now) in [(&unknown, &unknown), (&unknown, &known), (&known, &unknown)] {
+                let what = then.difference(now).unwrap();
+                assert!(
+                    what.contains(expected) && what.contains("may have"),
+                    "{what}"
+                );
+            }
+        }
     }
 
     #[test]
