@@ -20,6 +20,9 @@ pub(crate) const SECRET_PREFIX: &str = "DBT_ENV_SECRET_";
 pub(crate) struct Rendered {
     /// The text as dbt has it; `None` where it takes dbt to tell.
     pub(crate) text: Option<String>,
+    /// The text before dbt puts secrets into it and makes a number or a truth value of it, with
+    /// the names of missing variables in their places; `None` where it takes dbt to tell.
+    pub(crate) draft: Option<String>,
     /// Variables that dbt will certainly ask for, without a default, and that are not set.
     pub(crate) missing: BTreeSet<String>,
     /// Variables that dbt will ask for, without a default, and that are set to nothing.
@@ -31,9 +34,11 @@ pub(crate) struct Rendered {
 /// Renders as dbt does, as far as [`Rendered`] says.
 pub(crate) fn render(template: &str, variables: &BTreeMap<OsString, OsString>) -> Rendered {
     if !template.contains("{{") && !template.contains("{%") && !template.contains("{#") {
+        // One line end at the end is not part of a template.
+        let text = Some(template.strip_suffix('\n').unwrap_or(template).to_owned());
         return Rendered {
-            // One line end at the end is not part of a template.
-            text: Some(template.strip_suffix('\n').unwrap_or(template).to_owned()),
+            draft: text.clone(),
+            text,
             ..Rendered::default()
         };
     }
@@ -55,14 +60,13 @@ pub(crate) fn render(template: &str, variables: &BTreeMap<OsString, OsString>) -
     let text = environment.render_str(template, Value::from_object(context));
     let seen = std::mem::take(&mut *lock(&seen));
     let is_undecided = text.is_err() || seen.asked_for_other;
-    let text = text.ok().filter(|text| {
-        !is_undecided
-            && seen.missing.is_empty()
-            && !seen.has_secret
-            && (!seen.is_native || is_word(text))
+    let draft = text.ok().filter(|_| !is_undecided);
+    let text = draft.clone().filter(|text| {
+        seen.missing.is_empty() && !seen.has_secret && (!seen.is_native || is_word(text))
     });
     Rendered {
         text,
+        draft,
         missing: seen.missing,
         empty: seen.empty,
         is_undecided,

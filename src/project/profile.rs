@@ -143,53 +143,43 @@ pub(crate) fn select(
 const SECRET: [&str; 4] = ["pass", "secret", "token", "key"];
 
 /// What the steps' targets come to, without secrets, as texts: of each its profile and name, and
-/// every key with its value. Where only dbt can tell which target it is, all of profiles.yml.
-/// `variables`: without secrets.
+/// every key with its value. `None` where only dbt can tell. `variables`: without secrets.
 pub(crate) fn rendered(
     project_dir: &Path,
     profiles_dir: Option<&Path>,
     steps: &[Step],
     variables: &Variables,
-) -> Vec<String> {
+) -> Option<Vec<String>> {
     let mut texts = Vec::new();
     for choice in choices(steps, project_dir) {
-        let chosen = selected(project_dir, profiles_dir, &choice, variables);
-        if let Ok(selection) = chosen {
-            texts.extend([selection.profile, selection.target]);
-            render_all(&selection.output, variables, &mut texts);
-            continue;
-        }
-        texts.push("only dbt can tell".to_owned());
-        let directory = choice.profiles_dir.as_deref().or(profiles_dir);
-        let file = directory.map(|directory| directory.join("profiles.yml"));
-        if let Some(Ok(profiles)) = file.as_deref().map(read_yaml) {
-            render_all(&profiles, variables, &mut texts);
-        }
+        let selection = selected(project_dir, profiles_dir, &choice, variables).ok()?;
+        texts.extend([selection.profile, selection.target]);
+        render_all(&selection.output, variables, &mut texts)?;
     }
-    texts
+    Some(texts)
 }
 
-/// Each key, and its value as far as it can be rendered.
-fn render_all(node: &Node, variables: &Variables, texts: &mut Vec<String>) {
+/// Each key, and what its value comes to; `None` where only dbt can tell.
+fn render_all(node: &Node, variables: &Variables, texts: &mut Vec<String>) -> Option<()> {
     match &node.value {
-        Value::Scalar(scalar) => {
-            let rendered = jinja::render(&scalar.text, variables);
-            texts.push(rendered.text.unwrap_or_else(|| scalar.text.clone()));
+        Value::Scalar(scalar) => texts.push(jinja::render(&scalar.text, variables).draft?),
+        Value::List(items) => {
+            for item in items.iter() {
+                render_all(item, variables, texts)?;
+            }
         }
-        Value::List(items) => items
-            .iter()
-            .for_each(|item| render_all(item, variables, texts)),
         Value::Map(fields) => {
             for field in fields.iter() {
                 let key = field.key.written().unwrap_or("?").to_owned();
                 let is_secret = SECRET.iter().any(|part| key.contains(part));
                 texts.push(key);
                 if !is_secret {
-                    render_all(&field.value, variables, texts);
+                    render_all(&field.value, variables, texts)?;
                 }
             }
         }
     }
+    Some(())
 }
 
 /// One of dbt's own settings: the newer spelling wins, and an empty value counts as unset.

@@ -302,7 +302,7 @@ fn an_attempt_that_fails_is_finished_by_the_next_one() {
 #[test]
 fn a_run_is_finished_only_if_all_is_as_it_was() {
     type Change = fn(&Unfinished, Runner) -> Runner;
-    let changes: [(&str, Change); 9] = [
+    let changes: [(&str, Change); 10] = [
         ("the project has changed", |unfinished, runner| {
             unfinished.scene.project.write("models/new.sql", "select 1");
             runner
@@ -312,6 +312,9 @@ fn a_run_is_finished_only_if_all_is_as_it_was() {
             let profile = profile.replace("threads: 2", "threads: 3");
             unfinished.scene.project.write("profiles.yml", profile);
             runner
+        }),
+        ("the target of the profile", |_, runner| {
+            runner.env("DBT_REDSHIFT_PORT", "5440")
         }),
         ("or its schema, has changed", |_, runner| {
             runner.env("DBT_REDSHIFT_SCHEMA", "elsewhere")
@@ -353,6 +356,55 @@ fn a_run_is_finished_only_if_all_is_as_it_was() {
             .assert_code(64)
             .assert_err_has(&[why, &first, "hint: "]);
         assert!(!unfinished.calls().contains(&"retry".to_owned()), "{why}");
+    }
+}
+
+/// What is the same in both runs, and nobody but dbt can tell what it comes to.
+#[test]
+fn what_the_runner_cannot_read_may_have_changed() {
+    type Doubt = fn(&Unfinished, &str);
+    let unread: Doubt = |unfinished, _| {
+        let models = unfinished.scene.project.path().join("models");
+        fs::create_dir_all(&models).unwrap();
+        std::os::unix::fs::symlink("/proc/self/mem", models.join("odd.sql")).unwrap();
+    };
+    let unrendered: Doubt = |unfinished, schema| {
+        let profile = unfinished.scene.project.read("profiles.yml");
+        let profile = profile.replace("{{ env_var('DBT_REDSHIFT_SCHEMA') }}", schema);
+        unfinished.scene.project.write("profiles.yml", profile);
+    };
+    for (doubt, schema, why) in [
+        (unread, "", "not all of the project could be read"),
+        (
+            unrendered,
+            "{{ env_var('WHO').split('.')[0] }}",
+            "only dbt can tell",
+        ),
+        (
+            unrendered,
+            "{{ env_var('WHO') | md5 }}",
+            "only dbt can tell",
+        ),
+        (
+            unrendered,
+            "{{ schema_of(env_var('WHO')) }}",
+            "only dbt can tell",
+        ),
+    ] {
+        let unfinished = Unfinished::new();
+        doubt(&unfinished, schema);
+        let first = unfinished.runner().env("WHO", "alice.a").run();
+        first
+            .assert_code(1)
+            .assert_err_has(&["this run cannot be resumed: "]);
+        let second = unfinished
+            .runner()
+            .env("WHO", "bob.b")
+            .args(["--resume", "last"])
+            .run();
+        let refused = second.closing()["resumed"]["refused"].to_string();
+        assert!(refused.contains(why), "{schema}: {second}");
+        assert_eq!(unfinished.calls(), ["run", "run"], "{schema}");
     }
 }
 

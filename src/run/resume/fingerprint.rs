@@ -29,23 +29,30 @@ pub(super) async fn take(known: &Known<'_>) -> Fingerprint {
         packages: &project::packages::local(directory),
         is_locked: !plan.steps.iter().any(|step| step.subcommand() == "deps"),
     });
-    let project = project
-        .inspect_err(|error| {
-            tracing::warn!("this run cannot be resumed: its project cannot be read: {error}");
-        })
-        .ok();
     let directory = config.profiles_dir.as_deref();
     let target = project::profile::rendered(&config.project_dir, directory, &plan.steps, &harmless);
     let schema = variable(&harmless, "DBT_REDSHIFT_SCHEMA").map(|schema| schema.to_string_lossy());
-    let target = target.iter().map(String::as_str);
+    let profile = target.map(|target| {
+        let target = target.iter().map(String::as_str);
+        of_texts(target.chain(schema.as_deref()))
+    });
+    if known.ledger.is_some() {
+        let unknown = "this run cannot be resumed:";
+        if let Err(error) = &project {
+            tracing::warn!("{unknown} its project cannot be read: {error}");
+        }
+        if profile.is_none() {
+            tracing::warn!("{unknown} only dbt can tell what the target of its profile comes to");
+        }
+    }
     let image = match aws {
         Some(aws) => aws.image().await,
         None => None,
     };
     let git = variable(variables, "GIT_SHA").map(|sha| sha.to_string_lossy().into_owned());
     Fingerprint {
-        project,
-        profile: Some(of_texts(target.chain(schema.as_deref()))),
+        project: project.ok(),
+        profile,
         vars: Some(of_vars(&plan.steps, &stage.redactor)),
         image,
         git,
