@@ -61,8 +61,17 @@ pub(crate) struct Results {
     pub(crate) runs: Vec<NodeRun>,
     /// Of all nodes.
     pub(crate) ids: Vec<String>,
+    /// Those of them that did not run, or of which that is not certain.
+    pub(super) not_run: BTreeSet<String>,
     /// Those of them of which only an earlier attempt has left a result.
-    pub(crate) of_earlier: BTreeSet<String>,
+    pub(super) of_earlier: BTreeSet<String>,
+}
+
+impl Results {
+    /// Whether a node of these results has run in this attempt.
+    pub(crate) fn has_run(&self, id: &str) -> bool {
+        !self.not_run.contains(id) && !self.of_earlier.contains(id)
+    }
 }
 
 #[derive(Deserialize)]
@@ -192,6 +201,9 @@ pub(super) fn read(step: &str, content: impl Read, told: Option<&Told>) -> Optio
             && let Some(end) = told.and_then(|told| told.end(node.id()))
         {
             state = node.correct(end);
+        }
+        if !state.has_run() {
+            results.not_run.insert(node.id().to_owned());
         }
         if results.runs.len() < MOST_RUNS {
             results.runs.push(node.as_run(state));

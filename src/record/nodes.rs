@@ -168,10 +168,13 @@ impl NodeLog {
         self.states.get(id)?.end.as_ref()
     }
 
-    /// Those of the nodes that have not ended.
-    pub(crate) fn not_ended<'a>(&self, ids: impl Iterator<Item = &'a String>) -> Vec<&'a str> {
-        let ids = ids.filter(|id| self.end(id).is_none());
-        ids.map(String::as_str).collect()
+    /// Those of the nodes that have not run to an end.
+    pub(crate) fn not_run<'a>(&self, ids: impl Iterator<Item = &'a String>) -> Vec<&'a str> {
+        let has_run = |id: &String| match self.end(id) {
+            Some(NodeEvent::End { status, .. }) => NodeState::of(status).has_run(),
+            _ => false,
+        };
+        ids.filter(|id| !has_run(id)).map(String::as_str).collect()
     }
 
     /// The nodes that have ended, as far as their ends say how they ran.

@@ -209,11 +209,11 @@ impl Run<'_> {
                     None => publisher.keep(index, step, &target, told).await,
                 };
                 if let Some(Some(left)) = left.get(index) {
-                    let has_none =
-                        |id: &&String| kept.as_ref().is_none_or(|it| it.of_earlier.contains(*id));
+                    let has_not_run =
+                        |id: &&String| kept.as_ref().is_none_or(|results| !results.has_run(id));
                     let missed = recorder
                         .borrow()
-                        .not_ended(index, left.iter().filter(has_none));
+                        .not_run(index, left.iter().filter(has_not_run));
                     resume::judge(step, &missed, outcome);
                 }
                 let has_plan = recorder.borrow().has_plan(index);

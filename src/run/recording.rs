@@ -133,14 +133,14 @@ impl Recorder {
         }
     }
 
-    /// Those of a step's nodes of which no end was told.
-    pub(super) fn not_ended<'a>(
+    /// Those of a step's nodes of which nobody has told that they ran to an end.
+    pub(super) fn not_run<'a>(
         &self,
         index: usize,
         ids: impl Iterator<Item = &'a String>,
     ) -> Vec<&'a str> {
         match self.shared.logs().get(&index) {
-            Some(kept) => kept.log.not_ended(ids),
+            Some(kept) => kept.log.not_run(ids),
             None => ids.map(String::as_str).collect(),
         }
     }

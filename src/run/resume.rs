@@ -238,7 +238,7 @@ fn tell(resumed: &Resumed) {
 
 /// A step that went on with an earlier attempt is a success only if it has run what was left:
 /// `dbt retry` may leave nodes out and say nothing. `missed`: those of which it has left neither a
-/// result nor an end.
+/// result nor an end that says that they ran.
 pub(super) fn judge(step: &Step, missed: &[&str], outcome: &mut Outcome) {
     if outcome.status != Status::Success || missed.is_empty() {
         return;

@@ -203,6 +203,10 @@ fn a_retry_that_leaves_nodes_out_is_no_success() {
     for (results, said) in [
         ("model.shop.b=success", "has not run model.shop.c"),
         ("", "has not run model.shop.b, model.shop.c"),
+        (
+            "model.shop.b=skipped model.shop.c=cancelled",
+            "has not run model.shop.b, model.shop.c",
+        ),
     ] {
         let fake = Fake::one()
             .on(

@@ -37,6 +37,11 @@ impl NodeState {
             _ => Self::Unknown,
         }
     }
+
+    /// Whether a node has run to an end, good or bad. In doubt it has not.
+    pub(crate) fn has_run(self) -> bool {
+        !matches!(self, Self::Skipped | Self::Unknown)
+    }
 }
 
 /// One node in one step.
