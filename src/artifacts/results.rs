@@ -56,6 +56,7 @@ pub(crate) struct FailedNode {
 #[derive(Debug, Default)]
 pub(crate) struct Results {
     pub(crate) nodes: Nodes,
+    /// In this attempt.
     pub(crate) failed: Vec<FailedNode>,
     /// Each node as it ran, up to a number that fits on a page.
     pub(crate) runs: Vec<NodeRun>,

@@ -230,6 +230,44 @@ fn a_retry_that_leaves_nodes_out_is_no_success() {
     }
 }
 
+/// What failed in the earlier attempt and has not been reached in this one is not why this one
+/// failed.
+#[test]
+fn a_retry_that_gives_up_says_why_in_its_own_words() {
+    for (results, failed) in [
+        ("", vec![]),
+        ("model.shop.c=error:new", vec!["model.shop.c"]),
+    ] {
+        let fake = Fake::one()
+            .on(
+                "run",
+                "results",
+                "model.shop.a=success model.shop.b=error:old model.shop.c=skipped",
+            )
+            .on("run", "exit", "1");
+        let fake = if results.is_empty() {
+            fake.on("retry", "stdout", "Parsing Error: no such macro\n")
+        } else {
+            fake.on("retry", "results", results)
+        };
+        let unfinished = Unfinished::with(fake.on("retry", "exit", "2"));
+        unfinished.runner().run().assert_code(1);
+        let second = unfinished.resume("last");
+        second.assert_code(2);
+        let closing = second.closing();
+        let error = closing["error"].as_str().unwrap_or_default();
+        let gave_up = results.is_empty();
+        assert_eq!(error.contains("Parsing Error"), gave_up, "{second}");
+        let nodes = closing["failed"].as_array().unwrap().iter();
+        let nodes: Vec<_> = nodes.map(|node| node["node"].as_str().unwrap()).collect();
+        assert_eq!(nodes, failed, "{second}");
+        assert!(!second.out().contains("old"), "{second}");
+        // The counts are those of all attempts.
+        let nodes = &second.step("run")["nodes"];
+        assert_eq!(nodes["error"], if gave_up { 1 } else { 2 }, "{second}");
+    }
+}
+
 #[test]
 fn steps_that_are_done_are_not_run_again_and_what_they_left_is_published() {
     let fake = Fake::one()

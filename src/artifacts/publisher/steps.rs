@@ -13,7 +13,7 @@ use super::{Kept, Publisher};
 use crate::artifacts::found::Version;
 use crate::artifacts::object::{Body, Object};
 use crate::artifacts::opened::{Scanned, open_below};
-use crate::artifacts::results::{self, Results};
+use crate::artifacts::results::{self, FailedNode, Results};
 use crate::artifacts::{Error, IN_MEMORY, RUN_RESULTS, SOURCES, merged};
 use crate::config::Step;
 use crate::dbt::Told;
@@ -50,6 +50,9 @@ impl Publisher {
                 let is_compile = step.subcommand() == "compile";
                 counted = counted.filter(|counted| !is_compile || counted.nodes.all() > 0);
                 if let Some(counted) = &mut counted {
+                    // What failed in another attempt is not why this one did.
+                    let is_new = |failed: &FailedNode| !of_earlier.contains(&failed.node);
+                    counted.failed.retain(is_new);
                     counted.of_earlier = of_earlier;
                 }
             }
