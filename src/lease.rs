@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::artifacts::DestinationError;
 use crate::aws::FaultKind;
@@ -104,7 +104,8 @@ impl Refusal {
 #[derive(Debug, Clone)]
 enum State {
     Asked,
-    Held,
+    /// Until then, by the clock, whatever the store says.
+    Held(Instant),
     Refused(Arc<Refusal>),
     /// And why.
     Lost(String),
@@ -160,6 +161,10 @@ impl Lease {
         }
     }
 
+    pub(crate) fn tenure(&self) -> Tenure {
+        Tenure(self.state.clone())
+    }
+
     /// Becomes ready when the lease is lost, and never otherwise.
     pub(crate) fn loss(&self) -> impl Future<Output = ()> + use<> {
         let mut state = self.state.clone();
@@ -179,7 +184,7 @@ impl Lease {
         let state = self.state.borrow();
         let why = match &*state {
             State::Lost(why) => why,
-            State::Held if !is_kept => "nobody renews it any more, a fault of this program",
+            State::Held(_) if !is_kept => "nobody renews it any more, a fault of this program",
             _ => return None,
         };
         Some(format!("the lease {} was lost: {why}", self.shown))
@@ -205,6 +210,22 @@ impl Lease {
                 limit.as_secs()
             );
         }
+    }
+}
+
+/// The time in which a run surely holds its lease. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Tenure(watch::Receiver<State>);
+
+impl Tenure {
+    /// Does what only the holder may do; `None` if it is not done in time. The clock tells, since a
+    /// run that stood still learns later that its lease is lost.
+    pub(crate) async fn within<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        let ends = match *self.0.borrow() {
+            State::Held(ends) if Instant::now() < ends => ends,
+            _ => return None,
+        };
+        timeout_at(ends, work).await.ok()
     }
 }
 

@@ -42,7 +42,7 @@ impl Keeper {
         };
         match taken {
             Some(Ok((hold, since))) => {
-                self.state.send_replace(State::Held);
+                self.count_from(since);
                 if let Err(why) = self.keep(hold, since, &mut give_back).await {
                     self.may_be_mine.store(false, Ordering::SeqCst);
                     self.state.send_replace(State::Lost(why));
@@ -69,6 +69,11 @@ impl Keeper {
 
     fn claim(&self) -> &Claim {
         &self.terms.claim
+    }
+
+    fn count_from(&self, time: Instant) {
+        self.state
+            .send_replace(State::Held(time + self.claim().ttl));
     }
 
     /// Returns the hold and from when on it counts.
@@ -176,6 +181,7 @@ impl Keeper {
                         tracing::info!("renewed the lease again");
                     }
                     (counts_from, is_told, trouble) = (began, false, None);
+                    self.count_from(began);
                     due = began + ttl / RENEWALS;
                     continue;
                 }

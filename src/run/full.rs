@@ -358,6 +358,7 @@ async fn get_ready(
         aws,
         dbt: engine.identity_so_far(),
         ledger: ledger.map(|place| Ledger::new(place, run_id, Arc::clone(&stage.redactor))),
+        tenure: lease.as_ref().map(Lease::tenure),
         run_id,
     };
     let attempt = Box::pin(resume::begin(known)).await?;

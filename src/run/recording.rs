@@ -15,7 +15,8 @@ use crate::artifacts::{Error, Ledger, NodeRun, has_nodes};
 use crate::causes;
 use crate::config::Step;
 use crate::dbt::NodeEvent;
-use crate::pipeline::{Cause, Outcome, Status, StopCause};
+use crate::lease::Tenure;
+use crate::pipeline::{Outcome, Status};
 use crate::record::{EndedStep, LastRun, NodeLog, fill_in};
 use crate::redact::Redactor;
 
@@ -37,6 +38,8 @@ pub(super) struct Recorder {
 struct Shared {
     /// `None` where nothing is kept.
     ledger: Option<Ledger>,
+    /// `None` where any run may be the last one.
+    tenure: Option<Tenure>,
     redactor: Arc<Redactor>,
     /// By step.
     logs: Mutex<BTreeMap<usize, Kept>>,
@@ -64,6 +67,7 @@ impl Recorder {
     /// Needs a running runtime.
     pub(super) fn new(
         ledger: Option<Ledger>,
+        tenure: Option<Tenure>,
         redactor: Arc<Redactor>,
         run_id: &str,
         steps: &[Step],
@@ -71,6 +75,7 @@ impl Recorder {
         let steps = steps.iter().enumerate();
         let shared = Arc::new(Shared {
             ledger,
+            tenure,
             redactor,
             logs: Mutex::default(),
             last: Mutex::new(LastRun::new(run_id)),
@@ -172,14 +177,10 @@ impl Recorder {
             status: outcome.status.to_string(),
             exit_code: outcome.exit_code,
         });
-        // Who has taken the lease over is the last run now.
-        let is_last = outcome.stopped != Some(StopCause::Run(Cause::LeaseLost));
         let shared = Arc::clone(&self.shared);
         self.uploads.spawn(async move {
             shared.send_nodes(index).await;
-            if is_last {
-                shared.send_last().await;
-            }
+            shared.send_last().await;
         });
     }
 
@@ -231,7 +232,16 @@ impl Shared {
         };
         let _turn = self.turn.lock().await;
         let text = self.last().text();
-        self.note(ledger.share(LAST, &text).await);
+        // On the heap, since it is large.
+        let sending = Box::pin(ledger.share(LAST, &text));
+        // Whoever has taken the lease over is the last run now.
+        let sent = match &self.tenure {
+            Some(tenure) => tenure.within(sending).await,
+            None => Some(sending.await),
+        };
+        if let Some(sent) = sent {
+            self.note(sent);
+        }
     }
 
     /// Sends what is known of a step's nodes, if that has changed.

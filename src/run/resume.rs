@@ -18,6 +18,7 @@ use crate::aws::Aws;
 use crate::causes;
 use crate::config::{Config, Pipeline, Step};
 use crate::dbt::Identity;
+use crate::lease::Tenure;
 use crate::pipeline::{Outcome, Stage, Status};
 use crate::record::{self, Past, Present, RunRecord, Todo};
 use crate::report::Resumed;
@@ -59,6 +60,7 @@ pub(super) struct Known<'a> {
     pub(super) aws: Option<&'a Aws>,
     pub(super) dbt: Identity,
     pub(super) ledger: Option<Ledger>,
+    pub(super) tenure: Option<Tenure>,
     pub(super) run_id: &'a str,
 }
 
@@ -92,6 +94,7 @@ pub(super) async fn begin(known: Known<'_>) -> Result<Attempt, Error> {
     let mut steps = plan.steps.clone();
     let recorder = Recorder::new(
         known.ledger.clone(),
+        known.tenure.clone(),
         Arc::clone(&stage.redactor),
         known.run_id,
         &steps,

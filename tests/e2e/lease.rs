@@ -18,6 +18,7 @@ use crate::support::runner::{Runner, Running};
 /// Which run was the last one.
 const LAST: &str = "shop/state/last.json";
 const KEY: &str = "shop/state/lease.json";
+const OTHER: &str = "20261122T061442Z-0a1b2c3d";
 
 /// A lab whose step `run` works until it gets SIGINT.
 fn lab() -> Deployment {
@@ -184,7 +185,7 @@ fn a_run_that_may_wait_begins_when_the_first_one_ends() {
 #[test]
 fn whoever_waits_gives_up_when_its_time_has_passed_or_a_signal_comes() {
     let lab = Deployment::healthy();
-    plant(&lab, &json!("20261122T061442Z-0a1b2c3d"), 600);
+    plant(&lab, &json!(OTHER), 600);
     let run = lab.runner().args(["--lease-wait", "3s"]).run();
     run.assert_code(75);
     assert!(run.elapsed > Duration::from_secs(3), "{run}");
@@ -259,7 +260,7 @@ fn it_is_renewed_every_third_of_its_ttl_while_steps_run_and_while_publishing() {
 fn a_run_that_loses_it_stops_its_step_and_publishes_no_docs() {
     for (holder, word) in [
         (
-            json!("20261122T061442Z-0a1b2c3d"),
+            json!(OTHER),
             "taken over by the run 20261122T061442Z-0a1b2c3d",
         ),
         (Value::Null, "taken away"),
@@ -276,7 +277,7 @@ fn a_run_that_loses_it_stops_its_step_and_publishes_no_docs() {
             steps == Some(3)
         });
         plant(&lab, &holder, 90);
-        let last = json!({"v": 1, "run_id": "20261122T061442Z-0a1b2c3d", "steps": []});
+        let last = json!({"v": 1, "run_id": OTHER, "steps": []});
         lab.bucket.put(LAST, last.to_string().as_bytes());
         let run = running.wait();
         run.assert_code(75).assert_nothing_left();
@@ -303,6 +304,32 @@ fn a_run_that_loses_it_stops_its_step_and_publishes_no_docs() {
     }
 }
 
+/// As when a machine stands still: the step ends, and the lease is another run's by then.
+#[test]
+fn a_run_that_could_not_renew_it_is_not_the_last_run_any_more() {
+    let fake = Fake::new()
+        .on("run", "ready", "")
+        .on("run", "wait-for", "go")
+        .on("run", "healthy", "");
+    let lab = Deployment::new(fake);
+    let mut running = lab.runner().args(["--lease-ttl", "3s"]).spawn();
+    running.until("dbt to work", |_| lab.scene.fake.is_ready("run"));
+    running.until("the record of the steps before", |_| {
+        lab.json(LAST)["steps"].as_array().map(Vec::len) == Some(2)
+    });
+    running.signal(Signal::SIGSTOP);
+    plant(&lab, &json!(OTHER), 90);
+    let last = json!({"v": 1, "run_id": OTHER, "steps": []});
+    lab.bucket.put(LAST, last.to_string().as_bytes());
+    std::fs::write(lab.scene.fake.path().join("go"), "").unwrap();
+    std::thread::sleep(Duration::from_secs(4));
+    running.signal(Signal::SIGCONT);
+    let run = running.wait();
+    run.assert_code(75).assert_nothing_left();
+    assert_eq!(run.step("run")["status"], "success", "{run}");
+    assert_eq!(lab.json(LAST), last);
+}
+
 #[test]
 fn a_run_that_loses_it_while_publishing_publishes_no_more() {
     let lab = Deployment::with_faults(Fake::new(), |proxy, bucket| {
@@ -310,7 +337,7 @@ fn a_run_that_loses_it_while_publishing_publishes_no_more() {
     });
     let mut running = lab.runner().args(["--lease-ttl", "6s"]).spawn();
     running.until("the docs", |_| lab.proxy.count("catalog.json") > 0);
-    plant(&lab, &json!("20261122T061442Z-0a1b2c3d"), 90);
+    plant(&lab, &json!(OTHER), 90);
     let run = running.wait();
     run.assert_code(75);
     assert_eq!(run.closing()["status"], "error");
