@@ -10,8 +10,12 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::libc;
+#[cfg(target_os = "linux")]
+use nix::sys::prctl;
 use nix::sys::resource::{Resource, setrlimit};
-use nix::unistd::setsid;
+#[cfg(target_os = "linux")]
+use nix::sys::signal::Signal;
+use nix::unistd::{getpid, getppid, setsid};
 
 mod group;
 mod lookup;
@@ -85,21 +89,31 @@ impl From<std::process::ExitStatus> for Ending {
 }
 
 /// Gives a program a session and process group of its own, with default signal dispositions and an
-/// empty mask.
+/// empty mask. On Linux it gets a SIGINT when the runner is killed.
 ///
 /// A process that a shell starts in the background has SIGINT ignored and hands that on: dbt would
 /// never hear that it should cancel. A session of its own keeps a git prompt that reads the
 /// terminal from stopping the group, and a Ctrl-C on the terminal from reaching dbt a second time.
+///
+/// A killed runner stops nobody, and once its lease has run out the next run begins: dbt should be
+/// gone by then.
 #[expect(
     unsafe_code,
     reason = "what a child does between fork and exec has no safe form"
 )]
 pub(crate) fn isolate(command: &mut std::process::Command) {
     let core_limit = seclusion::inherited_core_limit();
+    let runner = getpid();
     // SAFETY: only async-signal-safe calls, and nothing is allocated.
     unsafe {
         command.pre_exec(move || {
             setsid()?;
+            #[cfg(target_os = "linux")]
+            prctl::set_pdeathsig(Signal::SIGINT)?;
+            if getppid() != runner {
+                // It was killed before it could be told.
+                return Err(Errno::ESRCH.into());
+            }
             if let Some((soft, hard)) = core_limit {
                 setrlimit(Resource::RLIMIT_CORE, soft, hard)?;
             }

@@ -22,11 +22,9 @@ def goal(measure: str, project: str, limit: str, contender: str) -> float | None
     if contender not in ("session", "cached"):
         return None
     if measure == "peak":
-        return 1.15
-    if project == "1000":
-        return 0.5
+        return 1.2
     if measure == "cpu" and project == "30":
-        return 0.33 if contender == "cached" else 0.4
+        return 0.31 if contender == "cached" else 0.36
     if measure == "wall" and limit == "half":
         return 0.4
     return None

@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
+use crate::support::eventually;
 use crate::support::fake::Fake;
+use crate::support::processes;
 use crate::support::project::Scene;
 use crate::support::result::Finished;
 use crate::support::runner::Runner;
@@ -50,6 +52,23 @@ fn each_signal_reaches_dbt_as_one_sigint_and_gives_its_own_code() {
             "no further step starts"
         );
     }
+}
+
+/// Nobody can tell dbt any more, and in a while another run may hold the lease.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_dbt_whose_runner_is_killed_is_interrupted() {
+    let scene = Scene::new(Fake::new().on("run", "until-sigint", "2"));
+    let mut running = scene.runner().spawn();
+    running.until("dbt to be ready", |_| scene.fake.is_ready("run"));
+    running.signal(Signal::SIGKILL);
+    eventually("dbt's end", || {
+        processes::with_marker(running.marker()).is_empty()
+    });
+    // The kernel may say it once for each thread of the runner.
+    let signals = scene.fake.signals("run");
+    assert!(signals.iter().all(|(name, _)| name == "SIGINT"));
+    assert!([1, 2].contains(&signals.len()), "{signals:?}");
 }
 
 #[test]

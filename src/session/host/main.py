@@ -11,6 +11,7 @@ import gc
 import importlib
 import json
 import os
+import signal
 import socket
 from typing import Any
 
@@ -160,7 +161,14 @@ class Host:
         for descriptor in descriptors:
             os.close(descriptor)
         wire.send(self.control, started=child)
-        _, status = os.waitpid(child, 0)
+        try:
+            _, status = os.waitpid(child, 0)
+        except KeyboardInterrupt:
+            # From the kernel, since the runner was killed and can no longer stop the step. It may
+            # say so once for each thread of the runner.
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            os.killpg(child, signal.SIGINT)
+            raise
         if os.WIFSIGNALED(status):
             wire.send(self.control, signal=os.WTERMSIG(status))
         else:

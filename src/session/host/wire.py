@@ -41,7 +41,7 @@ def receive_bytes(control: socket.socket, length: int) -> bytes:
 
 def send(control: socket.socket, **message: object) -> None:
     content = json.dumps(message).encode()
-    # With the runner gone, a step that runs goes on to its end, as it would by itself.
+    # With the runner gone there is nobody to tell.
     with contextlib.suppress(OSError):
         control.sendall(len(content).to_bytes(4, "big") + content)
 
