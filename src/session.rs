@@ -6,14 +6,12 @@
 //! step could not be started, and the step is started otherwise.
 
 use std::fs::File;
-use std::io::{self, PipeReader, PipeWriter, Write};
+use std::io::{self, PipeWriter, Write};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::thread;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
@@ -22,18 +20,20 @@ use serde::Serialize;
 use tokio::net::unix::pipe;
 use tokio::process::Child;
 use tokio::time::timeout;
-use zeroize::Zeroizing;
 
 use crate::config::Variables;
 use crate::dbt::Installation;
 use crate::process::{AFTER_SIGKILL, Awaited, Ending, ProcessGroup, isolate};
 
 mod channel;
+mod forked;
 mod program;
 mod saved_parse;
 
 pub(crate) use channel::Versions;
 use channel::{Answer, Channel};
+pub(crate) use forked::{Forked, Status};
+use forked::{environment_block, send_environment};
 pub(crate) use saved_parse::{FILE as SAVED_PARSE, ParseIdentity, Parsing, SavedParse};
 
 /// Why there is no session, in words that follow "since".
@@ -86,23 +86,6 @@ pub(crate) struct Session {
     surroundings: Option<Vec<u8>>,
     /// A parse that was made elsewhere, for the first step that reads one.
     restored: Option<PathBuf>,
-}
-
-/// A step that the host has forked.
-#[derive(Debug)]
-pub(crate) struct Forked {
-    pub(crate) group: ProcessGroup,
-    pub(crate) stdout: PipeReader,
-    pub(crate) stderr: PipeReader,
-    pub(crate) status: Status,
-}
-
-/// What a step itself says of its end, for the case that the host is gone by then.
-#[derive(Debug)]
-pub(crate) struct Status {
-    awaited: Awaited,
-    pipe: pipe::Receiver,
-    said: Vec<u8>,
 }
 
 impl Session {
@@ -225,11 +208,7 @@ impl Session {
             Ok(Answer::Started(number)) => Pid::from_raw(number),
             other => return Err(self.failure_reason(other).await),
         };
-        let mut status = Status {
-            awaited: Awaited::new(number),
-            pipe: status,
-            said: Vec::new(),
-        };
+        let mut status = Status::new(Awaited::new(number), status);
         if !status.has_begun().await {
             return Err("the process of the step ended before dbt started".to_owned());
         }
@@ -332,39 +311,6 @@ impl Drop for Session {
     }
 }
 
-impl Status {
-    async fn has_begun(&mut self) -> bool {
-        while self.said.is_empty() {
-            if !self.read_more().await {
-                return false;
-            }
-        }
-        // A child that could not leave the host's group says only its code.
-        self.said[0] == b'+'
-    }
-
-    /// What the step said of its end. One that was ended by force says nothing.
-    async fn code(&mut self) -> Option<u8> {
-        while self.said.len() < 2 && self.read_more().await {}
-        self.said.get(1).copied()
-    }
-
-    /// Says whether there may be more. May be dropped and called again.
-    async fn read_more(&mut self) -> bool {
-        loop {
-            if self.pipe.readable().await.is_err() {
-                return false;
-            }
-            match self.pipe.try_read_buf(&mut self.said) {
-                Ok(0) => return false,
-                Ok(_) => return true,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(_) => return false,
-            }
-        }
-    }
-}
-
 /// The directory that Python puts on the path for a script: that of the file itself, not of a link
 /// to it.
 fn script_directory(script: &Path) -> Option<PathBuf> {
@@ -381,39 +327,4 @@ fn capture_file() -> Stdio {
 fn hand_over(mut to_host: &UnixStream, import: &[u8]) -> io::Result<()> {
     to_host.write_all(&program::program())?;
     to_host.write_all(&channel::frame(import))
-}
-
-/// On a thread of its own: an environment can be larger than a pipe, and the child reads it when it
-/// comes to it.
-fn send_environment(mut payload: PipeWriter, content: Zeroizing<Vec<u8>>) -> io::Result<()> {
-    thread::Builder::new()
-        .name("payload".to_owned())
-        .stack_size(64 * 1024)
-        .spawn(move || {
-            // A child that is gone by now needs none.
-            let _ = payload.write_all(&content);
-        })?;
-    Ok(())
-}
-
-/// `directory NUL name=value NUL … NUL`: an empty entry is the end, so that half of it is not taken
-/// for all.
-fn environment_block(directory: &Path, variables: &Variables) -> Zeroizing<Vec<u8>> {
-    let size = directory.as_os_str().len()
-        + 2
-        + variables
-            .iter()
-            .map(|(name, value)| name.len() + value.len() + 2)
-            .sum::<usize>();
-    let mut block = Zeroizing::new(Vec::with_capacity(size));
-    block.extend_from_slice(directory.as_os_str().as_bytes());
-    block.push(0);
-    for (name, value) in variables {
-        block.extend_from_slice(name.as_bytes());
-        block.push(b'=');
-        block.extend_from_slice(value.as_bytes());
-        block.push(0);
-    }
-    block.push(0);
-    block
 }
