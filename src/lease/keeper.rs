@@ -16,6 +16,8 @@ use crate::causes;
 
 /// How often a run looks that waits for another one to end.
 const LOOK: Duration = Duration::from_secs(2);
+/// A store that does not answer must not hold up a run that waits.
+const LONGEST_LOOK: Duration = Duration::from_secs(5);
 /// Two that write at the same time should not do so again.
 const STEP_ASIDE: Duration = Duration::from_millis(40);
 /// Conflicts in a row without anybody who holds the lease: no store that keeps its word.
@@ -81,12 +83,21 @@ impl Keeper {
         let started = Instant::now();
         let mut conflicts = 0;
         let mut is_told = false;
+        let mut has_told_trouble = false;
         let mut holder = None;
+        let mut first_seen = None;
         loop {
             let began = Instant::now();
+            let wait_left = self.terms.wait.saturating_sub(started.elapsed());
+            // Where nobody is known to hold it, the destination's own limits are all there is.
+            let limit = match holder {
+                Some(_) => wait_left.clamp(LAST_WORD, LONGEST_LOOK),
+                None => Duration::MAX,
+            };
             let writing = || self.may_be_mine.store(true, Ordering::SeqCst);
-            match self.place().take(self.claim(), writing).await {
-                Ok(Taken::Yes { hold, from }) => {
+            let look = self.place().take(self.claim(), &mut first_seen, writing);
+            let trouble = match timeout(limit, look).await {
+                Ok(Ok(Taken::Yes { hold, from })) => {
                     if let Some(from) = from {
                         tracing::warn!(
                             "took over the lease {}, which was not renewed for its TTL of {} s, \
@@ -99,31 +110,36 @@ impl Keeper {
                     }
                     return Ok((hold, began));
                 }
-                Ok(Taken::No(by)) => {
+                Ok(Ok(Taken::No(by))) => {
                     self.may_be_mine.store(false, Ordering::SeqCst);
                     conflicts = 0;
                     holder = Some(by);
+                    None
                 }
-                Ok(Taken::Conflict) if conflicts < MOST_CONFLICTS => {
+                Ok(Ok(Taken::Conflict)) if conflicts < MOST_CONFLICTS => {
                     conflicts += 1;
                     sleep(spread(STEP_ASIDE.saturating_mul(conflicts))).await;
                     continue;
                 }
-                Ok(Taken::Conflict) => {
+                Ok(Ok(Taken::Conflict)) => {
                     return Err(Refusal::Conflicts {
                         lease: self.terms.shown.clone(),
                     });
                 }
-                // Who waits for another run does not mind one bad answer.
-                Err(error) if holder.is_some() && !super::place::is_denied(&error) => {
-                    tracing::debug!("cannot read the lease: {}", causes::in_one_line(&error));
-                }
-                Err(source) => {
+                // Another run holds it, as far as anybody knows, also if this one may not read it
+                // any more.
+                Ok(Err(error)) if holder.is_some() => Some(causes::in_one_line(&error)),
+                Ok(Err(source)) => {
                     return Err(Refusal::Unusable {
                         lease: self.terms.shown.clone(),
                         source,
                     });
                 }
+                Err(_) => Some(no_good_response(limit)),
+            };
+            if let Some(trouble) = trouble.filter(|_| !has_told_trouble) {
+                has_told_trouble = true;
+                tracing::warn!("cannot look at the lease {}: {trouble}", self.terms.shown);
             }
             let Some(by) = holder.clone() else { continue };
             let wait_left = self.terms.wait.saturating_sub(started.elapsed());
@@ -192,9 +208,7 @@ impl Keeper {
                 Ok(Ok(Renewed::Conflict)) => None,
                 Ok(Err(error)) => Some(causes::in_one_line(&error)),
                 // The last attempt may have had no time.
-                Err(_) => Some(trouble.unwrap_or_else(|| {
-                    format!("no good response within {:.1} s", limit.as_secs_f32())
-                })),
+                Err(_) => Some(trouble.unwrap_or_else(|| no_good_response(limit))),
             };
             if let Some(trouble) = trouble.as_ref().filter(|_| !is_told) {
                 is_told = true;
@@ -251,6 +265,10 @@ impl Keeper {
             why.unwrap_or_else(|| "conflicts without end".to_owned())
         );
     }
+}
+
+fn no_good_response(limit: Duration) -> String {
+    format!("no good response within {:.1} s", limit.as_secs_f32())
 }
 
 /// Somewhere between half of a time and all of it, so that those who wait do not all look at once.

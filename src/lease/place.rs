@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::record::Record;
 use super::standing::{Holder, Standing, judge, seq};
 use crate::artifacts::{Destination, DestinationError, Saved, Stored, Tag};
@@ -84,16 +86,23 @@ impl Place {
         found
     }
 
+    /// `first_seen`: what an earlier attempt has found, and since when it has been the same.
     /// `writing`: called before the lease may be this run's.
     pub(super) async fn take(
         &self,
         claim: &Claim,
+        first_seen: &mut Option<(Tag, Instant)>,
         writing: impl FnOnce(),
     ) -> Result<Taken, DestinationError> {
+        let began = Instant::now();
         let stored = self.find().await?;
+        let unchanged = unchanged(stored.as_ref(), first_seen, began);
         let from = match judge(stored.as_ref(), &claim.holder, claim.ttl) {
-            Standing::Held(holder) => return Ok(Taken::No(holder)),
-            Standing::Expired(holder) => Some(holder),
+            // Where the place does not tell how old it is, this run has to see it for its TTL.
+            Standing::Held(holder) if holder.age.is_some() || unchanged <= holder.ttl => {
+                return Ok(Taken::No(holder));
+            }
+            Standing::Held(holder) | Standing::Expired(holder) => Some(holder),
             Standing::Missing | Standing::Free | Standing::Mine => None,
         };
         let seq = seq(stored.as_ref()).saturating_add(1);
@@ -184,6 +193,22 @@ impl Claim {
             since: self.since.clone(),
             seq,
             ttl: Some(self.ttl),
+        }
+    }
+}
+
+/// How long an object has been the same for sure. `began`: when it was asked for.
+fn unchanged(
+    stored: Option<&Stored>,
+    first_seen: &mut Option<(Tag, Instant)>,
+    began: Instant,
+) -> Duration {
+    let tag = stored.map(|stored| &stored.tag);
+    match first_seen {
+        Some((known, since)) if Some(&*known) == tag => began.saturating_duration_since(*since),
+        _ => {
+            *first_seen = tag.map(|tag| (tag.clone(), Instant::now()));
+            Duration::ZERO
         }
     }
 }

@@ -1,9 +1,10 @@
 //! Owns the tests of the lease on a bucket that answers badly: many that want it at once, and all
 //! that can lie in its place.
 
+use std::fs::File;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicUsize;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -166,6 +167,50 @@ async fn who_waits_gets_it_as_soon_as_it_is_given_back() {
     .await;
     first.give_back(LONG).await;
     second.held().await.unwrap();
+}
+
+/// A run that waits, in front of another that holds it for `ttl` and has been seen.
+async fn waiting(bucket: &Bucket, wait: Duration, ttl: u64) -> Lease {
+    plant(bucket, &json!("other"), ttl);
+    let lease = ask(bucket, "a", wait, TTL);
+    until("a look", || bucket.log().contains(&"GET 200".to_owned())).await;
+    lease
+}
+
+#[tokio::test]
+async fn whoever_knows_that_it_is_held_does_not_begin_because_it_may_not_read_it() {
+    let bucket = Bucket::open().await;
+    let lease = waiting(&bucket, Duration::from_secs(3), 90).await;
+    for _ in 0..20 {
+        bucket.plan("GET", Fate::Refused(403, "AccessDenied"));
+    }
+    let error = lease.held().await.unwrap_err();
+    assert!(matches!(*error, Refusal::Held { .. }), "{error}");
+    assert!(!error.is_for_good());
+}
+
+#[tokio::test]
+async fn whoever_waits_is_not_held_up_by_a_store_that_says_nothing() {
+    let wait = Duration::from_secs(3);
+    let bucket = Bucket::open().await;
+    let lease = waiting(&bucket, wait, 90).await;
+    let began = Instant::now();
+    for _ in 0..20 {
+        bucket.plan("GET", Fate::Silent);
+    }
+    let error = lease.held().await.unwrap_err();
+    assert!(matches!(*error, Refusal::Held { .. }), "{error}");
+    let after = began.elapsed();
+    assert!(after < wait + Duration::from_secs(4), "{after:?}");
+    for method in ["GET", "PUT"] {
+        let bucket = Bucket::open().await;
+        let lease = waiting(&bucket, LONG, 2).await;
+        let began = Instant::now();
+        bucket.plan(method, Fate::Silent);
+        lease.held().await.unwrap();
+        let after = began.elapsed();
+        assert!(after < TTL + Duration::from_secs(10), "{method}: {after:?}");
+    }
 }
 
 #[tokio::test]
@@ -447,6 +492,44 @@ async fn in_a_directory_it_is_the_same() {
     let after = died.elapsed();
     assert!(
         after >= TTL && after < TTL + Duration::from_secs(10),
+        "{after:?}"
+    );
+}
+
+/// As after a clock was set back: nobody can say how old such a file is.
+#[tokio::test]
+async fn a_file_of_the_future_is_taken_over_once_it_has_been_the_same_for_its_ttl() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join(KEY);
+    std::fs::create_dir(path.parent().unwrap()).unwrap();
+    let write = |seq: u64| {
+        let record = json!({"v": 1, "holder": "other", "seq": seq, "ttl": 2});
+        let file = directory.path().join("new");
+        std::fs::write(&file, record.to_string()).unwrap();
+        let ahead = SystemTime::now() + Duration::from_hours(1);
+        File::options()
+            .append(true)
+            .open(&file)
+            .unwrap()
+            .set_modified(ahead)
+            .unwrap();
+        std::fs::rename(&file, &path).unwrap();
+    };
+    write(0);
+    let place = Destination::Directory(directory.path().to_owned());
+    let terms = terms(place, "a", LONG, TTL);
+    let lease = Lease::ask(terms.shown.clone(), async { terms });
+    let mut held = Box::pin(lease.held());
+    for seq in 1..13 {
+        write(seq);
+        let is_held = timeout(TTL / 4, &mut held).await.is_ok();
+        assert!(!is_held, "taken from a run that renews it");
+    }
+    let died = Instant::now();
+    held.await.unwrap();
+    let after = died.elapsed();
+    assert!(
+        after > TTL / 2 && after < TTL + Duration::from_secs(10),
         "{after:?}"
     );
 }

@@ -28,6 +28,8 @@ pub(crate) enum Fate {
     Lost,
     /// Neither done nor answered.
     Dropped,
+    /// Neither done nor answered, and the caller is not told so.
+    Silent,
     /// Not done; answered with this status and code.
     Refused(u16, &'static str),
 }
@@ -195,6 +197,7 @@ impl Bucket {
             let request = Request::read(&mut stream).await?;
             let fate = self.fate(&request.method);
             let answer = match fate {
+                Fate::Silent => std::future::pending().await,
                 Fate::Dropped => None,
                 Fate::Refused(status, code) => Some(refusal(status, code)),
                 Fate::Fair | Fate::Lost => Some(self.answer(&request)),
