@@ -5,6 +5,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{OnFailure, Step};
@@ -28,7 +29,6 @@ const VERSION: u64 = 1;
 
 /// `run.json`, its keys in order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(expecting = "a JSON object")]
 pub(crate) struct RunRecord {
     v: u64,
     pub(crate) run_id: String,
@@ -45,7 +45,6 @@ pub(crate) struct RunRecord {
 
 /// Which dbt it is, as the closing line has it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(expecting = "a JSON object")]
 struct Dbt {
     version: Option<String>,
     adapter: Option<String>,
@@ -54,7 +53,6 @@ struct Dbt {
 
 /// One step, as it was meant.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(expecting = "a JSON object")]
 struct Planned {
     n: usize,
     name: String,
@@ -82,9 +80,22 @@ impl Planned {
     }
 }
 
-/// Why a record says nothing.
+/// Why a record says nothing, as what is said of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Malformed(pub(crate) String);
+
+impl Malformed {
+    /// Without what was found, which may have any length, and without the names of Rust's types.
+    fn by(error: &serde_json::Error) -> Self {
+        let text = error.to_string();
+        let place = format!(" at line {} column {}", error.line(), error.column());
+        let mut what = text.strip_suffix(&place).unwrap_or(&text);
+        if error.is_data() {
+            what = what.split([':', ',']).next().unwrap_or_default();
+        }
+        Self(format!("is malformed ({what}{place})"))
+    }
+}
 
 impl RunRecord {
     /// Of a run that begins now. `resumes`: the record of the run that it finishes.
@@ -114,21 +125,13 @@ impl RunRecord {
 
     /// The record of this run, as it was read.
     pub(crate) fn read(content: &[u8], run_id: &str) -> Result<Self, Malformed> {
-        #[derive(Deserialize)]
-        #[serde(expecting = "a JSON object")]
-        struct Version {
-            v: u64,
+        let record: Self = parse(content)?;
+        if record.started().is_none() {
+            let what = "is malformed (it does not say when the run began)";
+            return Err(Malformed(what.to_owned()));
         }
-        let malformed = |error: serde_json::Error| Malformed(format!("it is malformed ({error})"));
-        let Version { v } = serde_json::from_slice(content).map_err(malformed)?;
-        if v != VERSION {
-            let what =
-                format!("it has version {v} of the format, and this program knows {VERSION}");
-            return Err(Malformed(what));
-        }
-        let record: Self = serde_json::from_slice(content).map_err(malformed)?;
         if record.run_id != run_id {
-            return Err(Malformed("it is of another run".to_owned()));
+            return Err(Malformed("is of another run".to_owned()));
         }
         Ok(record)
     }
@@ -139,11 +142,23 @@ impl RunRecord {
         serde_json::to_string(self).unwrap_or_default() + "\n"
     }
 
-    /// How long ago the run began. Of another machine's clock that is ahead, nothing.
-    fn age(&self, now: SystemTime) -> Option<Duration> {
-        let started = humantime::parse_rfc3339(&self.started).ok()?;
-        Some(now.duration_since(started).unwrap_or_default())
+    fn started(&self) -> Option<SystemTime> {
+        humantime::parse_rfc3339(&self.started).ok()
     }
+}
+
+/// Of an object in this version of the format.
+fn parse<T: DeserializeOwned>(content: &[u8]) -> Result<T, Malformed> {
+    #[derive(Deserialize)]
+    struct Version {
+        v: u64,
+    }
+    let Version { v } = serde_json::from_slice(content).map_err(|error| Malformed::by(&error))?;
+    if v != VERSION {
+        let what = format!("has version {v} of the format, and this program knows {VERSION}");
+        return Err(Malformed(what));
+    }
+    serde_json::from_slice(content).map_err(|error| Malformed::by(&error))
 }
 
 /// Without secrets, which a step may name among its arguments.
@@ -156,6 +171,8 @@ fn commands(present: &Present<'_>) -> Vec<Planned> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
 
     #[test]
@@ -211,6 +228,41 @@ mod tests {
 
     #[test]
     fn a_record_that_cannot_be_read_says_why() {
+        let id = "20261122T061442Z-0a1b2c3d";
+        let record = json!({
+            "v": 1, "run_id": id, "started": "2026-11-22T06:14:42Z", "env": "dev",
+            "project": null, "attempt": 1, "resumes": null, "dbt": {}, "fingerprint": {},
+            "steps": [],
+        });
+        let with = |key: &str, value: Value| {
+            let mut record = record.clone();
+            record[key] = value;
+            record.to_string()
+        };
+        assert!(RunRecord::read(record.to_string().as_bytes(), id).is_ok());
+        for (content, expected) in [
+            (with("started", json!("yesterday")), "when the run began"),
+            (
+                with("started", json!(7)),
+                "malformed (invalid type at line 1",
+            ),
+            (
+                with("attempt", json!(-1)),
+                "malformed (invalid value at line",
+            ),
+            (
+                with("steps", json!(["x".repeat(99)])),
+                "malformed (invalid type at",
+            ),
+            (with("run_id", json!("x")), "is of another run"),
+            (with("v", json!("1")), "malformed"),
+        ] {
+            let Malformed(what) = RunRecord::read(content.as_bytes(), id).unwrap_err();
+            assert!(what.contains(expected), "{content}: {what}");
+            for rust in ["u32", "u64", "usize", "struct", "xxx"] {
+                assert!(!what.contains(rust), "{what}");
+            }
+        }
         for (content, expected) in [
             ("", "malformed"),
             ("{\"v\":1,\"run_id\":\"20261122T0", "malformed"),

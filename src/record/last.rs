@@ -4,12 +4,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Malformed, VERSION};
+use super::{Malformed, VERSION, parse};
 use crate::config::is_run_id;
 
 /// The last run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(expecting = "a JSON object")]
 pub(crate) struct LastRun {
     v: u64,
     pub(crate) run_id: String,
@@ -19,7 +18,6 @@ pub(crate) struct LastRun {
 
 /// How a step has ended, as the closing line has it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(expecting = "a JSON object")]
 pub(crate) struct EndedStep {
     pub(crate) status: String,
     pub(crate) exit_code: Option<u8>,
@@ -35,17 +33,7 @@ impl LastRun {
     }
 
     pub(crate) fn read(content: &[u8]) -> Result<Self, Malformed> {
-        #[derive(Deserialize)]
-        #[serde(expecting = "a JSON object")]
-        struct Version {
-            v: u64,
-        }
-        let malformed = |error: serde_json::Error| Malformed(format!("is malformed ({error})"));
-        let Version { v } = serde_json::from_slice(content).map_err(malformed)?;
-        if v != VERSION {
-            return Err(Malformed(format!("has version {v}, which is not known")));
-        }
-        let last: Self = serde_json::from_slice(content).map_err(malformed)?;
+        let last: Self = parse(content)?;
         if !is_run_id(&last.run_id) {
             return Err(Malformed("is malformed (it names no run)".to_owned()));
         }
@@ -87,10 +75,10 @@ mod tests {
                 "{\"v\":1,\"run_id\":\"../secret\",\"steps\":[]}",
                 "names no run",
             ),
-            ("[]", "malformed (invalid length 0, expected a JSON object"),
+            ("[]", "malformed (invalid length 0 at line 1"),
             (
                 r#"{"v":1,"run_id":"20261122T061442Z-0a1b2c3d","steps":["x"]}"#,
-                "expected a JSON object",
+                "malformed (invalid type at line 1",
             ),
         ] {
             let Malformed(what) = LastRun::read(content.as_bytes()).unwrap_err();

@@ -133,13 +133,20 @@ pub(crate) fn refusal(
         }
         _ => {}
     }
-    match record.age(present.now) {
-        None => return Some("its record does not say when it began".to_owned()),
-        Some(age) if age > present.within => {
-            let within = humantime::format_duration(present.within);
+    let within = humantime::format_duration(present.within);
+    // Without a time it is not read at all.
+    let started = record.started().unwrap_or(SystemTime::UNIX_EPOCH);
+    match present.now.duration_since(started) {
+        Ok(age) if age > present.within => {
             return Some(format!("it began more than {within} ago"));
         }
-        Some(_) => {}
+        // The clock of another machine may be ahead, but not for years.
+        Err(ahead) if ahead.duration() > present.within => {
+            let what =
+                format!("it begins more than {within} from now, by the clock of this machine");
+            return Some(what);
+        }
+        _ => {}
     }
     (status == Some("success")).then(|| "it has succeeded, and nothing is left to do".to_owned())
 }

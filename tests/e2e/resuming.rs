@@ -490,7 +490,7 @@ fn a_run_that_has_succeeded_is_not_finished_once_more() {
 #[test]
 fn whatever_is_wrong_with_the_record_everything_is_run() {
     type Fault = fn(&Unfinished, &str);
-    let faults: [(&str, i32, Fault); 9] = [
+    let faults: [(&str, i32, Fault); 10] = [
         ("there is no earlier run", 0, |unfinished, _| {
             fs::remove_file(unfinished.at("docs/state/last.json")).unwrap();
         }),
@@ -509,18 +509,24 @@ fn whatever_is_wrong_with_the_record_everything_is_run() {
         ("it has left no record", 65, |unfinished, run_id| {
             fs::remove_file(unfinished.at(&format!("docs/runs/{run_id}/run.json"))).unwrap();
         }),
-        ("it is malformed", 65, |unfinished, run_id| {
+        ("record is malformed", 65, |unfinished, run_id| {
             let name = format!("runs/{run_id}/run.json");
             let whole = unfinished.json(&name).to_string();
             unfinished.write(&name, &whole[..whole.len() / 2]);
         }),
-        ("it is malformed", 65, |unfinished, run_id| {
+        ("record is malformed", 65, |unfinished, run_id| {
             unfinished.write(&format!("runs/{run_id}/run.json"), "{\"v\":1}");
+        }),
+        ("when the run began", 65, |unfinished, run_id| {
+            let name = format!("runs/{run_id}/run.json");
+            let mut record = unfinished.json(&name);
+            record["started"] = json!("yesterday");
+            unfinished.write(&name, &record.to_string());
         }),
         ("version 7", 65, |unfinished, run_id| {
             unfinished.write(&format!("runs/{run_id}/run.json"), "{\"v\":7}");
         }),
-        ("it is of another run", 65, |unfinished, run_id| {
+        ("record is of another run", 65, |unfinished, run_id| {
             let name = format!("runs/{run_id}/run.json");
             let mut record = unfinished.json(&name);
             record["run_id"] = json!("20200101T000000Z-00000000");

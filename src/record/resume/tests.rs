@@ -135,6 +135,47 @@ fn all_that_was_selected_and_is_not_known_to_be_done_is_left() {
     }
 }
 
+/// When a run began, by the clock of its machine, and how long ago that may be.
+#[test]
+fn a_run_that_began_too_long_ago_or_in_the_future_is_not_finished() {
+    let fingerprint = Fingerprint {
+        project: Some("aa".to_owned()),
+        profile: Some("bb".to_owned()),
+        ..Fingerprint::default()
+    };
+    let (redactor, dbt) = (Redactor::default(), Identity::default());
+    let at = |time: &str| Present {
+        env: "dev",
+        project: None,
+        fingerprint: &fingerprint,
+        dbt: &dbt,
+        steps: &[],
+        redactor: &redactor,
+        now: humantime::parse_rfc3339(time).unwrap(),
+        within: Duration::from_hours(6),
+    };
+    for (started, expected) in [
+        ("2026-11-22T06:00:00Z", None),
+        ("2026-11-22T00:00:01Z", None),
+        ("2026-11-21T23:59:59Z", Some("it began more than 6h ago")),
+        ("1970-01-01T00:00:00Z", Some("it began more than 6h ago")),
+        ("2026-11-22T06:05:00Z", None),
+        (
+            "2199-01-01T00:00:00Z",
+            Some("it begins more than 6h from now"),
+        ),
+    ] {
+        let record = RunRecord::new("x", &at(started), None);
+        let found = refusal(&record, None, &at("2026-11-22T06:00:00Z"));
+        assert_eq!(found.is_some(), expected.is_some(), "{started}: {found:?}");
+        let said = found.as_deref().unwrap_or_default();
+        assert!(
+            said.contains(expected.unwrap_or_default()),
+            "{started}: {said}"
+        );
+    }
+}
+
 /// How the steps ended, and what becomes of each.
 #[test]
 fn steps_that_are_done_are_left_out_up_to_the_first_that_is_not() {

@@ -30,7 +30,7 @@ pub(crate) enum Error {
     Refused { run_id: String, why: String },
     #[error("run {run_id} cannot be resumed: it has left no record ({RECORD})")]
     Missing { run_id: String },
-    #[error("run {run_id} cannot be resumed: its record cannot be read: {what}")]
+    #[error("run {run_id} cannot be resumed: its record {what}")]
     Malformed { run_id: String, what: String },
     #[error("run {run_id} cannot be resumed: its record cannot be read")]
     Unreadable {
@@ -71,7 +71,7 @@ impl Error {
         match self {
             Self::Refused { why, .. } => why.clone(),
             Self::Missing { .. } => "it has left no record".to_owned(),
-            Self::Malformed { what, .. } => format!("its record cannot be read: {what}"),
+            Self::Malformed { what, .. } => format!("its record {what}"),
             Self::Unreadable { source, .. } => causes::in_one_line(source),
         }
     }
