@@ -3,7 +3,7 @@
 //!
 //! Pure: values in, values out. Whatever comes from the destination is data that can be wrong.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -13,14 +13,14 @@ use crate::dbt::Identity;
 use crate::redact::Redactor;
 
 pub(crate) mod fingerprint;
-mod last;
 mod nodes;
+mod progress;
 mod results;
 mod resume;
 
 pub(crate) use fingerprint::Fingerprint;
-pub(crate) use last::{EndedStep, LastRun};
 pub(crate) use nodes::NodeLog;
+pub(crate) use progress::{EndedStep, LastRun, StepEnds};
 pub(crate) use results::fill_in;
 pub(crate) use resume::{Past, PastStep, Present, Todo, decide, refusal};
 
@@ -171,6 +171,8 @@ fn commands(present: &Present<'_>) -> Vec<Planned> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use serde_json::{Value, json};
 
     use super::*;

@@ -87,6 +87,8 @@ pub(crate) struct PastStep {
 pub(crate) enum Todo {
     /// It is done.
     Nothing,
+    /// It is done, and run again for what it leaves, which is not here.
+    Again,
     /// Some of it is done.
     Rest(Box<Remainder>),
     /// All of it. `why`: of a step that was begun.
@@ -168,20 +170,30 @@ pub(crate) fn decide(
             if is_reached {
                 return Todo::All { why: None };
             }
-            match past.ended.as_ref().map(|ended| ended.status.as_str()) {
-                Some("success" | "resumed") if is_needed(step) => {
-                    return Todo::All { why: None };
-                }
-                Some("success" | "resumed") => return Todo::Nothing,
-                // One that was let through with a warning did not finish, either.
-                _ => is_reached = true,
+            if past.ended.as_ref().is_some_and(EndedStep::is_done) {
+                return if is_needed(step) {
+                    Todo::Again
+                } else {
+                    Todo::Nothing
+                };
             }
+            is_reached = true;
             match rest(step, past, present, variables) {
                 Ok(rest) => Todo::Rest(Box::new(rest)),
                 Err(why) => Todo::All { why },
             }
         })
         .collect()
+}
+
+impl Todo {
+    /// How the step ended in an earlier attempt, as far as that still counts.
+    pub(crate) fn of_earlier(&self, past: &PastStep) -> Option<EndedStep> {
+        match self {
+            Self::Nothing | Self::Again | Self::Rest(_) => past.ended.clone(),
+            Self::All { .. } => None,
+        }
+    }
 }
 
 /// What is left of a step that was begun. Fails with the reason if nobody can tell, without one if

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
+use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::sleep;
 
@@ -17,13 +18,15 @@ use crate::config::Step;
 use crate::dbt::NodeEvent;
 use crate::lease::Tenure;
 use crate::pipeline::{Outcome, Status};
-use crate::record::{EndedStep, LastRun, NodeLog, fill_in};
+use crate::record::{EndedStep, LastRun, NodeLog, StepEnds, fill_in};
 use crate::redact::Redactor;
 
 /// At the destination the record is behind by this and the time of an upload.
 const BETWEEN: Duration = Duration::from_secs(10);
 const NODES: &str = "nodes.ndjson";
-/// Which run was the last one, and how far it came.
+/// How the steps have ended.
+pub(super) const ENDS: &str = "steps.json";
+/// Which run was the last one.
 pub(super) const LAST: &str = "state/last.json";
 
 /// The record of a run that is under way.
@@ -43,7 +46,8 @@ struct Shared {
     redactor: Arc<Redactor>,
     /// By step.
     logs: Mutex<BTreeMap<usize, Kept>>,
-    last: Mutex<LastRun>,
+    last: LastRun,
+    ends: Mutex<StepEnds>,
     folders: Vec<String>,
     /// One at a time, so that no older state replaces a newer one.
     turn: tokio::sync::Mutex<()>,
@@ -72,14 +76,15 @@ impl Recorder {
         run_id: &str,
         steps: &[Step],
     ) -> Self {
-        let steps = steps.iter().enumerate();
+        let named = steps.iter().enumerate();
         let shared = Arc::new(Shared {
             ledger,
             tenure,
             redactor,
             logs: Mutex::default(),
-            last: Mutex::new(LastRun::new(run_id)),
-            folders: steps.map(|(index, step)| folder(index, step)).collect(),
+            last: LastRun::new(run_id),
+            ends: Mutex::new(StepEnds::new(steps.len(), Vec::new())),
+            folders: named.map(|(index, step)| folder(index, step)).collect(),
             turn: tokio::sync::Mutex::default(),
             has_failed: Mutex::default(),
         });
@@ -113,12 +118,22 @@ impl Recorder {
         );
     }
 
-    /// Sends all that there is at once. From here on this is the last run.
-    pub(super) async fn send(&self) {
-        for index in 0..self.shared.folders.len() {
-            self.shared.send_nodes(index).await;
-        }
-        self.shared.send_last().await;
+    /// Sends all that earlier attempts have left, `ends` of their steps, at once. From then on this
+    /// is the last run. Goes on also where nobody waits for it.
+    pub(super) async fn begin(&mut self, ends: Vec<Option<EndedStep>>) {
+        *self.shared.ends() = StepEnds::new(self.shared.folders.len(), ends);
+        let shared = Arc::clone(&self.shared);
+        let (done, is_done) = oneshot::channel();
+        self.uploads.spawn(async move {
+            for index in 0..shared.folders.len() {
+                shared.send_nodes(index).await;
+            }
+            shared.send_ends().await;
+            shared.send_last().await;
+            // It may have taken too long.
+            let _ = done.send(());
+        });
+        let _ = is_done.await;
     }
 
     /// Takes in what dbt tells of a node.
@@ -173,14 +188,15 @@ impl Recorder {
                  a step that is killed will be resumed from its beginning"
             );
         }
-        self.shared.last().steps.push(EndedStep {
+        let end = EndedStep {
             status: outcome.status.to_string(),
             exit_code: outcome.exit_code,
-        });
+        };
+        self.shared.ends().add(index, end);
         let shared = Arc::clone(&self.shared);
         self.uploads.spawn(async move {
             shared.send_nodes(index).await;
-            shared.send_last().await;
+            shared.send_ends().await;
         });
     }
 
@@ -222,8 +238,14 @@ impl Shared {
         self.logs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn last(&self) -> MutexGuard<'_, LastRun> {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    fn ends(&self) -> MutexGuard<'_, StepEnds> {
+        self.ends.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn send_ends(&self) {
+        let _turn = self.turn.lock().await;
+        let text = self.ends().text();
+        self.put(ENDS, &text).await;
     }
 
     async fn send_last(&self) {
@@ -231,7 +253,7 @@ impl Shared {
             return;
         };
         let _turn = self.turn.lock().await;
-        let text = self.last().text();
+        let text = self.last.text();
         // On the heap, since it is large.
         let sending = Box::pin(ledger.share(LAST, &text));
         // Whoever has taken the lease over is the last run now.

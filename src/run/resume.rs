@@ -271,7 +271,7 @@ impl Attempt {
         let todo = self.todo.iter();
         todo.map(|todo| match todo {
             Todo::Rest(rest) => Some(rest.left.clone()),
-            Todo::Nothing | Todo::All { .. } => None,
+            Todo::Nothing | Todo::Again | Todo::All { .. } => None,
         })
         .collect()
     }
@@ -279,6 +279,8 @@ impl Attempt {
     /// Puts what the earlier run has left into the ledger of this one, which so stands for both.
     /// Only then is this the last run. Returns the results of the steps that are done.
     pub(super) async fn take_over(&mut self, publisher: &mut Publisher) -> Vec<Option<Results>> {
+        let known = self.todo.iter().zip(&self.past.steps);
+        let ends = known.map(|(todo, past)| todo.of_earlier(past)).collect();
         let mut counted = Vec::new();
         for (index, (todo, step)) in self.todo.iter().zip(&self.steps).enumerate() {
             let mut results = None;
@@ -306,11 +308,11 @@ impl Attempt {
                         tell_failure(put);
                     }
                 }
-                Todo::All { .. } => {}
+                Todo::Again | Todo::All { .. } => {}
             }
             counted.push(results);
         }
-        if timeout(PATIENCE, self.recorder.send()).await.is_err() {
+        if timeout(PATIENCE, self.recorder.begin(ends)).await.is_err() {
             tracing::warn!("this run may not be resumed: the destination does not answer");
         }
         counted

@@ -272,10 +272,6 @@ fn a_run_that_loses_it_stops_its_step_and_publishes_no_docs() {
             .args(["--lease-ttl", "6s", "--publish", "always"]);
         let mut running = runner.spawn();
         running.until("dbt to work", |_| lab.scene.fake.is_ready("test"));
-        running.until("the record of the three steps before", |_| {
-            let steps = lab.json(LAST)["steps"].as_array().map(Vec::len);
-            steps == Some(3)
-        });
         plant(&lab, &holder, 90);
         let last = json!({"v": 1, "run_id": OTHER, "steps": []});
         lab.bucket.put(LAST, last.to_string().as_bytes());
@@ -314,9 +310,6 @@ fn a_run_that_could_not_renew_it_is_not_the_last_run_any_more() {
     let lab = Deployment::new(fake);
     let mut running = lab.runner().args(["--lease-ttl", "3s"]).spawn();
     running.until("dbt to work", |_| lab.scene.fake.is_ready("run"));
-    running.until("the record of the steps before", |_| {
-        lab.json(LAST)["steps"].as_array().map(Vec::len) == Some(2)
-    });
     running.signal(Signal::SIGSTOP);
     plant(&lab, &json!(OTHER), 90);
     let last = json!({"v": 1, "run_id": OTHER, "steps": []});

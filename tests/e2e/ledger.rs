@@ -17,6 +17,7 @@ fn a_successful_run_keeps_what_each_step_wrote_and_a_summary() {
         "05-freshness/sources.json",
         "06-docs/run_results.json",
         "run.json",
+        "steps.json",
         "summary.json",
     ];
     assert_eq!(lab.ledger(&id), expected);
@@ -50,6 +51,7 @@ fn a_failed_run_keeps_its_ledger() {
             "03-run/run_results.json",
             "04-test/run_results.json",
             "run.json",
+            "steps.json",
             "summary.json",
         ]
     );
@@ -68,7 +70,12 @@ fn a_step_that_wrote_nothing_keeps_nothing() {
     run.assert_code(2);
     assert_eq!(
         lab.ledger(&run_id(&run)),
-        ["03-run/run_results.json", "run.json", "summary.json"]
+        [
+            "03-run/run_results.json",
+            "run.json",
+            "steps.json",
+            "summary.json"
+        ]
     );
 }
 
@@ -81,7 +88,10 @@ fn a_file_that_lay_there_before_the_run_is_not_kept() {
     lab.scene.project.write("target/sources.json", "{}");
     let run = lab.run();
     run.assert_code(2);
-    assert_eq!(lab.ledger(&run_id(&run)), ["run.json", "summary.json"]);
+    assert_eq!(
+        lab.ledger(&run_id(&run)),
+        ["run.json", "steps.json", "summary.json"]
+    );
 }
 
 #[test]
@@ -127,7 +137,12 @@ fn a_cancelled_run_completes_its_ledger() {
     let id = run_id(&run);
     assert_eq!(
         lab.ledger(&id),
-        ["03-run/run_results.json", "run.json", "summary.json"]
+        [
+            "03-run/run_results.json",
+            "run.json",
+            "steps.json",
+            "summary.json"
+        ]
     );
     assert_eq!(
         lab.json(&format!("shop/runs/{id}/summary.json"))["status"],
@@ -150,7 +165,12 @@ fn a_killed_step_keeps_what_it_had_written() {
     let id = run_id(&run);
     assert_eq!(
         lab.ledger(&id),
-        ["03-run/run_results.json", "run.json", "summary.json"]
+        [
+            "03-run/run_results.json",
+            "run.json",
+            "steps.json",
+            "summary.json"
+        ]
     );
     assert_eq!(
         lab.json(&format!("shop/runs/{id}/summary.json"))["steps"][2]["status"],
@@ -171,6 +191,7 @@ fn two_steps_of_one_kind_have_places_of_their_own() {
         "02-checks/run_results.json",
         "03-nightly/run_results.json",
         "run.json",
+        "steps.json",
         "summary.json",
     ];
     assert_eq!(lab.ledger(&run_id(&run)), expected);

@@ -17,6 +17,7 @@
 
 mod support;
 
+mod attempts;
 mod aws_logins;
 mod aws_responses;
 mod aws_variables;

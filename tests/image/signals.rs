@@ -72,6 +72,7 @@ fn docker_stop_cancels_the_query_and_leaves_a_ledger() {
             "01-run/nodes.ndjson",
             "01-run/run_results.json",
             "run.json",
+            "steps.json",
             "summary.json"
         ]
     );

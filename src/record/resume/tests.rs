@@ -54,6 +54,7 @@ fn decided(past: &Past, steps: &[Step], version: Option<&str>) -> Vec<Todo> {
 fn in_short(todo: &Todo) -> String {
     match todo {
         Todo::Nothing => "nothing".to_owned(),
+        Todo::Again => "again".to_owned(),
         Todo::All { why: None } => "all".to_owned(),
         Todo::All { why: Some(why) } => format!("all, since {why}"),
         Todo::Rest(rest) => {
@@ -192,7 +193,7 @@ fn steps_that_are_done_are_left_out_up_to_the_first_that_is_not() {
         ("success success", "nothing nothing all all all"),
         (
             "success success success success",
-            "nothing nothing all nothing all",
+            "nothing nothing again nothing all",
         ),
         (
             "success failed success success success",
@@ -204,11 +205,11 @@ fn steps_that_are_done_are_left_out_up_to_the_first_that_is_not() {
         ),
         (
             "resumed resumed resumed resumed killed",
-            "nothing nothing all nothing all",
+            "nothing nothing again nothing all",
         ),
         (
             "success success success success success",
-            "nothing nothing all nothing nothing",
+            "nothing nothing again nothing nothing",
         ),
         (
             "success cancelled skipped skipped skipped",

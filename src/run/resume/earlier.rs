@@ -4,7 +4,7 @@
 
 use serde::Deserialize;
 
-use super::super::recording::{LAST, folder};
+use super::super::recording::{ENDS, LAST, folder};
 use super::{Known, RECORD, RESULTS, SOURCES};
 use crate::artifacts::{DestinationError, Ledger};
 use crate::aws::FaultKind;
@@ -12,7 +12,7 @@ use crate::causes;
 use crate::config::Resume;
 use crate::exit_code::ExitCode;
 use crate::record::{
-    self, EndedStep, LastRun, Malformed, NodeLog, Past, PastStep, Present, RunRecord,
+    self, EndedStep, LastRun, Malformed, NodeLog, Past, PastStep, Present, RunRecord, StepEnds,
 };
 use crate::report::Resumed;
 
@@ -184,18 +184,34 @@ async fn load(known: &Known<'_>, present: &Present<'_>, run_id: &str) -> Result<
     };
     let closing = optional(SUMMARY, LARGEST_RECORD).await?;
     let closing = closing.and_then(|content| serde_json::from_slice::<Closing>(&content).ok());
-    let (status, ended) = if let Some(Closing { status, steps }) = closing {
-        (Some(status), steps)
-    } else {
-        // A run that was killed has none.
-        let last = last(ledger).await.ok();
-        let last = last.filter(|last| last.run_id == run_id);
-        (None, last.map(|last| last.steps).unwrap_or_default())
-    };
-    if let Some(why) = record::refusal(&record, status.as_deref(), present) {
+    let status = closing.as_ref().map(|closing| closing.status.as_str());
+    if let Some(why) = record::refusal(&record, status, present) {
         let run_id = run_id.to_owned();
         return Err(Error::Refused { run_id, why });
     }
+    let ends = optional(ENDS, LARGEST_RECORD).await?;
+    let ends = ends.map(|content| StepEnds::read(&content)).transpose();
+    let ends = ends.unwrap_or_else(|Malformed(what)| {
+        tracing::warn!("not taken over: {ENDS} of {run_id} {what}");
+        None
+    });
+    let ended = match (ends, closing) {
+        (Some(ends), _) => ends.steps,
+        (None, Some(closing)) => closing.steps.into_iter().map(Some).collect(),
+        // So an earlier version of this program has left it.
+        (None, None) => match last(ledger).await {
+            Ok(last) if last.run_id == run_id && !last.steps.is_empty() => {
+                last.steps.into_iter().map(Some).collect()
+            }
+            _ => {
+                tracing::warn!(
+                    "how the steps of {run_id} have ended is not known: those after the first one \
+                     are run in full"
+                );
+                Vec::new()
+            }
+        },
+    };
     let mut past = Past::default();
     let mut sources = Vec::new();
     for (index, step) in present.steps.iter().enumerate() {
@@ -208,7 +224,7 @@ async fn load(known: &Known<'_>, present: &Present<'_>, run_id: &str) -> Result<
             optional(&source, LARGEST_RESULTS),
         );
         past.steps.push(PastStep {
-            ended: ended.get(index).cloned(),
+            ended: ended.get(index).cloned().flatten(),
             nodes: nodes?.map(|content| NodeLog::read(&content)),
             results: results?,
         });

@@ -1,0 +1,230 @@
+//! Several attempts at one run, each of which fails, or is killed, somewhere else: what one of them
+//! has done stays done.
+//!
+//! Never looks at single nodes: the steps are what counts here.
+
+use std::fs;
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::support::deployment::run_id;
+use crate::support::fake::Fake;
+use crate::support::processes;
+use crate::support::project::Scene;
+use crate::support::result::Finished;
+use crate::support::runner::Runner;
+
+const STEPS: [&str; 3] = ["deps", "run", "test"];
+
+/// A run of which a step fails, or goes on until it is killed, as long as it is told to.
+struct Tried {
+    scene: Scene,
+    place: TempDir,
+}
+
+impl Tried {
+    fn new() -> Self {
+        let fake = STEPS.into_iter().fold(Fake::one(), |fake, step| {
+            let obey = format!(
+                "case $(cat $FAKE_DBT_DIR/fate-{step} 2>/dev/null) in fail) exit 1;; \
+                 hang) touch $FAKE_DBT_DIR/hangs-{step}; sleep 600;; esac"
+            );
+            fake.on(step, "bash", obey).on(step, "healthy", "")
+        });
+        let tried = Self {
+            scene: Scene::new(fake),
+            place: TempDir::new().unwrap(),
+        };
+        // Packages that are never there: `deps` has to be run in each attempt.
+        tried
+            .scene
+            .project
+            .write("packages.yml", "packages:\n  - git: x\n");
+        tried
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.place.path().join(name)
+    }
+
+    fn runner(&self) -> Runner {
+        self.scene
+            .publishing_runner(self.place.path())
+            .args(["--engine", "process"])
+    }
+
+    /// From now on.
+    fn let_it(&self, fate: &str, step: &str) {
+        let path = self.scene.fake.path().join(format!("fate-{step}"));
+        fs::write(path, fate).unwrap();
+        let hangs = self.scene.fake.path().join(format!("hangs-{step}"));
+        let _ = fs::remove_file(hangs);
+    }
+
+    fn run(&self, arguments: &[&str]) -> Finished {
+        let steps = STEPS.join(",");
+        self.runner()
+            .args(["--steps", &steps])
+            .args(arguments)
+            .run()
+    }
+
+    /// Kills a run, with all that it has started, when it comes to a step that hangs. Returns its
+    /// ID, and what it has called.
+    fn kill_at(&self, step: &str, arguments: &[&str]) -> String {
+        self.let_it("hang", step);
+        let before = self.runs();
+        let steps = STEPS.join(",");
+        let mut running = self
+            .runner()
+            .args(["--steps", &steps])
+            .args(arguments)
+            .spawn();
+        let hangs = self.scene.fake.path().join(format!("hangs-{step}"));
+        let index = STEPS.iter().position(|name| *name == step).unwrap();
+        let id = || self.runs().into_iter().find(|id| !before.contains(id));
+        running.until("the step, and the record of those before it", |_| {
+            hangs.exists() && id().is_some_and(|id| self.ends(&id).iter().take(index).all(is_done))
+        });
+        let id = id().unwrap();
+        processes::kill_all(running.marker());
+        let killed = running.wait();
+        assert_eq!(killed.code, None, "{killed}");
+        self.let_it("pass", step);
+        id
+    }
+
+    fn runs(&self) -> Vec<String> {
+        let runs = fs::read_dir(self.at("runs")).into_iter().flatten();
+        let names = runs.map(|run| run.unwrap().file_name().to_string_lossy().into_owned());
+        names.filter(|name| !name.contains('.')).collect()
+    }
+
+    fn ends(&self, id: &str) -> Vec<Value> {
+        let content = fs::read(self.at(&format!("runs/{id}/steps.json"))).unwrap_or_default();
+        let ends: Value = serde_json::from_slice(&content).unwrap_or_default();
+        ends["steps"]
+            .as_array()
+            .cloned()
+            .unwrap_or_else(|| vec![Value::Null])
+    }
+
+    /// What dbt was called for since the last time.
+    fn calls(&self) -> String {
+        let steps = self.scene.fake.steps().join(" ");
+        let _ = fs::remove_file(self.scene.fake.path().join("log"));
+        steps
+    }
+}
+
+fn is_done(end: &Value) -> bool {
+    matches!(end["status"].as_str(), Some("success" | "resumed"))
+}
+
+fn statuses(run: &Finished) -> String {
+    let statuses: Vec<String> = run.steps().into_iter().map(|(_, status)| status).collect();
+    statuses.join(" ")
+}
+
+#[test]
+fn an_attempt_that_fails_or_is_killed_early_loses_nothing_of_what_was_done_before() {
+    for is_killed in [false, true] {
+        let tried = Tried::new();
+        tried.let_it("fail", "test");
+        tried.run(&[]).assert_code(1);
+        for _ in 0..2 {
+            if is_killed {
+                tried.kill_at("deps", &["--resume", "last"]);
+            } else {
+                tried.let_it("fail", "deps");
+                let failed = tried.run(&["--resume", "last"]);
+                assert_eq!(statuses(&failed), "failed skipped skipped", "{failed}");
+                tried.let_it("pass", "deps");
+            }
+        }
+        tried.let_it("pass", "test");
+        tried.calls();
+        let last = tried.run(&["--resume", "last"]);
+        last.assert_code(0);
+        assert_eq!(tried.calls(), "deps test", "{is_killed}: {last}");
+        assert_eq!(statuses(&last), "success resumed success", "{last}");
+        assert_eq!(last.step("run")["nodes"]["success"], 2, "{last}");
+        assert!(last.out().contains("not run again: run"), "{last}");
+    }
+}
+
+#[test]
+fn a_run_that_was_killed_is_finished_also_if_it_is_not_the_last_any_more() {
+    for others in [
+        vec![],
+        vec![None],
+        vec![Some("test")],
+        vec![None, Some("test")],
+    ] {
+        let tried = Tried::new();
+        let first = tried.kill_at("test", &[]);
+        for killed_at in &others {
+            match killed_at {
+                // Another run in between.
+                None => drop(tried.run(&["--", "--select", "a"])),
+                Some(step) => drop(tried.kill_at(step, &["--resume", &first])),
+            }
+        }
+        tried.calls();
+        let last = tried.run(&["--resume", &first]);
+        last.assert_code(0);
+        assert_eq!(tried.calls(), "deps test", "{others:?}: {last}");
+        assert_eq!(statuses(&last), "success resumed success", "{last}");
+    }
+}
+
+/// What is at the destination, what dbt is called for then, and what the log says.
+#[test]
+fn where_nobody_knows_how_the_steps_ended_they_are_run_and_the_log_says_so() {
+    const UNKNOWN: &str = "how the steps of";
+    let earlier_version = |id: &str| {
+        let done = json!({"status": "success", "exit_code": 0});
+        json!({"v": 1, "run_id": id, "steps": [done, done]}).to_string()
+    };
+    for (ends, last, expected, said) in [
+        (None, None, "deps run test", UNKNOWN),
+        (
+            Some("{\"v\":1,\"ste"),
+            None,
+            "deps run test",
+            "steps.json of",
+        ),
+        (Some("{\"v\":7}"), None, "deps run test", "has version 7"),
+        (
+            Some("{\"v\":1,\"steps\":[]}"),
+            None,
+            "deps run test",
+            "resuming",
+        ),
+        (
+            None,
+            Some(earlier_version as fn(&str) -> String),
+            "deps test",
+            "resuming",
+        ),
+    ] {
+        let tried = Tried::new();
+        let id = tried.kill_at("test", &[]);
+        let path = tried.at(&format!("runs/{id}/steps.json"));
+        match ends {
+            Some(content) => fs::write(path, content).unwrap(),
+            None => fs::remove_file(path).unwrap(),
+        }
+        if let Some(last) = last {
+            fs::write(tried.at("state/last.json"), last(&id)).unwrap();
+        }
+        tried.calls();
+        let run = tried.run(&["--resume", "last"]);
+        run.assert_code(0).assert_err_has(&[said]);
+        assert_eq!(tried.calls(), expected, "{ends:?}: {run}");
+        assert_eq!(run.closing()["resumed"]["from"], json!(id));
+        assert_ne!(run_id(&run), id);
+    }
+}
