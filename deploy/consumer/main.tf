@@ -108,8 +108,8 @@ variable "schedules" {
   type    = any
   default = {}
   validation {
-    condition     = length(setsubtract(flatten([for each in var.schedules : keys(each)]), ["expression", "timezone", "command", "enabled", "flexible_minutes"])) == 0
-    error_message = "schedules: there is a name in it that is not known; an entry has expression, timezone, command, enabled and flexible_minutes."
+    condition     = length(setsubtract(flatten([for each in var.schedules : keys(each)]), ["expression", "timezone", "command", "enabled", "flexible_minutes", "restart"])) == 0
+    error_message = "schedules: there is a name in it that is not known; an entry has expression, timezone, command, enabled, flexible_minutes and restart."
   }
 }
 variable "airflow_role_arns" {

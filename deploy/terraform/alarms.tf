@@ -12,7 +12,7 @@ resource "aws_cloudwatch_event_rule" "failed" {
       clusterArn = [local.cluster_arn]
       lastStatus = ["STOPPED"]
       # RunTask makes the family the group, unless the caller names another.
-      group = ["family:${local.name}"]
+      group = ["family:${local.name}", { prefix = local.scheduled_group }, { prefix = local.restarted_group }]
       # A container that never started has no exit code.
       containers = { exitCode = [{ "anything-but" = [0] }, { exists = false }] }
     }
@@ -52,7 +52,7 @@ resource "aws_cloudwatch_metric_alarm" "not_started" {
   count = var.alarms != null && local.is_scheduled ? 1 : 0
 
   alarm_name          = local.queue_name
-  alarm_description   = "EventBridge Scheduler gave up starting ${local.name}; the reason is in the message's attributes in SQS"
+  alarm_description   = "EventBridge gave up starting ${local.name}; the reason is in the message's attributes in SQS"
   namespace           = "AWS/SQS"
   metric_name         = "ApproximateNumberOfMessagesVisible"
   dimensions          = { QueueName = local.queue_name }

@@ -1,15 +1,17 @@
-# What EventBridge Scheduler may do: start this task, and put what it could not start into the dead-letter queue.
+# What EventBridge may do, its scheduler and its rules: start this task, and put what could not start into the dead-letter queue.
 
 locals {
   is_scheduled   = length(var.schedules) > 0
   schedule_group = local.name
+  # Their names go on after the dot, which no name of a project or environment has.
+  restart_rule_arns = "arn:${local.partition}:events:${local.region}:${local.account}:rule/${local.name}.*"
 }
 
 resource "aws_iam_role" "scheduler" {
   count = local.is_scheduled ? 1 : 0
 
   name                 = local.role_names.scheduler
-  description          = "EventBridge Scheduler starts dbt project ${var.project} in ${var.env}"
+  description          = "EventBridge starts dbt project ${var.project} in ${var.env}"
   assume_role_policy   = data.aws_iam_policy_document.trust_scheduler.json
   permissions_boundary = var.permissions_boundary
   tags                 = var.tags
@@ -36,6 +38,32 @@ data "aws_iam_policy_document" "trust_scheduler" {
       test     = "ArnEquals"
       variable = "aws:SourceArn"
       values   = ["arn:${local.partition}:scheduler:${local.region}:${local.account}:schedule-group/${local.schedule_group}"]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = length(local.restart_rules) > 0 ? [local.restart_rule_arns] : []
+
+    content {
+      sid     = "RulesOfThisProject"
+      actions = ["sts:AssumeRole"]
+
+      principals {
+        type        = "Service"
+        identifiers = ["events.amazonaws.com"]
+      }
+
+      condition {
+        test     = "StringEquals"
+        variable = "aws:SourceAccount"
+        values   = [local.account]
+      }
+
+      condition {
+        test     = "ArnLike"
+        variable = "aws:SourceArn"
+        values   = [statement.value]
+      }
     }
   }
 }

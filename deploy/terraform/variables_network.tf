@@ -27,7 +27,7 @@ variable "cluster" {
 variable "capacity_provider_strategy" {
   description = <<-EOT
     On what capacity the tasks run, where plain Fargate is not meant: `[{ capacity_provider = "FARGATE_SPOT" }]` costs about a third, and AWS
-    may take the machine away, which Airflow tries again and a schedule does not. A cluster that this module makes gets the providers; one
+    may take the machine away, which Airflow and the schedules finish in another try. A cluster that this module makes gets the providers; one
     of others has to have them.
   EOT
   type = list(object({

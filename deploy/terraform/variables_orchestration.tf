@@ -28,12 +28,14 @@ variable "orchestrator_role" {
 
 variable "schedules" {
   description = <<-EOT
-    Runs that EventBridge Scheduler starts, for teams without Airflow, by name. It does not wait for the run before to end.
+    Runs that EventBridge Scheduler starts, for teams without Airflow, by name. It does not wait for the run before to end, but a run that
+    finds another one at work is started once more, and then waits for the lease; see "Schedules".
     - `expression`: `cron(0 5 * * ? *)`, `rate(1 day)` or `at(2027-01-01T00:00:00)`.
     - `timezone`: of a cron expression, with its daylight saving time.
     - `command`: in the place of the task definition's.
     - `enabled`: `false` keeps the schedule but starts nothing.
     - `flexible_minutes`: lets the start be anywhere in that many minutes.
+    - `restart`: whether a run that was killed, taken away or lost is finished, and one that found the lease held is started again.
   EOT
   type = map(object({
     expression       = string
@@ -41,6 +43,7 @@ variable "schedules" {
     command          = optional(list(string))
     enabled          = optional(bool, true)
     flexible_minutes = optional(number, 0)
+    restart          = optional(bool, true)
   }))
   default  = {}
   nullable = false
@@ -48,6 +51,14 @@ variable "schedules" {
   validation {
     condition     = alltrue([for name in keys(var.schedules) : can(regex("^[0-9A-Za-z_.-]{1,64}$", name))])
     error_message = "schedules: a name has at most 64 letters, digits, '_', '.' and '-', such as \"nightly\"."
+  }
+
+  validation {
+    # 64 is EventBridge's limit on a rule's name, 13 the length of what dbt-<project>-<env>.<schedule>.killed has besides.
+    condition = alltrue([for name, schedule in var.schedules :
+      !schedule.restart || length(var.project) + length(var.env) + length(name) <= 51
+    ])
+    error_message = "schedules: a name is longer than 51 characters with project and env, and that of its rules would pass 64; shorten it, or set restart = false."
   }
 
   validation {
@@ -68,9 +79,8 @@ variable "schedules" {
 
 variable "schedule_retry" {
   description = <<-EOT
-    How often and how long the scheduler tries to start a task that ECS would not take (a throttled call, no capacity). It does not look at
-    how the task ends: a failed run is not repeated, and neither is one that found the lease held (75). Let it wait for the run before, by
-    `command = ["run", "--lease-wait=30m"]`.
+    How often and how long a start is tried that ECS would not take (a throttled call, no capacity), of a schedule and of a restart. It is
+    not about how a task ends.
   EOT
   type = object({
     maximum_attempts    = optional(number, 5)

@@ -222,7 +222,8 @@ run "what_is_off" {
   assert {
     condition = (
       length(aws_scheduler_schedule.this) + length(aws_scheduler_schedule_group.this) + length(aws_sqs_queue.not_started)
-      + length(aws_iam_role.scheduler)
+      + length(aws_iam_role.scheduler) + length(aws_sqs_queue_policy.not_started)
+      + length(aws_cloudwatch_event_rule.restart) + length(aws_cloudwatch_event_target.restart)
       == 0
     )
     error_message = "There are parts of a schedule."

@@ -219,6 +219,168 @@ run "schedules" {
   }
 }
 
+run "restarts" {
+  command = apply
+
+  variables {
+    schedules = {
+      nightly = { expression = "cron(0 5 * * ? *)" }
+      hourly  = { expression = "rate(1 hour)", command = ["run", "--select", "orders+"], enabled = false }
+      once    = { expression = "at(2027-01-01T00:00:00)", restart = false }
+    }
+    schedule_retry   = { maximum_attempts = 7, maximum_age_seconds = 900 }
+    assign_public_ip = true
+    tags             = { team = "data" }
+  }
+
+  assert {
+    condition = (
+      keys(aws_cloudwatch_event_rule.restart) == ["hourly.held", "hourly.killed", "nightly.held", "nightly.killed"]
+      && keys(aws_cloudwatch_event_target.restart) == keys(aws_cloudwatch_event_rule.restart)
+      && aws_cloudwatch_event_rule.restart["nightly.killed"].name == "dbt-shop-live.nightly.killed"
+    )
+    error_message = "The rules are ${join(", ", keys(aws_cloudwatch_event_rule.restart))}."
+  }
+
+  # A rule goes by the group of its own schedule's tasks, and gives its own tasks another one, or it would start them forever.
+  assert {
+    condition = alltrue([for key, rule in aws_cloudwatch_event_rule.restart : (
+      jsondecode(rule.event_pattern).detail.group
+      == [one(one(aws_scheduler_schedule.this[split(".", key)[0]].target).ecs_parameters).group]
+      && one(aws_cloudwatch_event_target.restart[key].ecs_target).group == "restart:dbt-shop-live.${split(".", key)[0]}"
+      && jsondecode(rule.event_pattern).detail.clusterArn == ["arn:aws:ecs:eu-west-1:123456789012:cluster/dbt-live"]
+    )])
+    error_message = "A rule hears of other tasks than those of its schedule, or of its own."
+  }
+
+  # What nobody restarts stays in the family's group, as tasks that are started by hand.
+  assert {
+    condition     = one(one(aws_scheduler_schedule.this["once"].target).ecs_parameters).group == null
+    error_message = "A schedule that is not restarted has a group of its own."
+  }
+
+  assert {
+    condition     = { for key, rule in aws_cloudwatch_event_rule.restart : key => rule.state if startswith(key, "hourly") || rule.state != "ENABLED" } == { "hourly.held" = "DISABLED", "hourly.killed" = "DISABLED" }
+    error_message = "What is restarted is not what is enabled."
+  }
+
+  # The command of the schedule, if it has one, and the settings beside it, whatever the command is.
+  assert {
+    condition = { for key, target in aws_cloudwatch_event_target.restart : key => jsondecode(target.input) } == {
+      "nightly.killed" = { containerOverrides = [{
+        name = "dbt"
+        environment = [
+          { name = "DBT_ENTRYPOINT_LEASE_WAIT", value = "1800s" },
+          { name = "DBT_ENTRYPOINT_RESUME", value = "last" },
+          { name = "DBT_ENTRYPOINT_RESUME_WITHIN", value = "7020s" },
+        ]
+      }] }
+      "nightly.held" = { containerOverrides = [{
+        name = "dbt", environment = [{ name = "DBT_ENTRYPOINT_LEASE_WAIT", value = "1800s" }]
+      }] }
+      "hourly.killed" = { containerOverrides = [{
+        name    = "dbt"
+        command = ["run", "--select", "orders+"]
+        environment = [
+          { name = "DBT_ENTRYPOINT_LEASE_WAIT", value = "1800s" },
+          { name = "DBT_ENTRYPOINT_RESUME", value = "last" },
+          { name = "DBT_ENTRYPOINT_RESUME_WITHIN", value = "7020s" },
+        ]
+      }] }
+      "hourly.held" = { containerOverrides = [{
+        name        = "dbt"
+        command     = ["run", "--select", "orders+"]
+        environment = [{ name = "DBT_ENTRYPOINT_LEASE_WAIT", value = "1800s" }]
+      }] }
+    }
+    error_message = "A restart runs something else: ${jsonencode([for target in aws_cloudwatch_event_target.restart : target.input])}."
+  }
+
+  assert {
+    condition = alltrue([for target in aws_cloudwatch_event_target.restart : (
+      target.arn == "arn:aws:ecs:eu-west-1:123456789012:cluster/dbt-live"
+      && target.role_arn == aws_iam_role.scheduler[0].arn
+      && one(target.ecs_target).task_definition_arn == "arn:aws:ecs:eu-west-1:123456789012:task-definition/dbt-shop-live"
+      && one(target.ecs_target).launch_type == "FARGATE" && one(target.ecs_target).task_count == 1
+      && one(target.ecs_target).propagate_tags == "TASK_DEFINITION"
+      && one(one(target.ecs_target).network_configuration).subnets == toset(["subnet-0123456789abcdef0"])
+      && one(one(target.ecs_target).network_configuration).security_groups == toset(["sg-0123456789abcdef0"])
+      && one(one(target.ecs_target).network_configuration).assign_public_ip
+    )])
+    error_message = "A restart starts another task, elsewhere, or by another role."
+  }
+
+  assert {
+    condition = alltrue([for target in aws_cloudwatch_event_target.restart : (
+      one(target.retry_policy).maximum_retry_attempts == 7 && one(target.retry_policy).maximum_event_age_in_seconds == 900
+      && one(target.dead_letter_config).arn == aws_sqs_queue.not_started[0].arn
+    )])
+    error_message = "A restart that could not be started is lost."
+  }
+
+  assert {
+    condition     = length(aws_sqs_queue_policy.not_started) == 1
+    error_message = "EventBridge may not write to the queue."
+  }
+}
+
+# The deadline is of the whole run, its wait for the lease too, and the runner refuses to resume what is older than six hours by default.
+run "restarts_of_short_runs" {
+  command = plan
+
+  variables {
+    schedules        = { nightly = { expression = "rate(1 day)" } }
+    deadline_seconds = 61
+  }
+
+  assert {
+    condition = (
+      jsondecode(aws_cloudwatch_event_target.restart["nightly.held"].input).containerOverrides[0].environment
+      == [{ name = "DBT_ENTRYPOINT_LEASE_WAIT", value = "30s" }]
+    )
+    error_message = "A restart waits for the lease until its deadline has passed."
+  }
+}
+
+run "restarts_of_long_runs" {
+  command = plan
+
+  variables {
+    schedules        = { nightly = { expression = "rate(1 day)" } }
+    deadline_seconds = 28800
+    environment      = { DBT_ENTRYPOINT_LEASE_WAIT = "2h" }
+  }
+
+  assert {
+    condition = jsondecode(aws_cloudwatch_event_target.restart["nightly.killed"].input).containerOverrides[0].environment == [
+      { name = "DBT_ENTRYPOINT_RESUME", value = "last" }, { name = "DBT_ENTRYPOINT_RESUME_WITHIN", value = "21600s" },
+    ]
+    error_message = "A restart finishes a run of long ago, or waits for the lease as nobody has said."
+  }
+}
+
+run "no_restarts" {
+  command = plan
+
+  variables {
+    schedules = { nightly = { expression = "rate(1 day)", restart = false } }
+  }
+
+  assert {
+    condition = (
+      length(aws_cloudwatch_event_rule.restart) + length(aws_cloudwatch_event_target.restart) + length(aws_sqs_queue_policy.not_started)
+      == 0
+    )
+    error_message = "There are rules that restart nothing."
+  }
+
+  assert {
+    condition = [for statement in data.aws_iam_policy_document.trust_scheduler.statement :
+    one(statement.principals).identifiers] == [toset(["scheduler.amazonaws.com"])]
+    error_message = "The role trusts a service that has no need of it."
+  }
+}
+
 run "docs_site" {
   command = apply
 
@@ -293,7 +455,7 @@ run "alarms" {
     condition = jsondecode(aws_cloudwatch_event_rule.failed[0].event_pattern).detail == {
       clusterArn = ["arn:aws:ecs:eu-west-1:123456789012:cluster/dbt-live"]
       containers = { exitCode = [{ "anything-but" = [0] }, { exists = false }] }
-      group      = ["family:dbt-shop-live"]
+      group      = ["family:dbt-shop-live", { prefix = "schedule:dbt-shop-live." }, { prefix = "restart:dbt-shop-live." }]
       lastStatus = ["STOPPED"]
     }
     error_message = "The alarm listens to ${aws_cloudwatch_event_rule.failed[0].event_pattern}."
@@ -517,6 +679,15 @@ run "spot" {
       each.capacity_provider => [each.base, each.weight] } == { FARGATE = [1, 1], FARGATE_SPOT = [0, 4] }
     )
     error_message = "The schedule starts its task elsewhere."
+  }
+
+  assert {
+    condition = alltrue([for target in aws_cloudwatch_event_target.restart : (
+      one(target.ecs_target).launch_type == null
+      && { for each in one(target.ecs_target).capacity_provider_strategy : each.capacity_provider => [each.base, each.weight] }
+      == { FARGATE = [1, 1], FARGATE_SPOT = [0, 4] }
+    )])
+    error_message = "A restart starts its task elsewhere."
   }
 
   assert {

@@ -14,8 +14,8 @@ EXPECTED = {
     "aws_cloudfront_function": 2,
     "aws_cloudfront_key_value_store": 2,
     "aws_cloudfront_origin_access_control": 2,
-    "aws_cloudwatch_event_rule": 4,
-    "aws_cloudwatch_event_target": 4,
+    "aws_cloudwatch_event_rule": 8,
+    "aws_cloudwatch_event_target": 8,
     "aws_cloudwatch_log_group": 4,
     "aws_cloudwatch_metric_alarm": 2,
     "aws_ecr_lifecycle_policy": 4,
@@ -35,6 +35,7 @@ EXPECTED = {
     "aws_scheduler_schedule_group": 2,
     "aws_security_group": 4,
     "aws_sqs_queue": 2,
+    "aws_sqs_queue_policy": 2,
     "aws_vpc_security_group_egress_rule": 8,
 }
 

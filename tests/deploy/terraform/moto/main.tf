@@ -81,10 +81,14 @@ module "shop_live" {
   docs_site               = { enabled = true }
   airflow_role_arns       = ["arn:aws:iam::123456789012:role/airflow"]
   orchestrator_role       = "separate"
-  schedules               = { nightly = { expression = "rate(1 day)" } }
-  alarms                  = { topic_arn = aws_sns_topic.alarms.arn }
-  force_destroy           = true
-  tags                    = { team = "data" }
+  schedules = {
+    nightly = { expression = "rate(1 day)" }
+    hourly  = { expression = "rate(1 hour)", command = ["run", "--select", "orders+"] }
+    once    = { expression = "at(2027-01-01T00:00:00)", restart = false }
+  }
+  alarms        = { topic_arn = aws_sns_topic.alarms.arn }
+  force_destroy = true
+  tags          = { team = "data" }
 }
 
 # The same project in another environment of the account: Airflow takes the service role, which has rights of the caller's besides.

@@ -29,6 +29,9 @@ PIECES = [
     ("ecs_task.tf", "  runtime_platform {"),
     ("ecs_task.tf", '  dynamic "ephemeral_storage" {'),
     ("schedule_queue.tf", "  sqs_managed_sse_enabled "),
+    ("schedule_restart.tf", "  state "),
+    ("schedule_restart.tf", "    propagate_tags "),
+    ("schedule_restart.tf", '    dynamic "capacity_provider_strategy" {'),
 ]
 
 

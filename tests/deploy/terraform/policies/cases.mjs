@@ -346,6 +346,36 @@ const trusts = [
     }),
     action: 'sts:TagSession',
   },
+  ...[
+    ['events.amazonaws.com', true, ACCOUNT, 'dbt-shop-live.nightly.killed'],
+    ['events.amazonaws.com', true, ACCOUNT, 'dbt-shop-live.hourly.held'],
+    // Not one of the rules for restarts, and not one of another project.
+    ['events.amazonaws.com', false, ACCOUNT, 'dbt-shop-live-failed'],
+    ['events.amazonaws.com', false, ACCOUNT, 'dbt-shop-live-2.nightly.killed'],
+    ['events.amazonaws.com', false, '210987654321', 'dbt-shop-live.nightly.killed'],
+    ['scheduler.amazonaws.com', false, ACCOUNT, 'dbt-shop-live.nightly.killed'],
+  ].map(([principal, allowed, account, rule]) => trust('DBTSchedulerRole-shop-live', principal, allowed, {
+    'aws:SourceAccount': account, 'aws:SourceArn': arn('events', `rule/${rule}`),
+  })),
+  {
+    ...trust('DBTSchedulerRole-shop-live', 'events.amazonaws.com', false, {
+      'aws:SourceAccount': ACCOUNT, 'aws:SourceArn': arn('events', 'rule/dbt-shop-live.nightly.killed'),
+    }),
+    action: 'sts:TagSession',
+  },
+];
+
+// The dead-letter queue, to which rules write by its policy.
+const queue = (principal, allowed, action, rule) => ({
+  queue: 'dbt-shop-live-not-started', principal, allowed, action, resource: arn('sqs', 'dbt-shop-live-not-started'),
+  context: { 'aws:SourceArn': arn('events', `rule/${rule}`) },
+});
+const queues = [
+  queue('events.amazonaws.com', true, 'sqs:SendMessage', 'dbt-shop-live.nightly.killed'),
+  queue('events.amazonaws.com', false, 'sqs:SendMessage', 'dbt-shop-live-failed'),
+  queue('events.amazonaws.com', false, 'sqs:SendMessage', 'dbt-shop-live-2.nightly.killed'),
+  queue('events.amazonaws.com', false, 'sqs:ReceiveMessage', 'dbt-shop-live.nightly.killed'),
+  queue('lambda.amazonaws.com', false, 'sqs:SendMessage', 'dbt-shop-live.nightly.killed'),
 ];
 
 const object = 'arn:aws:s3:::dbt-documentation-live/shop/index.html';
@@ -388,5 +418,5 @@ export const cases = [
   ...execution('DBTExecutionRole-shop-live', 'dbt-shop-live', true), ...execution('DBTExecutionRole-shop-dev', 'dbt-shop-dev', true),
   ...execution('DBTExecutionRole-shop-payroll-live', 'dbt-shop-payroll-live', true),
   ...execution('DBTExecutionRole-ops-live', 'dbt-ops-live', false),
-  ...scheduler, ...trusts, ...buckets,
+  ...scheduler, ...trusts, ...queues, ...buckets,
 ];

@@ -7,18 +7,18 @@ import { cases } from './cases.mjs';
 import { byIdentity, byResource } from './judge.mjs';
 import { mutants } from './mutants.mjs';
 
-const { roles, buckets } = applied(process.argv[2]);
+const { roles, buckets, queues } = applied(process.argv[2]);
 
 function judge(given, policies) {
-  const { roles, buckets } = policies;
+  const { roles, buckets, queues } = policies;
   const has = (what, name) => what[name] ?? (() => { throw new Error(`the state holds no ${name}`); })();
   if (given.role) return byIdentity(has(roles, given.role), given.action, given.resource, given.context);
-  const policy = given.trust ? has(roles, given.trust).trust : has(buckets, given.bucket);
+  const policy = given.trust ? has(roles, given.trust).trust : given.queue ? has(queues, given.queue) : has(buckets, given.bucket);
   return byResource(policy, given.principal, given.action, given.resource, given.context);
 }
 
 function name(given) {
-  const who = given.role ?? `${given.principal} at ${given.trust ?? given.bucket}`;
+  const who = given.role ?? `${given.principal} at ${given.trust ?? given.queue ?? given.bucket}`;
   const context = Object.entries(given.context).map(([key, value]) => ` ${key}=${value}`).join('');
   return `${who} ${given.allowed ? 'may' : 'may not'} ${given.action} ${given.resource}${context}`;
 }
@@ -31,7 +31,7 @@ const report = (isFine, text) => {
 
 for (const given of cases) {
   try {
-    report((await judge(given, { roles, buckets })) === given.allowed, name(given));
+    report((await judge(given, { roles, buckets, queues })) === given.allowed, name(given));
   } catch (error) {
     report(false, `${name(given)}: ${error.message}`);
   }
@@ -44,6 +44,7 @@ for (const role of Object.keys(roles)) {
   report(cases.some((given) => given.trust === role && given.allowed), `the trust of ${role} has cases`);
 }
 for (const bucket of Object.keys(buckets)) report(cases.some((given) => given.bucket === bucket), `${bucket} has cases`);
+for (const queue of Object.keys(queues)) report(cases.some((given) => given.queue === queue), `${queue} has cases`);
 
 // ECS asks for the right to the family where RunTask names no revision, and the simulator knows no such ARN: this much is read.
 for (const [role, { policies }] of Object.entries(roles)) {
@@ -56,9 +57,9 @@ for (const [role, { policies }] of Object.entries(roles)) {
 }
 
 if (failed === 0) {
-  for (const { label, subject, policies, equivalent } of mutants({ roles, buckets })) {
+  for (const { label, subject, policies, equivalent } of mutants({ roles, buckets, queues })) {
     let killer;
-    for (const given of cases.filter((each) => [each.role, each.trust, each.bucket].includes(subject))) {
+    for (const given of cases.filter((each) => [each.role, each.trust, each.bucket, each.queue].includes(subject))) {
       if ((await judge(given, policies)) !== given.allowed) {
         killer = given;
         break;

@@ -28,7 +28,7 @@ export function byIdentity(role, action, resource, contextVariables) {
   });
 }
 
-// What a resource (a role by its trust, a bucket by its policy) lets a principal do whose own policies allow everything.
+// What a resource (a role by its trust, a bucket or queue by its policy) lets a principal do whose own policies allow everything.
 export function byResource(resourcePolicy, principal, action, resource, contextVariables) {
   const everything = { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: '*', Resource: '*' }] };
   const isService = principal.endsWith('.amazonaws.com');

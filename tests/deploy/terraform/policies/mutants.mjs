@@ -3,6 +3,7 @@
 // Changes that no request could notice, with the reason.
 const EQUIVALENT = [
   [/^bucket (?!.* NotOnTheDocsSite: ).* (any resource$|in the place of)/, 'a bucket\'s policy can only speak of that bucket'],
+  [/^queue .* (any resource$|in the place of)/, 'a queue\'s policy can only speak of that queue'],
   [/^bucket .* NotOnTheDocsSite: any action of its service$/, 'CloudFront may do nothing but read objects'],
   [/^bucket .* TlsOnly: any action/, 'it denies every action already'],
   [/ReadTheConnection: .*catalog\* in the place/, 'an account has one catalog'],
@@ -64,21 +65,26 @@ function* mutated(policy, what) {
   }
 }
 
-export function* mutants({ roles, buckets }) {
+export function* mutants({ roles, buckets, queues }) {
   for (const [name, role] of Object.entries(roles)) {
     for (const [policyName, policy] of Object.entries(role.policies)) {
       for (const [label, changed, equivalent] of mutated(policy, `${name} ${policyName}`)) {
-        const policies = { roles: { ...roles, [name]: { ...role, policies: { ...role.policies, [policyName]: changed } } }, buckets };
+        const policies = { roles: { ...roles, [name]: { ...role, policies: { ...role.policies, [policyName]: changed } } }, buckets, queues };
         yield { label, subject: name, policies, equivalent };
       }
     }
     for (const [label, changed, equivalent] of mutated(role.trust, `trust of ${name}`)) {
-      yield { label, subject: name, policies: { roles: { ...roles, [name]: { ...role, trust: changed } }, buckets }, equivalent };
+      yield { label, subject: name, policies: { roles: { ...roles, [name]: { ...role, trust: changed } }, buckets, queues }, equivalent };
     }
   }
   for (const [name, policy] of Object.entries(buckets)) {
     for (const [label, changed, equivalent] of mutated(policy, `bucket ${name}`)) {
-      yield { label, subject: name, policies: { roles, buckets: { ...buckets, [name]: changed } }, equivalent };
+      yield { label, subject: name, policies: { roles, buckets: { ...buckets, [name]: changed }, queues }, equivalent };
+    }
+  }
+  for (const [name, policy] of Object.entries(queues)) {
+    for (const [label, changed, equivalent] of mutated(policy, `queue ${name}`)) {
+      yield { label, subject: name, policies: { roles, buckets, queues: { ...queues, [name]: changed } }, equivalent };
     }
   }
 }
