@@ -285,6 +285,9 @@ fn retry(
     let mut numbers = version.unwrap_or_default().split('.');
     let mut number = || numbers.next().and_then(|part| part.parse::<u32>().ok());
     let (major, minor) = (number(), number());
+    if major.is_none() {
+        return Err("nobody knows the version of dbt, and so whether it has retry".to_owned());
+    }
     if major == Some(1) && minor.is_some_and(|minor| minor < 6) {
         let version = version.unwrap_or_default();
         return Err(format!("dbt {version} has no retry"));
@@ -311,10 +314,10 @@ fn retry(
         } else {
             match (word, major) {
                 // dbt 1.6 takes it from nowhere.
-                ("--full-refresh" | "-f", Some(1) | None) if minor != Some(6) => {
+                ("--full-refresh" | "-f", Some(1)) if minor != Some(6) => {
                     args.insert("full_refresh".to_owned(), json!(true));
                 }
-                ("--fail-fast" | "-x", Some(1) | None) => {
+                ("--fail-fast" | "-x", Some(1)) => {
                     args.insert("fail_fast".to_owned(), json!(true));
                 }
                 _ => return Err(format!("dbt retry may not know its argument {word:?}")),

@@ -2,6 +2,7 @@
 //! why a run cannot be finished.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use nix::sys::signal::Signal;
@@ -14,6 +15,7 @@ use crate::support::fake::Fake;
 use crate::support::fault_proxy::{Fault, FaultProxy};
 use crate::support::http::Message;
 use crate::support::project::{PASSWORD, Scene};
+use crate::support::repo;
 use crate::support::result::Finished;
 use crate::support::runner::Runner;
 
@@ -637,6 +639,23 @@ fn a_step_that_retry_does_not_know_is_run_in_full() {
             .assert_err_has(&["run in full, since", why]);
         assert_eq!(unfinished.calls(), ["run", "run"]);
     }
+}
+
+/// It may be one that has no `retry`, and would fail at each attempt.
+#[test]
+fn a_dbt_of_unknown_version_is_not_asked_to_retry() {
+    let unfinished = Unfinished::new();
+    let script = unfinished.at("house-dbt");
+    let content = format!("#!/bin/sh\nexec '{}' \"$@\"\n", repo::fake_dbt().display());
+    fs::write(&script, content).unwrap();
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    let runner = || unfinished.runner().env("DBT_ENTRYPOINT_DBT", &script);
+    runner().run().assert_code(1);
+    let second = runner().args(["--resume", "last"]).run();
+    second
+        .assert_code(1)
+        .assert_err_has(&["run in full, since nobody knows the version of dbt"]);
+    assert_eq!(unfinished.calls(), ["run", "run"], "{second}");
 }
 
 #[test]

@@ -239,10 +239,13 @@ fn steps_that_are_done_are_left_out_up_to_the_first_that_is_not() {
 /// A command, dbt's version; and the command that finishes it, or why none does.
 #[test]
 fn retry_does_the_same_or_is_not_asked() {
+    let unknown = "all, since nobody knows the version of dbt, and so whether it has retry";
     for (command, version, expected) in [
         ("run", "1.11.16", "retry"),
         ("run", "1.6.0", "retry"),
         ("run", "1.5.11", "all, since dbt 1.5.11 has no retry"),
+        ("run", "", unknown),
+        ("run", "unknown", unknown),
         (
             "test -s a b --exclude c -t live",
             "1.8.0",
