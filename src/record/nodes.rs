@@ -4,6 +4,7 @@
 //! What is not certain counts as not done: a node is rather run twice than never.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, UNIX_EPOCH};
 
 use crate::artifacts::{NodeRun, NodeState, is_success, time};
 use crate::dbt::NodeEvent;
@@ -19,6 +20,8 @@ pub(crate) struct NodeLog {
     /// What the step has selected, as far as that is known.
     ids: BTreeSet<String>,
     is_planned: bool,
+    /// dbt has told some of it while it ran, in whichever attempt.
+    is_told: bool,
     /// How many there are, where not all are known by name.
     total: Option<usize>,
     states: BTreeMap<String, State>,
@@ -36,8 +39,13 @@ struct State {
 }
 
 impl NodeLog {
-    /// Takes in an event, without secrets.
+    /// Takes in what dbt tells, without secrets.
     pub(crate) fn hear(&mut self, event: NodeEvent, redactor: &Redactor) {
+        self.is_told |= !matches!(event, NodeEvent::Silent { .. });
+        self.take_in(event, redactor);
+    }
+
+    fn take_in(&mut self, event: NodeEvent, redactor: &Redactor) {
         if self.lines.len() >= MOST_EVENTS {
             return;
         }
@@ -103,9 +111,9 @@ impl NodeLog {
         log
     }
 
-    /// One JSON object a line, the plan first; `None` where nothing is known.
+    /// One JSON object a line, the plan first; `None` where dbt has told nothing.
     pub(crate) fn text(&self) -> Option<String> {
-        if !self.is_planned && self.lines.is_empty() {
+        if !self.is_told {
             return None;
         }
         let plan = NodeEvent::Plan {
@@ -130,6 +138,11 @@ impl NodeLog {
         self.lines.len() + self.ids.len() + usize::from(self.is_planned)
     }
 
+    /// Whether dbt has told any of it while it ran.
+    pub(crate) fn is_told(&self) -> bool {
+        self.is_told
+    }
+
     /// All that the step has selected; `None` where that is not known for certain.
     pub(crate) fn plan(&self) -> Option<&BTreeSet<String>> {
         let is_whole = self
@@ -142,6 +155,15 @@ impl NodeLog {
     pub(crate) fn complete_plan<'a>(&mut self, ids: impl IntoIterator<Item = &'a String>) {
         if self.is_planned {
             self.ids.extend(ids.into_iter().cloned());
+        }
+    }
+
+    /// Adds the ends of nodes that have results, where dbt has told none of them.
+    pub(crate) fn complete_ends(&mut self, runs: &[NodeRun], redactor: &Redactor) {
+        for run in runs {
+            if run.state.has_run() && self.ids.contains(&run.id) && !self.has_run(&run.id) {
+                self.take_in(end_of(run), redactor);
+            }
         }
     }
 
@@ -170,11 +192,15 @@ impl NodeLog {
 
     /// Those of the nodes that have not run to an end.
     pub(crate) fn not_run<'a>(&self, ids: impl Iterator<Item = &'a String>) -> Vec<&'a str> {
-        let has_run = |id: &String| match self.end(id) {
+        let ids = ids.filter(|id| !self.has_run(id));
+        ids.map(String::as_str).collect()
+    }
+
+    fn has_run(&self, id: &str) -> bool {
+        match self.end(id) {
             Some(NodeEvent::End { status, .. }) => NodeState::of(status).has_run(),
             _ => false,
-        };
-        ids.filter(|id| !has_run(id)).map(String::as_str).collect()
+        }
     }
 
     /// The nodes that have ended, as far as their ends say how they ran.
@@ -224,6 +250,25 @@ impl NodeLog {
     pub(super) fn keep_only(&mut self, done: &BTreeSet<String>) {
         self.lines.retain(|(id, _)| done.contains(id));
         self.states.retain(|id, _| done.contains(id));
+    }
+}
+
+/// The end of a node by its result.
+fn end_of(run: &NodeRun) -> NodeEvent {
+    let end = run
+        .span
+        .map(|(_, end)| UNIX_EPOCH + Duration::from_secs_f64(end));
+    NodeEvent::End {
+        id: run.id.clone(),
+        ts: end.map_or_else(String::new, |end| {
+            humantime::format_rfc3339_micros(end).to_string()
+        }),
+        thread: run.thread.clone(),
+        status: run.state.word().to_owned(),
+        s: run.seconds,
+        #[expect(clippy::cast_possible_truncation, reason = "dbt told a whole number")]
+        rows: run.rows.map(|rows| rows as i64),
+        msg: run.message.clone(),
     }
 }
 
@@ -311,6 +356,48 @@ mod tests {
         ] {
             assert_eq!(shortened(&message, &redactor), expected);
         }
+    }
+
+    #[test]
+    fn results_stand_in_for_ends_that_nobody_told() {
+        let plan = json!({"t": "plan", "ids": ["bad", "begun", "told", "never", "skipped"]});
+        let mut log = log(&[plan, start("begun"), start("told"), end("told", "pass")]);
+        let run = |id: &str, state| NodeRun {
+            id: id.to_owned(),
+            state,
+            span: Some((1.0, 3.5)),
+            seconds: 2.5,
+            thread: Some("Thread-1".to_owned()),
+            rows: Some(7.0),
+            message: None,
+            age: None,
+            warns_after: None,
+            fails_after: None,
+        };
+        let runs = [
+            run("begun", NodeState::Success),
+            run("told", NodeState::Success),
+            run("bad", NodeState::Error),
+            run("skipped", NodeState::Skipped),
+            run("not selected", NodeState::Success),
+        ];
+        log.complete_ends(&runs, &Redactor::default());
+        let text = log.text().unwrap();
+        let ends: Vec<&str> = text.lines().skip(4).collect();
+        let end = |id, status| {
+            format!(
+                "{{\"t\":\"end\",\"id\":\"{id}\",\"ts\":\"1970-01-01T00:00:03.500000Z\",\
+                 \"thread\":\"Thread-1\",\"status\":\"{status}\",\"s\":2.5,\"rows\":7,\
+                 \"msg\":null}}"
+            )
+        };
+        assert_eq!(
+            ends,
+            [end("begun", "success"), end("bad", "error")],
+            "{text}"
+        );
+        let running = log.running();
+        assert_eq!(running, Vec::<String>::new());
     }
 
     /// Events, and what has succeeded by them.

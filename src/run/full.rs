@@ -218,8 +218,9 @@ impl Run<'_> {
                 }
                 let has_plan = recorder.borrow().has_plan(index);
                 pages.step_ended(index, outcome, target, has_plan);
-                let nodes = kept.as_ref().map_or(&[][..], |results| &results.ids);
-                recorder.borrow_mut().end_step(index, step, outcome, nodes);
+                recorder
+                    .borrow_mut()
+                    .end_step(index, step, outcome, kept.as_ref());
                 if kept.is_none() || outcome.stopped.is_some() {
                     pages.heard(index, recorder.borrow().heard(index));
                 }

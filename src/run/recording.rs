@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::sleep;
 
-use crate::artifacts::{Error, Ledger, NodeRun, has_nodes};
+use crate::artifacts::{Error, Ledger, NodeRun, Results, has_nodes};
 use crate::causes;
 use crate::config::Step;
 use crate::dbt::NodeEvent;
@@ -165,21 +165,24 @@ impl Recorder {
         }
     }
 
-    /// Records how a step has ended. `nodes`: those in its results.
+    /// Records how a step has ended, and of its nodes what dbt has left beyond what it has told.
     pub(super) fn end_step(
         &mut self,
         index: usize,
         step: &Step,
         outcome: &Outcome,
-        nodes: &[String],
+        results: Option<&Results>,
     ) {
-        let (has_plan, why_silent) = {
+        let (is_told, why_silent) = {
             let mut logs = self.shared.logs();
             let kept = logs.entry(index).or_default();
-            kept.log.complete_plan(nodes);
-            (kept.log.text().is_some(), kept.why_silent.take())
+            if let Some(results) = results {
+                kept.log.complete_plan(&results.ids);
+                kept.log.complete_ends(&results.runs, &self.shared.redactor);
+            }
+            (kept.log.is_told(), kept.why_silent.take())
         };
-        let is_silent = has_nodes(step) && !has_plan && outcome.status != Status::Resumed;
+        let is_silent = has_nodes(step) && !is_told && outcome.status != Status::Resumed;
         if is_silent && self.shared.ledger.is_some() && !self.has_told_of_silence {
             self.has_told_of_silence = true;
             let why = why_silent.map_or_else(String::new, |why| format!(", since {why}"));
@@ -204,7 +207,7 @@ impl Recorder {
     pub(super) fn has_plan(&self, index: usize) -> bool {
         let logs = self.shared.logs();
         logs.get(&index)
-            .is_some_and(|kept| kept.log.plan().is_some())
+            .is_some_and(|kept| kept.log.is_told() && kept.log.plan().is_some())
     }
 
     /// What is known of a step that has left no results, or not all: its nodes, and those that had

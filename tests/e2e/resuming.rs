@@ -299,6 +299,47 @@ fn steps_that_are_done_are_not_run_again_and_what_they_left_is_published() {
     assert_eq!(published["args"]["which"], "test");
 }
 
+/// Neither the engine nor the results of an earlier attempt make up what dbt did not tell.
+#[test]
+fn a_dbt_that_tells_nothing_of_its_nodes_leaves_none_in_a_resumed_step_either() {
+    let unfinished = Unfinished::new();
+    let first = unfinished.runner().run();
+    let second = unfinished.resume("last");
+    second.assert_code(0);
+    for run in [first, second] {
+        let nodes = format!("docs/runs/{}/01-run/nodes.ndjson", run_id(&run));
+        assert!(!unfinished.at(&nodes).exists(), "{run}");
+        run.assert_err_has(&["tells nothing of its nodes while it runs"]);
+    }
+}
+
+/// As where the earlier attempt told of its nodes and this one does not, or not of all.
+#[test]
+fn nodes_that_dbt_has_not_told_of_are_in_the_record_by_their_results() {
+    let unfinished = Unfinished::new();
+    let first = run_id(&unfinished.runner().run());
+    let told = "{\"t\":\"plan\",\"ids\":[\"model.shop.a\",\"model.shop.b\",\"model.shop.c\"]}\n";
+    unfinished.write(&format!("runs/{first}/01-run/nodes.ndjson"), told);
+    let second = unfinished.resume("last");
+    second.assert_code(0);
+    let nodes = format!("docs/runs/{}/01-run/nodes.ndjson", run_id(&second));
+    let nodes = fs::read_to_string(unfinished.at(&nodes)).unwrap();
+    let ends: Vec<_> = nodes
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap())
+        .filter(|event| event["t"] == "end")
+        .map(|end| (end["id"].clone(), end["status"].clone(), end["s"].clone()))
+        .collect();
+    let expected = ["a", "b", "c"].map(|node| {
+        (
+            json!(format!("model.shop.{node}")),
+            json!("success"),
+            json!(0.1),
+        )
+    });
+    assert_eq!(ends, expected, "{nodes}");
+}
+
 #[test]
 fn an_attempt_that_fails_is_finished_by_the_next_one() {
     let fake = Fake::one()

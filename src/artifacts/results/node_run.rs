@@ -38,6 +38,17 @@ impl NodeState {
         }
     }
 
+    /// As dbt writes it.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Skipped => "skipped",
+            Self::Unknown => "",
+        }
+    }
+
     /// Whether a node has run to an end, good or bad. In doubt it has not.
     pub(crate) fn has_run(self) -> bool {
         !matches!(self, Self::Skipped | Self::Unknown)
