@@ -64,6 +64,13 @@ pub(crate) struct Stage {
     pub(crate) resumed: BTreeSet<usize>,
 }
 
+impl Stage {
+    /// Where a step writes.
+    fn target_of(&self, step: &Step) -> PathBuf {
+        step.target_directory(&self.directory, &self.target)
+    }
+}
+
 /// Runs the steps, and calls back as each one ends, before the next one starts (`ended`, which may
 /// know better how), and for what dbt tells of its nodes meanwhile (`heard`). Returns the outcomes
 /// of those that ran, and the reason if the run was stopped between two steps.

@@ -119,9 +119,7 @@ impl Workspace {
 
     /// Where a step writes: by its own `--target-path`, else as the others.
     pub(crate) fn target_of(&self, step: &Step) -> PathBuf {
-        step.option(&["--target-path"])
-            .filter(|path| !path.is_empty())
-            .map_or_else(|| self.target.clone(), |path| self.directory.join(path))
+        step.target_directory(&self.directory, &self.target)
     }
 
     /// The directories that the steps write to, in the order of their last use.

@@ -2,6 +2,7 @@
 //!
 //! Never runs anything.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::file::SettingsFile;
@@ -112,6 +113,13 @@ impl Step {
     pub(crate) fn makes_docs(&self) -> bool {
         let second = self.command.get(1).map_or("generate", String::as_str);
         self.subcommand() == "docs" && (second == "generate" || second.starts_with('-'))
+    }
+
+    /// Where it writes: by its own `--target-path`, else to `usual`. `project`: where dbt runs.
+    pub(crate) fn target_directory(&self, project: &Path, usual: &Path) -> PathBuf {
+        self.option(&["--target-path"])
+            .filter(|path| !path.is_empty())
+            .map_or_else(|| usual.to_owned(), |path| project.join(path))
     }
 
     /// The value of an option of dbt, as dbt takes it: `--target x`, `--target=x`, `-t x`, `-tx`,
