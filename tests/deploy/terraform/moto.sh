@@ -72,5 +72,13 @@ check "a role trusts both forms of the subject, of its own environment alone" jq
         | .["token.actions.githubusercontent.com:sub"]]
     == [["repo:acme/dbt.shop:environment:live", "repo:acme@11/dbt.shop@22:environment:live"],
         ["repo:acme/dbt.shop:environment:live-plan", "repo:acme@11/dbt.shop@22:environment:live-plan"]]' "$work/bootstrap.json"
+check "the workflow's role hands the module's roles to the services that they trust, and to no other" \
+    jq --exit-status --slurpfile applied "$built/applied.json" '
+    def every: .resources[]?, (.child_modules[]? | every);
+    ([$applied[0].values.root_module | every | select(.type == "aws_iam_role")
+        | .values.assume_role_policy | fromjson.Statement[].Principal.Service // empty] | unique)
+    == ([.values.root_module.resources[] | select(.type == "aws_iam_role_policy" and .name == "apply")
+        | .values.policy | fromjson.Statement[] | select(.Action == "iam:PassRole")
+        | .Condition.StringEquals["iam:PassedToService"]] | add | sort)' "$work/bootstrap.json"
 check "the bootstrap is destroyed" bootstrap destroy -auto-approve
 check "nothing is left" "$built/venv-moto/bin/python" "$here/moto/left.py" "$endpoint"
