@@ -78,6 +78,20 @@ impl Refusal {
         place::is_denied(source) || source.is_of_unknown_owner() || source.is_not_implemented()
     }
 
+    /// What helps whoever looks at the lease or takes it away.
+    pub(crate) fn remedy(&self) -> Option<String> {
+        let again = || Some("try again later".to_owned());
+        match self {
+            Self::Unusable { source, .. } => source.hint().or_else(|| {
+                let is_away = source.fault() == Some(FaultKind::Unreachable);
+                again().filter(|_| is_away)
+            }),
+            Self::Held { .. } | Self::Conflicts { .. } => again(),
+            Self::Unkept { .. } => None,
+        }
+    }
+
+    /// What helps a run.
     pub(crate) fn hint(&self) -> String {
         match self {
             Self::Held { left, .. } => {
@@ -91,10 +105,10 @@ impl Refusal {
             }
             Self::Conflicts { .. } => "set --lease off for this store".to_owned(),
             Self::Unkept { .. } => "set --lease off to run without one".to_owned(),
-            Self::Unusable { source, .. } => {
+            Self::Unusable { .. } => {
                 let off = "set --lease off to run without one";
-                let hint = source.hint();
-                hint.map_or_else(|| off.to_owned(), |hint| format!("{hint}; or {off}"))
+                self.remedy()
+                    .map_or_else(|| off.to_owned(), |hint| format!("{hint}; or {off}"))
             }
         }
     }

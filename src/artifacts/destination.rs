@@ -3,7 +3,7 @@
 //! Never decides what is published.
 
 use std::fs::Permissions;
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -16,6 +16,8 @@ use super::s3::{self, S3};
 use crate::aws::{Aws, FaultKind};
 use crate::config::Location;
 use crate::regular_file;
+
+const WRITABLE: &str = "make it writable, or set another --destination";
 
 /// Why an object was not, or cannot be, put.
 #[derive(Debug, thiserror::Error)]
@@ -42,10 +44,16 @@ impl Error {
     pub(crate) fn hint(&self) -> Option<String> {
         match self {
             Self::S3(error) => error.hint(),
-            Self::Directory { .. } => {
-                Some("make it writable, or set another --destination".to_owned())
-            }
-            Self::Write { .. } | Self::Read { .. } => None,
+            Self::Directory { .. } => Some(WRITABLE.to_owned()),
+            Self::Write { source, .. } | Self::Read { source, .. } => match source.kind() {
+                ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+                    Some("make room there, or set another --destination".to_owned())
+                }
+                ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+                    Some(WRITABLE.to_owned())
+                }
+                _ => None,
+            },
         }
     }
 
@@ -135,7 +143,7 @@ fn check_directory(path: &Path) -> Result<(), Error> {
 
 fn read_file(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, Error> {
     match regular_file::read(path, limit) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         read => read.map(Some).map_err(|source| Error::Read {
             path: path.to_owned(),
             source,
@@ -175,4 +183,29 @@ pub(super) fn new_file(directory: &Path) -> io::Result<NamedTempFile> {
         .prefix(".dbt-entrypoint-")
         .permissions(Permissions::from_mode(0o666))
         .tempfile_in(directory)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_file_system_refuses_has_a_remedy() {
+        for (kind, expected) in [
+            (ErrorKind::StorageFull, Some("make room there")),
+            (ErrorKind::QuotaExceeded, Some("make room there")),
+            (ErrorKind::PermissionDenied, Some("make it writable")),
+            (ErrorKind::ReadOnlyFilesystem, Some("make it writable")),
+            (ErrorKind::NotADirectory, None),
+        ] {
+            let path = PathBuf::from("/srv/docs/state/lease.json");
+            let error = Error::Write {
+                path,
+                source: kind.into(),
+            };
+            let hint = error.hint();
+            let begins = hint.as_deref().and_then(|hint| hint.split(',').next());
+            assert_eq!(begins, expected, "{kind}");
+        }
+    }
 }

@@ -163,6 +163,9 @@ fn of_code(code: &str) -> Option<FaultKind> {
         || UNREACHABLE.contains(&code)
     {
         Some(FaultKind::Unreachable)
+    } else if code == "PermanentRedirect" {
+        // A bucket is in another region than AWS_REGION says.
+        Some(FaultKind::Misconfigured)
     } else if code.contains("NotFound") || code.starts_with("NoSuch") {
         Some(FaultKind::NotFound)
     } else {
@@ -241,6 +244,7 @@ mod tests {
             ("RequestLimitExceeded", 503, FaultKind::Unreachable),
             ("SlowDown", 503, FaultKind::Unreachable),
             ("InternalServiceException", 500, FaultKind::Unreachable),
+            ("PermanentRedirect", 301, FaultKind::Misconfigured),
             ("ValidationException", 400, FaultKind::Invalid),
             ("InvalidRequestException", 400, FaultKind::Invalid),
         ] {

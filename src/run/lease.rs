@@ -108,8 +108,9 @@ impl Run<'_> {
     pub(super) fn record_loss(&mut self) {
         if let Some(what) = self.lease.as_ref().and_then(Lease::lost) {
             tracing::error!(
-                "{what}; nothing more is published but the ledger; a later run with --resume last \
-                 finishes what is left"
+                "{what}; nothing more is published but the ledger; --resume {} finishes what is \
+                 left, if no other run has done it",
+                self.summary.run_id
             );
             self.summary.error = Some(what);
         }
@@ -161,7 +162,11 @@ pub(super) async fn command(
         done = visit(command, surroundings) => done,
     };
     done.unwrap_or_else(|error| {
-        surroundings.console.error(&error, error.hint().as_deref());
+        let hint = match &error {
+            Error::Lease(refusal) => refusal.remedy(),
+            _ => error.hint(),
+        };
+        surroundings.console.error(&error, hint.as_deref());
         error.code()
     })
 }

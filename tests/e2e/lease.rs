@@ -290,7 +290,10 @@ fn a_run_that_loses_it_stops_its_step_and_publishes_no_docs() {
         assert_eq!(signals.len(), 1, "{signals:?}");
         assert_eq!(signals[0].0, "SIGINT");
         assert!(lab.docs().is_empty(), "{:?}", lab.docs());
-        let ledger = lab.ledger(&run_id(&run));
+        let id = run_id(&run);
+        // By then another run may be the last one.
+        run.assert_err_has(&["nothing more is published", &format!("--resume {id} ")]);
+        let ledger = lab.ledger(&id);
         assert!(ledger.contains(&"summary.json".to_owned()), "{ledger:?}");
         assert_eq!(
             lease(&lab)["holder"],
@@ -572,11 +575,39 @@ fn the_commands_need_no_login_but_a_lease() {
         let off = bare(command).args(["--lease", "off"]).run();
         off.assert_code(64).assert_err_has(&["want no lease"]);
     }
-    let denied = || Fault::s3(403, "AccessDenied", "Access Denied");
-    let lab = Deployment::with_faults(Fake::new(), |proxy, _| proxy.on(KEY, denied()));
-    for command in ["show", "break"] {
-        lab.runner().args(["lease", command]).run().assert_code(77);
+}
+
+/// What helps a run, `--lease off`, leaves these commands nothing to do.
+#[test]
+fn the_commands_hint_at_what_helps_them() {
+    for (status, code, exit, hint) in [
+        (403, "AccessDenied", 77, "allow s3:GetObject on "),
+        (503, "SlowDown", 69, "try again later"),
+        (
+            301,
+            "PermanentRedirect",
+            64,
+            "set AWS_REGION to the region of the bucket",
+        ),
+    ] {
+        let fault = Fault::s3(status, code, "no");
+        let lab = Deployment::with_faults(Fake::new(), |proxy, _| proxy.on(KEY, fault));
+        for command in ["show", "break"] {
+            let run = lab.runner().args(["lease", command]).run();
+            run.assert_code(exit).assert_err_has(&["hint: ", hint]);
+            assert!(!run.err().contains("--lease off"), "{run}");
+        }
     }
+}
+
+#[test]
+fn a_lease_in_another_region_is_a_wrong_setting() {
+    let moved = Fault::s3(301, "PermanentRedirect", "use the specified endpoint");
+    let lab = Deployment::with_faults(Fake::new(), |proxy, _| proxy.on("/elsewhere/lease", moved));
+    let address = "s3://elsewhere/lease.json";
+    let run = lab.runner().args(["--lease", address]).run();
+    run.assert_code(64)
+        .assert_err_has(&[address, "AWS_REGION", "--lease off"]);
 }
 
 #[test]

@@ -38,6 +38,9 @@ impl S3 {
                 "create the bucket, or set another --destination (DBT_ENTRYPOINT_DESTINATION)"
                     .to_owned()
             }
+            FaultKind::Misconfigured if fault.hint.is_none() => {
+                "set AWS_REGION to the region of the bucket, or name another bucket".to_owned()
+            }
             _ if self.checksum().is_some() && may_be_the_checksum(fault) => {
                 "if the store knows no CRC32 checksum, set \
                  AWS_REQUEST_CHECKSUM_CALCULATION=when_required"
