@@ -366,3 +366,17 @@ fn each_promise_of_security_has_the_test_that_it_names() {
     let lost: Vec<_> = named.iter().filter(|name| !is_there(name)).collect();
     assert!(lost.is_empty(), "no such test: {lost:?}");
 }
+
+/// Whoever copies it gets a lease, and runs that can be resumed.
+#[test]
+fn the_policy_for_publishing_lets_a_run_read_what_runs_share() {
+    let document = Document::read("docs/iam.md");
+    let policy = document.section("## Publishing").split("```").nth(1);
+    let policy: Value = serde_json::from_str(policy.unwrap().trim_start_matches("json")).unwrap();
+    let statements = policy["Statement"].as_array().unwrap();
+    let reads = |statement: &&Value| statement["Action"] == "s3:GetObject";
+    let read = statements.iter().find(reads).unwrap();
+    let bucket = "arn:aws:s3:::dbt-documentation-live/shop";
+    let folders = ["state", "runs"].map(|folder| format!("{bucket}/{folder}/*"));
+    assert_eq!(read["Resource"], serde_json::json!(folders));
+}
