@@ -117,6 +117,7 @@ impl From<&lease::Refusal> for ExitCode {
     fn from(refusal: &lease::Refusal) -> Self {
         match (refusal, refusal.kind()) {
             (lease::Refusal::Held { .. }, _) => Self::NoLease,
+            (lease::Refusal::NoLease { .. }, _) => Self::Usage,
             (lease::Refusal::Unkept { .. }, _) => Self::Internal,
             (_, Some(FaultKind::Denied | FaultKind::Unauthenticated)) => Self::Denied,
             (_, Some(FaultKind::NotFound | FaultKind::Misconfigured)) => Self::Usage,

@@ -39,6 +39,8 @@ pub(crate) struct Terms {
     pub(crate) shown: String,
 }
 
+const OTHER_NAME: &str = "name another object, or delete this one if nothing needs it";
+
 /// Why a run does not get the lease.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Refusal {
@@ -51,6 +53,8 @@ pub(crate) enum Refusal {
     },
     #[error("the lease {lease} cannot be written: each attempt is a conflict with another one")]
     Conflicts { lease: String },
+    #[error("what lies at {lease} is no lease")]
+    NoLease { lease: String },
     #[error("nobody keeps the lease {lease} any more: a fault of this program")]
     Unkept { lease: String },
     #[error("the lease {lease} cannot be used")]
@@ -65,7 +69,7 @@ impl Refusal {
     pub(crate) fn kind(&self) -> Option<FaultKind> {
         match self {
             Self::Unusable { source, .. } => source.fault(),
-            Self::Held { .. } | Self::Conflicts { .. } | Self::Unkept { .. } => None,
+            _ => None,
         }
     }
 
@@ -87,6 +91,7 @@ impl Refusal {
                 again().filter(|_| is_away)
             }),
             Self::Held { .. } | Self::Conflicts { .. } => again(),
+            Self::NoLease { .. } => Some(OTHER_NAME.to_owned()),
             Self::Unkept { .. } => None,
         }
     }
@@ -104,6 +109,7 @@ impl Refusal {
                 )
             }
             Self::Conflicts { .. } => "set --lease off for this store".to_owned(),
+            Self::NoLease { .. } => OTHER_NAME.to_owned(),
             Self::Unkept { .. } => "set --lease off to run without one".to_owned(),
             Self::Unusable { .. } => {
                 let off = "set --lease off to run without one";

@@ -22,6 +22,8 @@ pub(crate) struct Lease {
     pub(crate) key: String,
     /// The user has asked for it, so that a run without it is none.
     pub(crate) is_spelt_out: bool,
+    /// The key is the user's.
+    pub(crate) is_named: bool,
     pub(crate) wait: Duration,
     /// In whole seconds.
     pub(crate) ttl: Duration,
@@ -53,6 +55,7 @@ pub(super) fn resolve(
         Publish::Never => None,
     };
     let is_spelt_out = !matches!(wish, Wish::Default);
+    let is_named = matches!(wish, Wish::At { .. });
     let (location, key) = match wish {
         Wish::Off => return None,
         Wish::At { bucket, key } => {
@@ -87,6 +90,7 @@ pub(super) fn resolve(
         location,
         key,
         is_spelt_out,
+        is_named,
         wait,
         ttl,
     })

@@ -126,6 +126,11 @@ impl Keeper {
                         lease: self.terms.shown.clone(),
                     });
                 }
+                Ok(Ok(Taken::NoLease)) => {
+                    return Err(Refusal::NoLease {
+                        lease: self.terms.shown.clone(),
+                    });
+                }
                 // Another run holds it, as far as anybody knows, also if this one may not read it
                 // any more.
                 Ok(Err(error)) if holder.is_some() => Some(causes::in_one_line(&error)),

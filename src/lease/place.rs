@@ -22,6 +22,8 @@ pub(crate) struct Place {
     pub(crate) destination: Destination,
     /// Below the destination.
     pub(crate) key: String,
+    /// The user has named the key, and may have meant another one.
+    pub(crate) is_named: bool,
 }
 
 /// What a run writes into the lease.
@@ -53,6 +55,8 @@ pub(super) enum Taken {
     No(Holder),
     /// Somebody else was writing, too.
     Conflict,
+    /// What lies there is somebody's, and no lease.
+    NoLease,
 }
 
 /// What became of a renewal.
@@ -97,6 +101,9 @@ impl Place {
         let began = Instant::now();
         let stored = self.find().await?;
         let unchanged = unchanged(stored.as_ref(), first_seen, began);
+        if self.has_been_mistaken(stored.as_ref()) {
+            return Ok(Taken::NoLease);
+        }
         let from = match judge(stored.as_ref(), &claim.holder, claim.ttl) {
             // Where the place does not tell how old it is, this run has to see it for its TTL.
             Standing::Held(holder) if holder.age.is_some() || unchanged <= holder.ttl => {
@@ -118,6 +125,16 @@ impl Place {
             },
             Saved::Conflict => Taken::Conflict,
         })
+    }
+
+    /// Whether what lies there is not to be touched, since the user has named it, and nothing says
+    /// that it ever was a lease.
+    pub(super) fn has_been_mistaken(&self, stored: Option<&Stored>) -> bool {
+        let is_foreign = |stored: &Stored| {
+            let content = stored.content.as_deref();
+            content.is_none_or(|content| !content.is_empty() && Record::parse(content).is_none())
+        };
+        self.is_named && stored.is_some_and(is_foreign)
     }
 
     pub(super) async fn renew(
@@ -193,6 +210,7 @@ impl Claim {
             since: self.since.clone(),
             seq,
             ttl: Some(self.ttl),
+            is_later: false,
         }
     }
 }

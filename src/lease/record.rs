@@ -9,6 +9,8 @@ use serde_json::Value;
 
 /// What this program writes. A later version may say more.
 const VERSION: u64 = 1;
+/// As of `--lease-ttl`: no run has a longer one.
+const LONGEST_TTL: u64 = 366 * 24 * 60 * 60;
 /// Names are shown in logs; longer ones are nobody's.
 const LONGEST_NAME: usize = 300;
 
@@ -25,6 +27,8 @@ pub(crate) struct Record {
     pub(crate) seq: u64,
     /// How long the lease holds after it was last written. `None` where it does not say so.
     pub(crate) ttl: Option<Duration>,
+    /// A later version has written it, which may renew by other rules.
+    pub(crate) is_later: bool,
 }
 
 #[derive(Serialize)]
@@ -48,16 +52,15 @@ impl Record {
         };
         let text = |key| value.get(key).and_then(Value::as_str).map(shown);
         let seconds = value.get("ttl").and_then(Value::as_u64);
-        // Of a later version nobody knows by which rules it renews.
-        let is_known = value.get("v").and_then(Value::as_u64) == Some(VERSION);
         Some(Self {
             holder,
             task: text("task").unwrap_or_default(),
             since: text("since").unwrap_or_default(),
             seq: value.get("seq").and_then(Value::as_u64).unwrap_or(0),
             ttl: seconds
-                .filter(|seconds| is_known && *seconds > 0)
+                .filter(|seconds| (1..=LONGEST_TTL).contains(seconds))
                 .map(Duration::from_secs),
+            is_later: value.get("v").and_then(Value::as_u64) != Some(VERSION),
         })
     }
 
@@ -98,6 +101,7 @@ mod tests {
                 since: "2026-11-22T06:14:42Z".to_owned(),
                 seq: 17,
                 ttl: Some(Duration::from_secs(90)),
+                is_later: false,
             };
             assert_eq!(Record::parse(&record.content()), Some(record));
         }
@@ -144,7 +148,12 @@ mod tests {
             (r#"{"v":1,"holder":"a","seq":-3,"ttl":-5}"#, 0, None),
             (r#"{"v":1,"holder":"a","seq":"x","ttl":"90"}"#, 0, None),
             (r#"{"v":1,"holder":"a","ttl":0}"#, 0, None),
-            (r#"{"v":2,"holder":"a","seq":3,"ttl":5,"more":{}}"#, 3, None),
+            (r#"{"v":1,"holder":"a","ttl":99999999999}"#, 0, None),
+            (
+                r#"{"v":2,"holder":"a","seq":3,"ttl":5,"more":{}}"#,
+                3,
+                Some(5),
+            ),
         ] {
             let record = Record::parse(text.as_bytes()).unwrap();
             assert_eq!(record.holder.as_deref(), Some("a"), "{text}");

@@ -83,8 +83,14 @@ pub(super) fn judge(stored: Option<&Stored>, me: &str, ttl: Duration) -> Standin
         Some(Some(holder)) if holder == me => return Standing::Mine,
         _ => {}
     }
+    let theirs = record
+        .as_ref()
+        .and_then(|record| match (record.ttl, record.is_later) {
+            (Some(theirs), true) => Some(theirs.max(ttl)),
+            (theirs, _) => theirs,
+        });
     let holder = Holder {
-        ttl: record.as_ref().and_then(|record| record.ttl).unwrap_or(ttl),
+        ttl: theirs.unwrap_or(ttl),
         age: stored.age,
         record,
     };
@@ -129,6 +135,8 @@ mod tests {
     fn how_the_lease_stands() {
         let other = r#"{"v":1,"holder":"other","task":"t","since":"s","seq":1,"ttl":30}"#;
         let later = r#"{"v":2,"holder":"other","ttl":30}"#;
+        let longer = r#"{"v":2,"holder":"other","ttl":600}"#;
+        let endless = r#"{"v":1,"holder":"other","ttl":18446744073709551615}"#;
         let mine = r#"{"v":1,"holder":"me","seq":1,"ttl":30}"#;
         let free = r#"{"v":1,"holder":null,"seq":1,"ttl":30}"#;
         for (content, age, expected) in [
@@ -140,7 +148,13 @@ mod tests {
             (Some(other), Some(30), "held"),
             (Some(other), Some(31), "expired"),
             (Some(other), None, "held"),
-            // Of these the TTL is not known, so ours counts.
+            // By a TTL that no run can have set, nobody would ever get it.
+            (Some(endless), Some(90), "held"),
+            (Some(endless), Some(91), "expired"),
+            // A later version may renew by other rules, so the longer TTL counts, theirs or ours.
+            (Some(longer), Some(91), "held"),
+            (Some(longer), Some(600), "held"),
+            (Some(longer), Some(601), "expired"),
             (Some(later), Some(31), "held"),
             (Some(later), Some(90), "held"),
             (Some(later), Some(91), "expired"),

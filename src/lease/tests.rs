@@ -25,6 +25,7 @@ fn terms(destination: Destination, holder: &str, wait: Duration, ttl: Duration) 
         place: Place {
             destination,
             key: KEY.to_owned(),
+            is_named: false,
         },
         claim: Claim {
             holder: holder.to_owned(),

@@ -36,6 +36,8 @@ pub(crate) enum Broken {
     /// Somebody else has taken it meanwhile.
     No(Holder),
     Conflict,
+    /// What lies there is somebody's, and no lease.
+    NoLease,
 }
 
 impl Place {
@@ -47,6 +49,9 @@ impl Place {
         let mut first: Option<Holder> = None;
         for _ in 0..ATTEMPTS {
             let stored = self.read().await?;
+            if self.has_been_mistaken(stored.as_ref()) {
+                return Ok(Broken::NoLease);
+            }
             let holder = match see(stored.as_ref()) {
                 Seen::Free { .. } => {
                     return Ok(first.map_or(Broken::WasFree, Broken::From));

@@ -36,13 +36,13 @@ pub(super) fn ask(
     aws: Option<&Aws>,
 ) -> Option<Lease> {
     let wanted = plan.lease.clone()?;
-    let place = match (&plan.publish, opened) {
-        (Publish::To { location, .. }, Some(opened)) if *location == wanted.location => Place {
-            destination: opened.clone(),
-            key: wanted.key.clone(),
-        },
-        _ => place(&wanted, aws)?,
+    let destination = match (&plan.publish, opened) {
+        (Publish::To { location, .. }, Some(opened)) if *location == wanted.location => {
+            opened.clone()
+        }
+        _ => Destination::new(&wanted.location, aws)?,
     };
+    let place = place(&wanted, destination);
     let shown = wanted.to_string();
     let (holder, aws) = (run_id.to_owned(), aws.cloned());
     Some(Lease::ask(shown.clone(), async move {
@@ -84,11 +84,12 @@ pub(super) async fn hold(
     Ok(())
 }
 
-fn place(wanted: &config::Lease, aws: Option<&Aws>) -> Option<Place> {
-    Some(Place {
-        destination: Destination::new(&wanted.location, aws)?,
+fn place(wanted: &config::Lease, destination: Destination) -> Place {
+    Place {
+        destination,
         key: wanted.key.clone(),
-    })
+        is_named: wanted.is_named,
+    }
 }
 
 /// Where this run is, for people.
@@ -185,7 +186,8 @@ async fn visit(command: &LeaseCommand, surroundings: &Surroundings) -> Result<Ex
         Location::Directory(_) => None,
     };
     let shown = wanted.to_string();
-    let place = place(&wanted, aws.as_ref()).ok_or(Error::NoLease)?;
+    let destination = Destination::new(&wanted.location, aws.as_ref()).ok_or(Error::NoLease)?;
+    let place = place(&wanted, destination);
     let failed = |source: DestinationError| {
         let lease = shown.clone();
         Error::Lease(Arc::new(Refusal::Unusable { lease, source }))
@@ -196,19 +198,18 @@ async fn visit(command: &LeaseCommand, surroundings: &Surroundings) -> Result<Ex
             report::print(&describe(&shown, &seen, config.log_format));
         }
         LeaseCommand::Break(_) => {
+            let lease = shown.clone();
             let from = match place.break_lease().await.map_err(failed)? {
-                Broken::WasFree => None,
-                Broken::From(holder) => Some(holder),
+                Broken::WasFree => Ok(None),
+                Broken::From(holder) => Ok(Some(holder)),
                 Broken::No(by) => {
-                    let (lease, left) = (shown.clone(), None);
-                    let by = Box::new(by);
-                    return Err(Error::Lease(Arc::new(Refusal::Held { lease, by, left })));
+                    let (by, left) = (Box::new(by), None);
+                    Err(Refusal::Held { lease, by, left })
                 }
-                Broken::Conflict => {
-                    let lease = shown.clone();
-                    return Err(Error::Lease(Arc::new(Refusal::Conflicts { lease })));
-                }
+                Broken::Conflict => Err(Refusal::Conflicts { lease }),
+                Broken::NoLease => Err(Refusal::NoLease { lease }),
             };
+            let from = from.map_err(|refusal| Error::Lease(Arc::new(refusal)))?;
             report::print(&describe_break(&shown, from.as_ref(), config.log_format));
         }
     }

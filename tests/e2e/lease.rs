@@ -455,6 +455,29 @@ fn whatever_lies_in_its_place_is_respected_for_a_ttl_and_then_taken_over() {
     }
 }
 
+/// Nothing but the wrong name is known of it.
+#[test]
+fn an_object_that_was_never_a_lease_is_left_alone_where_the_user_names_it() {
+    let lab = Deployment::healthy();
+    let address = format!("s3://{}/data/orders.json", lab.bucket.name);
+    let orders = r#"[{"order":1}]"#;
+    lab.bucket.put("data/orders.json", orders.as_bytes());
+    std::thread::sleep(Duration::from_secs(3));
+    for command in [&["run", "--lease-ttl", "1s"][..], &["lease", "break"]] {
+        let run = lab.runner().args(command).args(["--lease", &address]).run();
+        run.assert_code(64)
+            .assert_err_has(&["is no lease", &address, "hint: name another object"]);
+    }
+    assert_eq!(lab.json("data/orders.json"), json!([{"order": 1}]));
+    // Made beforehand for this, as with `touch`.
+    lab.bucket.put("data/orders.json", b"");
+    std::thread::sleep(Duration::from_secs(3));
+    let run = lab
+        .runner()
+        .args(["--lease-ttl", "1s", "--lease", &address]);
+    run.args(["--steps", "deps"]).run().assert_code(0);
+}
+
 #[test]
 fn two_projects_that_write_one_schema_name_the_same_key() {
     let lab = lab();
