@@ -41,6 +41,8 @@ pub(crate) use seal::Sealer;
 pub(crate) use state::loopback;
 pub(crate) use stored::{Saved, Stored, Tag};
 
+/// Of the results of a step. Those of ten thousand nodes with long SQL have some 200 MB.
+pub(crate) const LARGEST_RESULTS: u64 = 512 << 20;
 const RUN_RESULTS: &str = "run_results.json";
 const SOURCES: &str = "sources.json";
 const PAGE: &str = "index.html";

@@ -21,7 +21,7 @@ mod resume;
 pub(crate) use fingerprint::Fingerprint;
 pub(crate) use nodes::NodeLog;
 pub(crate) use progress::{EndedStep, LastRun, StepEnds};
-pub(crate) use results::fill_in;
+pub(crate) use results::{are_results, fill_in};
 pub(crate) use resume::{Past, PastStep, Present, Todo, decide, refusal};
 
 /// Of the format. A later one may mean anything.

@@ -2,11 +2,13 @@
 //! its end.
 
 use std::collections::{BTreeMap, HashMap};
+use std::convert::Infallible;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::Value;
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use super::docs::Docs;
@@ -41,6 +43,8 @@ pub(crate) struct Publisher {
     /// Of steps that go on with what an earlier attempt has done: its results.
     earlier: HashMap<usize, Value>,
     ledger: JoinSet<Result<(), Error>>,
+    /// Those uploads of which nobody has asked yet when they end.
+    uploading: Vec<oneshot::Receiver<Infallible>>,
 }
 
 impl Publisher {
@@ -73,6 +77,7 @@ impl Publisher {
             adopted: BTreeMap::new(),
             earlier: HashMap::new(),
             ledger: JoinSet::new(),
+            uploading: Vec::new(),
         }
     }
 

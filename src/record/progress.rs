@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Malformed, VERSION, parse};
+use crate::artifacts::Nodes;
 use crate::config::is_run_id;
 
 /// Which run was the last one.
@@ -32,6 +33,9 @@ pub(crate) struct StepEnds {
 pub(crate) struct EndedStep {
     pub(crate) status: String,
     pub(crate) exit_code: Option<u8>,
+    /// `None` of a step without results, and so of one that an earlier version has written down.
+    #[serde(default)]
+    pub(crate) nodes: Option<Nodes>,
 }
 
 impl LastRun {
@@ -103,6 +107,7 @@ mod tests {
         EndedStep {
             status: status.to_owned(),
             exit_code: Some(0),
+            nodes: None,
         }
     }
 
@@ -155,10 +160,18 @@ mod tests {
         }
         let expected = ["success", "success", "timed_out"].map(|status| Some(ended(status)));
         assert_eq!(ends.steps, expected);
-        let text = StepEnds::new(2, vec![Some(ended("success"))]).text();
-        let expected = "{\"v\":1,\"steps\":[{\"status\":\"success\",\"exit_code\":0},null]}\n";
+        let end = EndedStep {
+            nodes: Some(Nodes::default()),
+            ..ended("success")
+        };
+        let text = StepEnds::new(2, vec![Some(end.clone())]).text();
+        let expected = concat!(
+            r#"{"v":1,"steps":[{"status":"success","exit_code":0,"#,
+            r#""nodes":{"success":0,"error":0,"warn":0,"skipped":0}},null]}"#,
+            "\n"
+        );
         assert_eq!(text, expected);
         let read = StepEnds::read(text.as_bytes()).unwrap();
-        assert_eq!(read.steps, [Some(ended("success")), None]);
+        assert_eq!(read.steps, [Some(end), None]);
     }
 }

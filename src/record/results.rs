@@ -5,6 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
 use super::nodes::NodeLog;
@@ -19,6 +21,16 @@ const HOOK: &str = "operation.";
 pub(super) fn read(content: &[u8]) -> Option<Value> {
     let results: Value = serde_json::from_slice(content).ok()?;
     results.get("results")?.is_array().then_some(results)
+}
+
+/// Whether these are results at all, or cut off, or something else.
+pub(crate) fn are_results(content: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct File {
+        #[expect(dead_code, reason = "it has to be a list, whatever is in it")]
+        results: Vec<IgnoredAny>,
+    }
+    serde_json::from_slice::<File>(content).is_ok()
 }
 
 /// Each node with its status.
@@ -200,6 +212,18 @@ mod tests {
         ];
         assert_eq!(statuses(&results).collect::<Vec<_>>(), expected);
         assert_eq!(results["results"][2]["message"], "no");
+    }
+
+    #[test]
+    fn a_file_that_is_cut_off_has_no_results() {
+        let whole = r#"{"metadata":{},"results":[{"unique_id":"a"},5],"args":null}"#;
+        assert!(are_results(whole.as_bytes()));
+        for length in 0..whole.len() {
+            assert!(!are_results(&whole.as_bytes()[..length]), "{length}");
+        }
+        for content in ["{}", "[]", "null", "{\"results\":{}}", "\0"] {
+            assert!(!are_results(content.as_bytes()), "{content}");
+        }
     }
 
     #[test]

@@ -80,6 +80,37 @@ pub(crate) struct PastStep {
     pub(crate) nodes: Option<NodeLog>,
     /// Its run_results.json.
     pub(crate) results: Option<Vec<u8>>,
+    /// Its sources.json.
+    pub(crate) sources: Option<Vec<u8>>,
+}
+
+impl PastStep {
+    /// Whether the step has left results that are not there any more, or cannot be read.
+    fn lacks_results(&self, step: &Step) -> bool {
+        let results = match step.subcommand() {
+            "source" => &self.sources,
+            _ => &self.results,
+        };
+        let has_nodes = self.ended.as_ref().is_some_and(|end| end.nodes.is_some());
+        has_nodes && results.is_none()
+    }
+
+    /// Makes the results that a step lacks of what its nodes have told, if all of them have
+    /// succeeded.
+    pub(crate) fn restore_results(&mut self, step: &Step, version: Option<&str>) {
+        if !self.lacks_results(step) || !RETRIED.contains(&step.subcommand()) {
+            return;
+        }
+        let Some((log, plan)) = self.nodes.as_ref().and_then(|log| Some((log, log.plan()?))) else {
+            return;
+        };
+        let done: BTreeSet<String> = log.succeeded().map(|(id, _)| id.to_owned()).collect();
+        if plan.is_subset(&done) {
+            let args = json!({"which": step.subcommand()});
+            let results = results::to_retry(plan, &done, log, None, &args, version);
+            self.results = Some(results.to_string().into_bytes());
+        }
+    }
 }
 
 /// What is to be done with a step.
@@ -171,16 +202,23 @@ pub(crate) fn decide(
                 return Todo::All { why: None };
             }
             if past.ended.as_ref().is_some_and(EndedStep::is_done) {
-                return if is_needed(step) {
-                    Todo::Again
-                } else {
-                    Todo::Nothing
-                };
+                if is_needed(step) {
+                    return Todo::Again;
+                }
+                if !past.lacks_results(step) {
+                    return Todo::Nothing;
+                }
             }
             is_reached = true;
+            let is_lost = || {
+                let why = "an earlier attempt has run it, but its results cannot be had";
+                past.lacks_results(step).then(|| why.to_owned())
+            };
             match rest(step, past, present, variables) {
                 Ok(rest) => Todo::Rest(Box::new(rest)),
-                Err(why) => Todo::All { why },
+                Err(why) => Todo::All {
+                    why: why.or_else(is_lost),
+                },
             }
         })
         .collect()

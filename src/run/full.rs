@@ -218,9 +218,10 @@ impl Run<'_> {
                 }
                 let has_plan = recorder.borrow().has_plan(index);
                 pages.step_ended(index, outcome, target, has_plan);
+                let uploaded = publisher.uploaded();
                 recorder
                     .borrow_mut()
-                    .end_step(index, step, outcome, kept.as_ref());
+                    .end_step(index, step, outcome, kept.as_ref(), uploaded);
                 if kept.is_none() || outcome.stopped.is_some() {
                     pages.heard(index, recorder.borrow().heard(index));
                 }

@@ -118,13 +118,18 @@ impl Recorder {
         );
     }
 
-    /// Sends all that earlier attempts have left, `ends` of their steps, at once. From then on this
-    /// is the last run. Goes on also where nobody waits for it.
-    pub(super) async fn begin(&mut self, ends: Vec<Option<EndedStep>>) {
+    /// Sends all that earlier attempts have left, `ends` of their steps, at once, when their results
+    /// are there (`uploaded`). From then on this is the last run. Goes on also where nobody waits.
+    pub(super) async fn begin(
+        &mut self,
+        ends: Vec<Option<EndedStep>>,
+        uploaded: impl Future<Output = ()> + Send + 'static,
+    ) {
         *self.shared.ends() = StepEnds::new(self.shared.folders.len(), ends);
         let shared = Arc::clone(&self.shared);
         let (done, is_done) = oneshot::channel();
         self.uploads.spawn(async move {
+            uploaded.await;
             for index in 0..shared.folders.len() {
                 shared.send_nodes(index).await;
             }
@@ -165,13 +170,15 @@ impl Recorder {
         }
     }
 
-    /// Records how a step has ended, and of its nodes what dbt has left beyond what it has told.
+    /// Records how a step has ended, when its results are at the destination (`uploaded`), and of its
+    /// nodes what dbt has left beyond what it has told.
     pub(super) fn end_step(
         &mut self,
         index: usize,
         step: &Step,
         outcome: &Outcome,
         results: Option<&Results>,
+        uploaded: impl Future<Output = ()> + Send + 'static,
     ) {
         let (is_told, why_silent) = {
             let mut logs = self.shared.logs();
@@ -194,11 +201,13 @@ impl Recorder {
         let end = EndedStep {
             status: outcome.status.to_string(),
             exit_code: outcome.exit_code,
+            nodes: results.map(|results| results.nodes),
         };
-        self.shared.ends().add(index, end);
         let shared = Arc::clone(&self.shared);
         self.uploads.spawn(async move {
             shared.send_nodes(index).await;
+            uploaded.await;
+            shared.ends().add(index, end);
             shared.send_ends().await;
         });
     }

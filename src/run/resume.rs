@@ -46,8 +46,6 @@ pub(super) struct Attempt {
     todo: Vec<Todo>,
     past: Past,
     ledger: Option<Ledger>,
-    /// sources.json of the steps of the earlier run.
-    sources: Vec<Option<Vec<u8>>>,
     /// What `dbt retry` reads.
     _states: Option<TempDir>,
 }
@@ -139,16 +137,13 @@ pub(super) async fn begin(known: Known<'_>) -> Result<Attempt, Error> {
             ),
         }
     }
-    let (past, sources) =
-        earlier.map_or_else(Default::default, |earlier| (earlier.past, earlier.sources));
     Ok(Attempt {
         steps,
         recorder,
         resumed,
         todo,
-        past,
+        past: earlier.map(|earlier| earlier.past).unwrap_or_default(),
         ledger: known.ledger,
-        sources,
         _states: states,
     })
 }
@@ -289,7 +284,7 @@ impl Attempt {
                     let past = &mut self.past.steps[index];
                     let left = [
                         (RESULTS, past.results.take()),
-                        (SOURCES, self.sources[index].take()),
+                        (SOURCES, past.sources.take()),
                     ];
                     let left = left
                         .into_iter()
@@ -312,8 +307,13 @@ impl Attempt {
             }
             counted.push(results);
         }
-        if timeout(PATIENCE, self.recorder.begin(ends)).await.is_err() {
-            tracing::warn!("this run may not be resumed: the destination does not answer");
+        if timeout(PATIENCE, self.recorder.begin(ends, publisher.uploaded()))
+            .await
+            .is_err()
+        {
+            tracing::warn!(
+                "until the destination has what was taken over, this run cannot be resumed"
+            );
         }
         counted
     }

@@ -9,8 +9,9 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::deployment::run_id;
+use crate::support::deployment::{Deployment, run_id};
 use crate::support::fake::Fake;
+use crate::support::fault_proxy::Fault;
 use crate::support::processes;
 use crate::support::project::Scene;
 use crate::support::result::Finished;
@@ -61,6 +62,12 @@ impl Tried {
         fs::write(path, fate).unwrap();
         let hangs = self.scene.fake.path().join(format!("hangs-{step}"));
         let _ = fs::remove_file(hangs);
+    }
+
+    #[track_caller]
+    fn json(&self, name: &str) -> Value {
+        let content = fs::read(self.at(name)).unwrap();
+        serde_json::from_slice(&content).unwrap()
     }
 
     fn run(&self, arguments: &[&str]) -> Finished {
@@ -227,4 +234,86 @@ fn where_nobody_knows_how_the_steps_ended_they_are_run_and_the_log_says_so() {
         assert_eq!(run.closing()["resumed"]["from"], json!(id));
         assert_ne!(run_id(&run), id);
     }
+}
+
+/// The file of a step that is done, as it is found, whether its nodes have told of themselves, what
+/// dbt is called for then, and how many nodes of the step count.
+#[test]
+fn results_that_cannot_be_read_are_made_anew_or_the_step_is_run_again() {
+    type Fault = fn(&[u8]) -> Option<Vec<u8>>;
+    let missing: Fault = |_| None;
+    let cut: Fault = |whole| Some(whole[..whole.len() / 2].to_vec());
+    let other: Fault = |_| Some(b"[]".to_vec());
+    // More than one model has, and less than what a step may leave.
+    let large: Fault = |whole| {
+        let mut results: Value = serde_json::from_slice(whole).unwrap();
+        results["results"][0]["compiled_code"] = json!("x".repeat(70 << 20));
+        Some(results.to_string().into_bytes())
+    };
+    for (fault, is_told, expected) in [
+        (missing, false, "deps run test"),
+        (missing, true, "deps test"),
+        (cut, false, "deps run test"),
+        (cut, true, "deps test"),
+        (other, false, "deps run test"),
+        (large, false, "deps test"),
+    ] {
+        let tried = Tried::new();
+        tried.let_it("fail", "test");
+        let first = tried.run(&[]);
+        let folder = tried.at(&format!("runs/{}/02-run", run_id(&first)));
+        let path = folder.join("run_results.json");
+        let whole = fs::read(&path).unwrap();
+        match fault(&whole) {
+            Some(content) => fs::write(&path, content).unwrap(),
+            None => fs::remove_file(&path).unwrap(),
+        }
+        if is_told {
+            let results: Value = serde_json::from_slice(&whole).unwrap();
+            let nodes = results["results"].as_array().unwrap();
+            let ids: Vec<&Value> = nodes.iter().map(|node| &node["unique_id"]).collect();
+            let mut lines = json!({"t": "plan", "ids": ids}).to_string();
+            for id in ids {
+                let end = json!({"t": "end", "id": id, "status": "success"});
+                lines = format!("{lines}\n{end}");
+            }
+            fs::write(folder.join("nodes.ndjson"), lines).unwrap();
+        }
+        tried.let_it("pass", "test");
+        tried.calls();
+        let second = tried.run(&["--resume", "last", "--publish", "always"]);
+        second.assert_code(0);
+        assert_eq!(tried.calls(), expected, "{is_told}: {second}");
+        assert_eq!(second.step("run")["nodes"]["success"], 2, "{second}");
+        if expected == "deps run test" {
+            second.assert_err_has(&["WARN step run: run in full, since an earlier attempt has"]);
+        }
+        let results = format!("runs/{}/02-run/run_results.json", run_id(&second));
+        assert_eq!(tried.json(&results)["results"].as_array().unwrap().len(), 2);
+        tried.json("run_results.json");
+    }
+}
+
+/// Killed between the two, a run would have a step that is done and has left nothing.
+#[test]
+fn a_step_counts_as_done_only_when_its_results_are_there() {
+    let lab = Deployment::with_faults(Fake::new(), |proxy, _| {
+        proxy.on("03-run/run_results.json", Fault::Hold)
+    });
+    let mut running = lab.runner().spawn();
+    let ends = |id: &str| lab.json(&format!("shop/runs/{id}/steps.json"))["steps"].clone();
+    let id = || {
+        let log = lab.proxy.log();
+        let done = log.iter().filter(|seen| seen.status == 200);
+        let mut keys = done.filter_map(|seen| seen.line.split("/shop/runs/").nth(1));
+        keys.find_map(|key| Some(key.split_once("/steps.json")?.0.to_owned()))
+    };
+    running.until("the end of a later step", |_| {
+        id().is_some_and(|id| is_done(&ends(&id)[3]))
+    });
+    assert_eq!(ends(&id().unwrap())[2], Value::Null);
+    lab.proxy.release();
+    let run = running.wait();
+    run.assert_code(0);
+    assert!(is_done(&ends(&run_id(&run))[2]), "{run}");
 }

@@ -7,6 +7,7 @@ use std::io::{self, Read, Seek};
 use std::path::Path;
 
 use serde_json::Value;
+use tokio::sync::oneshot;
 use tokio::task::yield_now;
 
 use super::{Kept, Publisher};
@@ -14,13 +15,10 @@ use crate::artifacts::found::Version;
 use crate::artifacts::object::{Body, Object};
 use crate::artifacts::opened::{Scanned, open_below};
 use crate::artifacts::results::{self, FailedNode, Results};
-use crate::artifacts::{Error, IN_MEMORY, RUN_RESULTS, SOURCES, merged};
+use crate::artifacts::{Error, IN_MEMORY, LARGEST_RESULTS, RUN_RESULTS, SOURCES, merged};
 use crate::config::Step;
 use crate::dbt::Told;
 
-/// Results are copied and counted before the next step starts. Those of ten thousand nodes with
-/// long SQL have some 200 MB.
-const LARGEST_RESULTS: u64 = 512 << 20;
 const COPIED_AT_ONCE: u64 = 1 << 20;
 
 impl Publisher {
@@ -110,6 +108,17 @@ impl Publisher {
         counted
     }
 
+    /// Becomes ready when the uploads that have begun since the last call have ended, however.
+    pub(crate) fn uploaded(&mut self) -> impl Future<Output = ()> + use<> {
+        let uploading = std::mem::take(&mut self.uploading);
+        async move {
+            for upload in uploading {
+                // Its other end is dropped, and never sends.
+                let _ = upload.await;
+            }
+        }
+    }
+
     /// Waits for the uploads that `keep` started.
     pub(crate) async fn finish_ledger(&mut self) -> Vec<Error> {
         let mut errors = Vec::new();
@@ -155,7 +164,10 @@ impl Publisher {
             return;
         };
         let key = format!("runs/{}/{name}", self.run_id);
+        let (guard, upload) = oneshot::channel();
+        self.uploading.push(upload);
         self.ledger.spawn(async move {
+            let _until_the_end = guard;
             let object = Object {
                 key,
                 body: kept.map_err(|path| Error::Leak { path })?,

@@ -3,6 +3,7 @@
 //! Never reads a file: each case is a line of a table.
 
 use super::*;
+use crate::artifacts::Nodes;
 use crate::config::OnFailure;
 
 const PLAN: &str = "{\"t\":\"plan\",\"ids\":[\"a\",\"b\",\"c\"]}";
@@ -26,6 +27,7 @@ fn ended(status: &str, code: u8) -> EndedStep {
     EndedStep {
         status: status.to_owned(),
         exit_code: Some(code),
+        nodes: None,
     }
 }
 
@@ -125,6 +127,7 @@ fn all_that_was_selected_and_is_not_known_to_be_done_is_left() {
             ended: ended.clone(),
             nodes: (!nodes.is_empty()).then(|| NodeLog::read(nodes.join("\n").as_bytes())),
             results: results.map(|results| results.as_bytes().to_vec()),
+            sources: None,
         };
         let past = Past { steps: vec![known] };
         let todo = decided(&past, &[step("run", "run")], Some("1.11.16"));
@@ -133,6 +136,46 @@ fn all_that_was_selected_and_is_not_known_to_be_done_is_left() {
             expected,
             "{ended:?} {nodes:?} {results:?}"
         );
+    }
+}
+
+/// What a step that is done has told and left, and what becomes of it and of the next one.
+#[test]
+fn results_that_are_lost_are_made_of_what_was_told_or_the_step_is_run_again() {
+    let lost = "all, since an earlier attempt has run it, but its results cannot be had; all";
+    let unknown = "all, since what it had selected is not known; all";
+    let all = [PLAN, A, B, C].join("\n");
+    for (command, nodes, results, expected) in [
+        ("run", None, Some(RESULTS), "nothing; nothing"),
+        ("run", None, None, lost),
+        ("run", Some(all.clone()), None, "nothing; nothing"),
+        ("run", Some([PLAN, A].join("\n")), None, "b c; all"),
+        ("run", Some([PART, A].join("\n")), None, unknown),
+        ("source freshness", None, Some(RESULTS), lost),
+        ("source freshness", Some(all), None, lost),
+    ] {
+        let steps = [step("one", command), step("two", "test")];
+        let end = EndedStep {
+            nodes: Some(Nodes::default()),
+            ..ended("success", 0)
+        };
+        let mut first = PastStep {
+            ended: Some(end),
+            nodes: nodes.as_ref().map(|nodes| NodeLog::read(nodes.as_bytes())),
+            results: results.map(|results| results.as_bytes().to_vec()),
+            sources: None,
+        };
+        first.restore_results(&steps[0], None);
+        let second = PastStep {
+            ended: Some(ended("success", 0)),
+            ..PastStep::default()
+        };
+        let past = Past {
+            steps: vec![first, second],
+        };
+        let todo = decided(&past, &steps, None);
+        let todo: Vec<String> = todo.iter().map(in_short).collect();
+        assert_eq!(todo.join("; "), expected, "{command} {nodes:?} {results:?}");
     }
 }
 

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::super::recording::{ENDS, LAST, folder};
 use super::{Known, RECORD, RESULTS, SOURCES};
-use crate::artifacts::{DestinationError, Ledger};
+use crate::artifacts::{DestinationError, LARGEST_RESULTS, Ledger};
 use crate::aws::FaultKind;
 use crate::causes;
 use crate::config::Resume;
@@ -20,8 +20,6 @@ const NODES: &str = "nodes.ndjson";
 const SUMMARY: &str = "summary.json";
 /// What the runner itself has written.
 const LARGEST_RECORD: u64 = 4 << 20;
-/// Those of ten thousand nodes.
-const LARGEST_RESULTS: u64 = 64 << 20;
 
 /// Why the run that is to be finished cannot be.
 #[derive(Debug, thiserror::Error)]
@@ -81,8 +79,6 @@ impl Error {
 pub(super) struct Earlier {
     pub(super) record: RunRecord,
     pub(super) past: Past,
-    /// sources.json of each step.
-    pub(super) sources: Vec<Option<Vec<u8>>>,
 }
 
 /// The run to finish, if one is to be and can be.
@@ -213,26 +209,30 @@ async fn load(known: &Known<'_>, present: &Present<'_>, run_id: &str) -> Result<
         },
     };
     let mut past = Past::default();
-    let mut sources = Vec::new();
     for (index, step) in present.steps.iter().enumerate() {
         let folder = folder(index, step);
         let name = |file: &str| format!("{folder}/{file}");
-        let (nodes, results, source) = (name(NODES), name(RESULTS), name(SOURCES));
-        let (nodes, results, source) = tokio::join!(
+        let (nodes, results, sources) = (name(NODES), name(RESULTS), name(SOURCES));
+        let (nodes, results, sources) = tokio::join!(
             optional(&nodes, LARGEST_RESULTS),
             optional(&results, LARGEST_RESULTS),
-            optional(&source, LARGEST_RESULTS),
+            optional(&sources, LARGEST_RESULTS),
         );
-        past.steps.push(PastStep {
+        let whole = |file: &str, content: Option<Vec<u8>>| {
+            let is_whole = content.as_deref().is_none_or(record::are_results);
+            if !is_whole {
+                tracing::warn!("not taken over: {} of {run_id} is malformed", name(file));
+            }
+            content.filter(|_| is_whole)
+        };
+        let mut past_step = PastStep {
             ended: ended.get(index).cloned().flatten(),
             nodes: nodes?.map(|content| NodeLog::read(&content)),
-            results: results?,
-        });
-        sources.push(source?);
+            results: whole(RESULTS, results?),
+            sources: whole(SOURCES, sources?),
+        };
+        past_step.restore_results(step, present.dbt.version.as_deref());
+        past.steps.push(past_step);
     }
-    Ok(Earlier {
-        record,
-        past,
-        sources,
-    })
+    Ok(Earlier { record, past })
 }
