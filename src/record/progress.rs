@@ -72,11 +72,13 @@ impl StepEnds {
         }
     }
 
-    /// Takes in how a step has ended. A step that an attempt has done stays done: it was run again
-    /// for what it leaves, as packages.
+    /// Takes in how a step has ended. One that an earlier attempt has done stays done: it is run
+    /// again for what it leaves, as packages. One that has left all of its results has them still,
+    /// together with what later attempts add.
     pub(crate) fn add(&mut self, index: usize, end: EndedStep) {
+        let stays = |known: &EndedStep| known.is_done() || known.left_all_results();
         if let Some(known) = self.steps.get_mut(index)
-            && (end.is_done() || !known.as_ref().is_some_and(EndedStep::is_done))
+            && (end.is_done() || !known.as_ref().is_some_and(stays))
         {
             *known = Some(end);
         }
@@ -97,6 +99,11 @@ impl EndedStep {
     pub(super) fn is_done(&self) -> bool {
         matches!(self.status.as_str(), "success" | "resumed")
     }
+
+    /// Whether dbt ended by itself, and said only that nodes have failed.
+    pub(super) fn left_all_results(&self) -> bool {
+        self.status == "failed" && self.exit_code == Some(1)
+    }
 }
 
 #[cfg(test)]
@@ -106,7 +113,7 @@ mod tests {
     fn ended(status: &str) -> EndedStep {
         EndedStep {
             status: status.to_owned(),
-            exit_code: Some(0),
+            exit_code: Some(u8::from(status == "failed")),
             nodes: None,
         }
     }
@@ -147,18 +154,21 @@ mod tests {
 
     #[test]
     fn what_is_done_stays_done_and_all_else_is_as_it_ended_last() {
-        let earlier = ["success", "failed"].map(|status| Some(ended(status)));
-        let mut ends = StepEnds::new(3, earlier.to_vec());
+        let earlier = ["success", "failed", "failed"].map(|status| Some(ended(status)));
+        let mut ends = StepEnds::new(4, earlier.to_vec());
         for (index, status) in [
             (0, "failed"),
             (1, "killed"),
             (1, "success"),
-            (2, "timed_out"),
+            (2, "killed"),
+            (3, "timed_out"),
+            (3, "cancelled"),
             (9, "success"),
         ] {
             ends.add(index, ended(status));
         }
-        let expected = ["success", "success", "timed_out"].map(|status| Some(ended(status)));
+        let expected =
+            ["success", "success", "failed", "cancelled"].map(|status| Some(ended(status)));
         assert_eq!(ends.steps, expected);
         let end = EndedStep {
             nodes: Some(Nodes::default()),

@@ -260,11 +260,7 @@ fn rest(
         done.extend(succeeded.map(|(id, _)| id.to_owned()));
     }
     if log.plan().is_none() {
-        // Results are whole if dbt ended by itself, and says only that nodes have failed.
-        let has_ended = past
-            .ended
-            .as_ref()
-            .is_some_and(|ended| ended.status == "failed" && ended.exit_code == Some(1));
+        let has_ended = past.ended.as_ref().is_some_and(EndedStep::left_all_results);
         match &earlier {
             Some(earlier) if has_ended => {
                 let ids = results::statuses(earlier).map(|(id, _)| id.to_owned());

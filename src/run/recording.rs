@@ -118,8 +118,9 @@ impl Recorder {
         );
     }
 
-    /// Sends all that earlier attempts have left, `ends` of their steps, at once, when their results
-    /// are there (`uploaded`). From then on this is the last run. Goes on also where nobody waits.
+    /// Sends all that earlier attempts have left, `ends` of their steps, at once, when their
+    /// results are there (`uploaded`). From then on this is the last run. Goes on also where nobody
+    /// waits.
     pub(super) async fn begin(
         &mut self,
         ends: Vec<Option<EndedStep>>,
@@ -170,8 +171,8 @@ impl Recorder {
         }
     }
 
-    /// Records how a step has ended, when its results are at the destination (`uploaded`), and of its
-    /// nodes what dbt has left beyond what it has told.
+    /// Records how a step has ended, when its results are at the destination (`uploaded`), and of
+    /// its nodes what dbt has left beyond what it has told.
     pub(super) fn end_step(
         &mut self,
         index: usize,

@@ -6,6 +6,7 @@
 use std::fs;
 use std::path::PathBuf;
 
+use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -291,6 +292,45 @@ fn results_that_cannot_be_read_are_made_anew_or_the_step_is_run_again() {
         let results = format!("runs/{}/02-run/run_results.json", run_id(&second));
         assert_eq!(tried.json(&results)["results"].as_array().unwrap().len(), 2);
         tried.json("run_results.json");
+    }
+}
+
+/// Of a dbt that tells nothing of its nodes, the results of one attempt say what was selected, and
+/// those of the next attempts are put together with them.
+#[test]
+fn what_a_step_had_selected_stays_known_though_the_next_attempt_is_stopped_or_killed() {
+    let results = "model.shop.a=success model.shop.b=error model.shop.c=skipped";
+    let wait = "mkdir $FAKE_DBT_DIR/once || exit 0; touch $FAKE_DBT_DIR/waits; sleep 600";
+    for (signal, code) in [(Some(Signal::SIGTERM), Some(143)), (None, None)] {
+        let fake = Fake::one()
+            .on("run", "results", results)
+            .on("run", "exit", "1")
+            .on("retry", "bash", wait)
+            .on(
+                "retry",
+                "results",
+                "model.shop.b=success model.shop.c=success",
+            );
+        let scene = Scene::new(fake);
+        let place = TempDir::new().unwrap();
+        let runner = || {
+            let runner = scene.publishing_runner(place.path());
+            runner.args(["--engine", "process", "--steps", "run", "--resume", "last"])
+        };
+        runner().run().assert_code(1);
+        let mut running = runner().spawn();
+        let waits = scene.fake.path().join("waits");
+        running.until("dbt", |_| waits.exists());
+        match signal {
+            Some(signal) => running.signal(signal),
+            None => processes::kill_all(running.marker()),
+        }
+        let ended = running.wait();
+        assert_eq!(ended.code, code, "{ended}");
+        let last = runner().run();
+        last.assert_code(0);
+        assert_eq!(scene.fake.steps(), ["run", "retry", "retry"], "{last}");
+        assert_eq!(last.step("run")["nodes"]["success"], 3, "{last}");
     }
 }
 

@@ -165,7 +165,7 @@ fn results_that_are_lost_are_made_of_what_was_told_or_the_step_is_run_again() {
             results: results.map(|results| results.as_bytes().to_vec()),
             sources: None,
         };
-        first.restore_results(&steps[0], None);
+        first.restore_results(&steps[0], Some("1.11.16"));
         let second = PastStep {
             ended: Some(ended("success", 0)),
             ..PastStep::default()
@@ -173,7 +173,7 @@ fn results_that_are_lost_are_made_of_what_was_told_or_the_step_is_run_again() {
         let past = Past {
             steps: vec![first, second],
         };
-        let todo = decided(&past, &steps, None);
+        let todo = decided(&past, &steps, Some("1.11.16"));
         let todo: Vec<String> = todo.iter().map(in_short).collect();
         assert_eq!(todo.join("; "), expected, "{command} {nodes:?} {results:?}");
     }
