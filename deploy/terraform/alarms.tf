@@ -12,7 +12,7 @@ resource "aws_cloudwatch_event_rule" "failed" {
       clusterArn = [local.cluster_arn]
       lastStatus = ["STOPPED"]
       # RunTask makes the family the group, unless the caller names another.
-      group = ["family:${local.name}", { prefix = local.scheduled_group }, { prefix = local.restarted_group }]
+      group = ["family:${local.name}", { prefix = local.restart_prefix }]
       # A container that never started has no exit code.
       containers = { exitCode = [{ "anything-but" = [0] }, { exists = false }] }
     }

@@ -1,10 +1,9 @@
 # What EventBridge may do, its scheduler and its rules: start this task, and put what could not start into the dead-letter queue.
 
 locals {
-  is_scheduled   = length(var.schedules) > 0
-  schedule_group = local.name
-  # Their names go on after the dot, which no name of a project or environment has.
-  restart_rule_arns = "arn:${local.partition}:events:${local.region}:${local.account}:rule/${local.name}.*"
+  is_scheduled      = length(var.schedules) > 0
+  schedule_group    = local.name
+  restart_rule_arns = "arn:${local.partition}:events:${local.region}:${local.account}:rule/${local.restart_prefix}*"
 }
 
 resource "aws_iam_role" "scheduler" {

@@ -32,7 +32,7 @@ resource "aws_scheduler_schedule" "this" {
       # The family alone: a new revision needs no new schedule.
       task_definition_arn = aws_ecs_task_definition.this.arn_without_revision
       task_count          = 1
-      group               = each.value.restart ? "${local.scheduled_group}${each.key}" : null
+      group               = each.value.restart ? local.scheduled_group[each.key] : null
       launch_type         = length(var.capacity_provider_strategy) == 0 ? "FARGATE" : null
       propagate_tags      = "TASK_DEFINITION"
 

@@ -1,13 +1,14 @@
 # The scheduler does not see how a task ends, but ECS tells EventBridge. A task of a schedule that ended in one of two ways is started once
-# more: the same ends as Airflow tries again, with the same settings.
+# more. What counts as killed, taken away or lost is what Airflow's package takes for it, too.
 
 locals {
-  # No name of a project, environment or schedule has a colon, and those of the first two have no dot: no prefix is one of another's.
-  scheduled_group = "schedule:${local.name}."
-  restarted_group = "restart:${local.name}."
+  # Begins the names of the rules, and of the groups of tasks that a schedule or a rule starts. No name of a project or environment has two
+  # underscores, so it begins no other project's. ECS keeps the rule's name as who has started a task, and takes no dot or colon there.
+  restart_prefix  = "${local.name}__"
+  scheduled_group = { for name in keys(var.schedules) : name => "${local.restart_prefix}${name}__scheduled" }
 
   restart_rules = merge([for name, schedule in var.schedules : {
-    for end in keys(local.restarts) : "${name}.${end}" => { schedule = name, end = end } if schedule.restart
+    for end in keys(local.restarts) : "${name}__${end}" => { schedule = name, end = end } if schedule.restart
   }]...)
 
   # The deadline is of the whole run, what it waits for the lease included.
@@ -59,7 +60,7 @@ locals {
 resource "aws_cloudwatch_event_rule" "restart" {
   for_each = local.restart_rules
 
-  name        = "${local.name}.${each.key}"
+  name        = "${local.restart_prefix}${each.key}"
   description = "A run of schedule ${each.value.schedule} of dbt project ${var.project} in ${var.env} ${local.restarts[each.value.end].description}"
   state       = var.schedules[each.value.schedule].enabled ? "ENABLED" : "DISABLED"
   tags        = var.tags
@@ -70,7 +71,7 @@ resource "aws_cloudwatch_event_rule" "restart" {
       clusterArn = [local.cluster_arn]
       lastStatus = ["STOPPED"]
       # Not the group of the tasks that this rule starts, so that none is started twice.
-      group = ["${local.scheduled_group}${each.value.schedule}"]
+      group = [local.scheduled_group[each.value.schedule]]
     }, local.restarts[each.value.end].ends)
   })
 }
@@ -94,7 +95,7 @@ resource "aws_cloudwatch_event_target" "restart" {
     # The family alone, as of a schedule.
     task_definition_arn = "arn:${local.partition}:ecs:${local.region}:${local.account}:task-definition/${local.name}"
     task_count          = 1
-    group               = "${local.restarted_group}${each.value.schedule}"
+    group               = "${local.restart_prefix}${each.key}"
     launch_type         = length(var.capacity_provider_strategy) == 0 ? "FARGATE" : null
     propagate_tags      = "TASK_DEFINITION"
 

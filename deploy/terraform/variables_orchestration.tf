@@ -49,16 +49,17 @@ variable "schedules" {
   nullable = false
 
   validation {
-    condition     = alltrue([for name in keys(var.schedules) : can(regex("^[0-9A-Za-z_.-]{1,64}$", name))])
-    error_message = "schedules: a name has at most 64 letters, digits, '_', '.' and '-', such as \"nightly\"."
+    # EventBridge takes a dot as well, and ECS does not where it keeps the schedule's name as who has started a task.
+    condition     = alltrue([for name in keys(var.schedules) : can(regex("^[0-9A-Za-z_-]{1,64}$", name))])
+    error_message = "schedules: a name has at most 64 letters, digits, '_' and '-', such as \"nightly\"."
   }
 
   validation {
-    # 64 is EventBridge's limit on a rule's name, 13 the length of what dbt-<project>-<env>.<schedule>.killed has besides.
+    # 64 is EventBridge's limit on a rule's name, 15 the length of what dbt-<project>-<env>__<schedule>__killed has besides.
     condition = alltrue([for name, schedule in var.schedules :
-      !schedule.restart || length(var.project) + length(var.env) + length(name) <= 51
+      !schedule.restart || length(var.project) + length(var.env) + length(name) <= 49
     ])
-    error_message = "schedules: a name is longer than 51 characters with project and env, and that of its rules would pass 64; shorten it, or set restart = false."
+    error_message = "schedules: a name is longer than 49 characters with project and env, and that of its rules would pass 64; shorten it, or set restart = false."
   }
 
   validation {

@@ -235,9 +235,9 @@ run "restarts" {
 
   assert {
     condition = (
-      keys(aws_cloudwatch_event_rule.restart) == ["hourly.held", "hourly.killed", "nightly.held", "nightly.killed"]
+      keys(aws_cloudwatch_event_rule.restart) == ["hourly__held", "hourly__killed", "nightly__held", "nightly__killed"]
       && keys(aws_cloudwatch_event_target.restart) == keys(aws_cloudwatch_event_rule.restart)
-      && aws_cloudwatch_event_rule.restart["nightly.killed"].name == "dbt-shop-live.nightly.killed"
+      && aws_cloudwatch_event_rule.restart["nightly__killed"].name == "dbt-shop-live__nightly__killed"
     )
     error_message = "The rules are ${join(", ", keys(aws_cloudwatch_event_rule.restart))}."
   }
@@ -246,8 +246,10 @@ run "restarts" {
   assert {
     condition = alltrue([for key, rule in aws_cloudwatch_event_rule.restart : (
       jsondecode(rule.event_pattern).detail.group
-      == [one(one(aws_scheduler_schedule.this[split(".", key)[0]].target).ecs_parameters).group]
-      && one(aws_cloudwatch_event_target.restart[key].ecs_target).group == "restart:dbt-shop-live.${split(".", key)[0]}"
+      == ["dbt-shop-live__${split("__", key)[0]}__scheduled"]
+      && jsondecode(rule.event_pattern).detail.group
+      == [one(one(aws_scheduler_schedule.this[split("__", key)[0]].target).ecs_parameters).group]
+      && one(aws_cloudwatch_event_target.restart[key].ecs_target).group == rule.name
       && jsondecode(rule.event_pattern).detail.clusterArn == ["arn:aws:ecs:eu-west-1:123456789012:cluster/dbt-live"]
     )])
     error_message = "A rule hears of other tasks than those of its schedule, or of its own."
@@ -260,14 +262,14 @@ run "restarts" {
   }
 
   assert {
-    condition     = { for key, rule in aws_cloudwatch_event_rule.restart : key => rule.state if startswith(key, "hourly") || rule.state != "ENABLED" } == { "hourly.held" = "DISABLED", "hourly.killed" = "DISABLED" }
+    condition     = { for key, rule in aws_cloudwatch_event_rule.restart : key => rule.state if startswith(key, "hourly") || rule.state != "ENABLED" } == { "hourly__held" = "DISABLED", "hourly__killed" = "DISABLED" }
     error_message = "What is restarted is not what is enabled."
   }
 
   # The command of the schedule, if it has one, and the settings beside it, whatever the command is.
   assert {
     condition = { for key, target in aws_cloudwatch_event_target.restart : key => jsondecode(target.input) } == {
-      "nightly.killed" = { containerOverrides = [{
+      "nightly__killed" = { containerOverrides = [{
         name = "dbt"
         environment = [
           { name = "DBT_ENTRYPOINT_LEASE_WAIT", value = "1800s" },
@@ -275,10 +277,10 @@ run "restarts" {
           { name = "DBT_ENTRYPOINT_RESUME_WITHIN", value = "7020s" },
         ]
       }] }
-      "nightly.held" = { containerOverrides = [{
+      "nightly__held" = { containerOverrides = [{
         name = "dbt", environment = [{ name = "DBT_ENTRYPOINT_LEASE_WAIT", value = "1800s" }]
       }] }
-      "hourly.killed" = { containerOverrides = [{
+      "hourly__killed" = { containerOverrides = [{
         name    = "dbt"
         command = ["run", "--select", "orders+"]
         environment = [
@@ -287,7 +289,7 @@ run "restarts" {
           { name = "DBT_ENTRYPOINT_RESUME_WITHIN", value = "7020s" },
         ]
       }] }
-      "hourly.held" = { containerOverrides = [{
+      "hourly__held" = { containerOverrides = [{
         name        = "dbt"
         command     = ["run", "--select", "orders+"]
         environment = [{ name = "DBT_ENTRYPOINT_LEASE_WAIT", value = "1800s" }]
@@ -335,7 +337,7 @@ run "restarts_of_short_runs" {
 
   assert {
     condition = (
-      jsondecode(aws_cloudwatch_event_target.restart["nightly.held"].input).containerOverrides[0].environment
+      jsondecode(aws_cloudwatch_event_target.restart["nightly__held"].input).containerOverrides[0].environment
       == [{ name = "DBT_ENTRYPOINT_LEASE_WAIT", value = "30s" }]
     )
     error_message = "A restart waits for the lease until its deadline has passed."
@@ -352,7 +354,7 @@ run "restarts_of_long_runs" {
   }
 
   assert {
-    condition = jsondecode(aws_cloudwatch_event_target.restart["nightly.killed"].input).containerOverrides[0].environment == [
+    condition = jsondecode(aws_cloudwatch_event_target.restart["nightly__killed"].input).containerOverrides[0].environment == [
       { name = "DBT_ENTRYPOINT_RESUME", value = "last" }, { name = "DBT_ENTRYPOINT_RESUME_WITHIN", value = "21600s" },
     ]
     error_message = "A restart finishes a run of long ago, or waits for the lease as nobody has said."
@@ -455,7 +457,7 @@ run "alarms" {
     condition = jsondecode(aws_cloudwatch_event_rule.failed[0].event_pattern).detail == {
       clusterArn = ["arn:aws:ecs:eu-west-1:123456789012:cluster/dbt-live"]
       containers = { exitCode = [{ "anything-but" = [0] }, { exists = false }] }
-      group      = ["family:dbt-shop-live", { prefix = "schedule:dbt-shop-live." }, { prefix = "restart:dbt-shop-live." }]
+      group      = ["family:dbt-shop-live", { prefix = "dbt-shop-live__" }]
       lastStatus = ["STOPPED"]
     }
     error_message = "The alarm listens to ${aws_cloudwatch_event_rule.failed[0].event_pattern}."

@@ -49,13 +49,13 @@ run "schedule_with_a_blank_in_its_name" {
   }
 }
 
-# dbt-shop-dev. and .killed are 20 of the 64 letters that a rule's name may have.
+# dbt-shop-dev__ and __killed are 22 of the 64 letters that a rule's name may have.
 run "schedule_whose_rules_have_too_long_a_name" {
   command         = plan
   expect_failures = [var.schedules]
 
   variables {
-    schedules = { abcdefghijklmnopqrstuvwxyz0123456789abcdefghi = { expression = "rate(1 day)" } }
+    schedules = { abcdefghijklmnopqrstuvwxyz0123456789abcdefg = { expression = "rate(1 day)" } }
   }
 }
 
@@ -63,7 +63,7 @@ run "schedule_without_rules_and_with_a_long_name" {
   command = plan
 
   variables {
-    schedules = { abcdefghijklmnopqrstuvwxyz0123456789abcdefghi = { expression = "rate(1 day)", restart = false } }
+    schedules = { abcdefghijklmnopqrstuvwxyz0123456789abcdefg = { expression = "rate(1 day)", restart = false } }
   }
 
   assert {
@@ -76,12 +76,21 @@ run "schedule_whose_rules_have_the_longest_name" {
   command = plan
 
   variables {
-    schedules = { abcdefghijklmnopqrstuvwxyz0123456789abcdefgh = { expression = "rate(1 day)" } }
+    schedules = { abcdefghijklmnopqrstuvwxyz0123456789abcdef = { expression = "rate(1 day)" } }
   }
 
   assert {
-    condition     = length(aws_cloudwatch_event_rule.restart["abcdefghijklmnopqrstuvwxyz0123456789abcdefgh.killed"].name) == 64
+    condition     = length(aws_cloudwatch_event_rule.restart["abcdefghijklmnopqrstuvwxyz0123456789abcdef__killed"].name) == 64
     error_message = "A name is refused that would fit."
+  }
+}
+
+run "schedule_with_a_dot_in_its_name" {
+  command         = plan
+  expect_failures = [var.schedules]
+
+  variables {
+    schedules = { "every.night" = { expression = "rate(1 day)" } }
   }
 }
 

@@ -15,7 +15,7 @@ from botocore.validate import ParamValidator
 
 STATE, AIRFLOW, SETTINGS = map(pathlib.Path, sys.argv[1:])
 CLUSTER = "arn:aws:ecs:eu-west-1:123456789012:cluster/dbt-live"
-SCHEDULED = "schedule:dbt-shop-live.nightly"
+SCHEDULED = "dbt-shop-live__nightly__scheduled"
 STOP_CODES = [
     None,
     "EssentialContainerExited",
@@ -132,7 +132,7 @@ def check_ends(rules):
                 "held": exit_code == 75 and stop_code not in (None, "UserInitiated"),
             }
             for end, is_wanted in wanted.items():
-                if pattern.matches(rules[f"nightly.{end}"], given) != is_wanted:
+                if pattern.matches(rules[f"nightly__{end}"], given) != is_wanted:
                     wrong[end].append(f"{exit_code}, beside {sidecar}: wanted {is_wanted}")
         for end, of_end in wrong.items():
             report(f"after {stop_code or 'no stop code'}, {end} hears of the right codes", of_end)
@@ -149,10 +149,10 @@ def check_others(rules, targets):
     groups = [one["group"] for target in targets.values() for one in target["ecs_target"]]
     strangers = {
         "a task that a rule has started": [{"group": group} for group in groups],
-        "a task of another schedule": [{"group": "schedule:dbt-shop-live.weekly"}],
+        "a task of another schedule": [{"group": "dbt-shop-live__weekly__scheduled"}],
         "a task of another project": [
-            {"group": "schedule:dbt-shop-live-2.nightly"},
-            {"group": "schedule:dbt-shop.nightly"},
+            {"group": "dbt-shop-live-2__nightly__scheduled"},
+            {"group": "dbt-shop__nightly__scheduled"},
         ],
         "a task that somebody or Airflow has started": [{"group": "family:dbt-shop-live"}],
         "a task of a service": [{"group": "service:dbt-shop-live"}],
@@ -180,14 +180,14 @@ def check_others(rules, targets):
 
 def check_alarm(rule):
     """The alarm still hears of all that fails, whoever has started it."""
-    for group in ("family:dbt-shop-live", SCHEDULED, "restart:dbt-shop-live.nightly"):
+    for group in ("family:dbt-shop-live", SCHEDULED, "dbt-shop-live__nightly__killed"):
         wrong = [
             f"{stop_code}, {exit_code}"
             for stop_code, exit_code in itertools.product(STOP_CODES, EXIT_CODES)
             if pattern.matches(rule, event(stop_code, exit_code, group=group)) != (exit_code != 0)
         ]
         report(f"the alarm hears of failures in the group {group}", wrong)
-    others = ("family:dbt-shop-live-2", "schedule:dbt-shop-live-2.a", "restart:dbt-shop.live.a")
+    others = ("family:dbt-shop-live-2", "dbt-shop-live-2__a__scheduled", "dbt-shop-live_2__a__held")
     report(
         "the alarm hears of no other project",
         [group for group in others if pattern.matches(rule, event(None, 1, group=group))],
@@ -227,7 +227,7 @@ def main():
         if each["type"] == "aws_cloudwatch_event_rule" and each["name"] == "failed":
             alarms[each["values"]["name"]] = json.loads(each["values"]["event_pattern"])
     rules, targets = found.values()
-    wanted = {f"{name}.{end}" for name in ("nightly", "hourly") for end in ("killed", "held")}
+    wanted = {f"{name}__{end}" for name in ("nightly", "hourly") for end in ("killed", "held")}
     report("each schedule that is restarted has both rules", rules.keys() ^ wanted)
     report("each rule has a target", rules.keys() ^ targets.keys())
     patterns = {key: json.loads(rule["event_pattern"]) for key, rule in rules.items()}

@@ -347,19 +347,19 @@ const trusts = [
     action: 'sts:TagSession',
   },
   ...[
-    ['events.amazonaws.com', true, ACCOUNT, 'dbt-shop-live.nightly.killed'],
-    ['events.amazonaws.com', true, ACCOUNT, 'dbt-shop-live.hourly.held'],
+    ['events.amazonaws.com', true, ACCOUNT, 'dbt-shop-live__nightly__killed'],
+    ['events.amazonaws.com', true, ACCOUNT, 'dbt-shop-live__hourly__held'],
     // Not one of the rules for restarts, and not one of another project.
     ['events.amazonaws.com', false, ACCOUNT, 'dbt-shop-live-failed'],
-    ['events.amazonaws.com', false, ACCOUNT, 'dbt-shop-live-2.nightly.killed'],
-    ['events.amazonaws.com', false, '210987654321', 'dbt-shop-live.nightly.killed'],
-    ['scheduler.amazonaws.com', false, ACCOUNT, 'dbt-shop-live.nightly.killed'],
+    ['events.amazonaws.com', false, ACCOUNT, 'dbt-shop-live-2__nightly__killed'],
+    ['events.amazonaws.com', false, '210987654321', 'dbt-shop-live__nightly__killed'],
+    ['scheduler.amazonaws.com', false, ACCOUNT, 'dbt-shop-live__nightly__killed'],
   ].map(([principal, allowed, account, rule]) => trust('DBTSchedulerRole-shop-live', principal, allowed, {
     'aws:SourceAccount': account, 'aws:SourceArn': arn('events', `rule/${rule}`),
   })),
   {
     ...trust('DBTSchedulerRole-shop-live', 'events.amazonaws.com', false, {
-      'aws:SourceAccount': ACCOUNT, 'aws:SourceArn': arn('events', 'rule/dbt-shop-live.nightly.killed'),
+      'aws:SourceAccount': ACCOUNT, 'aws:SourceArn': arn('events', 'rule/dbt-shop-live__nightly__killed'),
     }),
     action: 'sts:TagSession',
   },
@@ -371,11 +371,11 @@ const queue = (principal, allowed, action, rule) => ({
   context: { 'aws:SourceArn': arn('events', `rule/${rule}`) },
 });
 const queues = [
-  queue('events.amazonaws.com', true, 'sqs:SendMessage', 'dbt-shop-live.nightly.killed'),
+  queue('events.amazonaws.com', true, 'sqs:SendMessage', 'dbt-shop-live__nightly__killed'),
   queue('events.amazonaws.com', false, 'sqs:SendMessage', 'dbt-shop-live-failed'),
-  queue('events.amazonaws.com', false, 'sqs:SendMessage', 'dbt-shop-live-2.nightly.killed'),
-  queue('events.amazonaws.com', false, 'sqs:ReceiveMessage', 'dbt-shop-live.nightly.killed'),
-  queue('lambda.amazonaws.com', false, 'sqs:SendMessage', 'dbt-shop-live.nightly.killed'),
+  queue('events.amazonaws.com', false, 'sqs:SendMessage', 'dbt-shop-live-2__nightly__killed'),
+  queue('events.amazonaws.com', false, 'sqs:ReceiveMessage', 'dbt-shop-live__nightly__killed'),
+  queue('lambda.amazonaws.com', false, 'sqs:SendMessage', 'dbt-shop-live__nightly__killed'),
 ];
 
 const object = 'arn:aws:s3:::dbt-documentation-live/shop/index.html';
