@@ -16,6 +16,9 @@ MOST_ROWS = 200
 # dbt's words, which differ between its versions, by what they mean.
 FAILED = {"error", "errored", "fail", "failed", "runtime error", "partial success"}
 BUILT = {"success", "succeeded"}
+# Ours, of nodes of which no end is known.
+NOT_RUN, NOT_ENDED = "not run", "not ended"
+OPEN = (NOT_RUN, NOT_ENDED)
 KINDS = ("model.", "seed.", "snapshot.")
 # Commands that build. `compile` and `docs` call a node a success that they have only rendered.
 BUILD = {"build", "clone", "retry", "run", "seed", "snapshot"}
@@ -62,16 +65,24 @@ def nodes(read: Read, line: dict[str, Any]) -> dict[str, list[Node] | None]:
         # The first is small, and tells also what never ran; a dbt that runs as one process for each
         # step leaves none.
         content = read(f"{folder}/nodes.ndjson")
-        if content is not None:
-            found[folder] = of_events(content)
-            continue
-        results = (read(f"{folder}/{name}.json") for name in ("run_results", "sources"))
-        content = next((it for it in results if it is not None), None) if has_counts else None
-        if content is not None:
-            found[folder] = of_results(content)
-        elif has_counts:
-            found[folder] = None
+        told = None if content is None else of_events(content)
+        # dbt may fall silent, but one that has ended by itself leaves whole results.
+        is_whole = step["status"] in ("success", "warned", "failed", "resumed")
+        is_open = is_whole and any(node.status in OPEN for node in told or [])
+        if has_counts and (told is None or is_open):
+            results = (read(f"{folder}/{name}.json") for name in ("run_results", "sources"))
+            content = next((it for it in results if it is not None), None)
+            left = None if content is None else of_results(content)
+            told = completed(told, left or []) if told else left
+        if has_counts or told is not None:
+            found[folder] = told
     return found
+
+
+def completed(told: list[Node], left: list[Node]) -> list[Node]:
+    """What dbt told of its nodes, and what it has left of those of which it told no end."""
+    ends = {node.id: node for node in left}
+    return [ends.get(node.id, node) if node.status in OPEN else node for node in told]
 
 
 def of_events(content: bytes) -> list[Node]:
@@ -86,9 +97,9 @@ def of_events(content: bytes) -> list[Node]:
             continue
         if event.get("t") == "plan" and isinstance(event.get("ids"), list):
             for one in event["ids"]:
-                found.setdefault(str(one), Node(plain(one), "not run", 0, None, ""))
+                found.setdefault(str(one), Node(plain(one), NOT_RUN, 0, None, ""))
         elif event.get("t") == "start":
-            found[str(event.get("id"))] = Node(plain(event.get("id")), "not ended", 0, None, "")
+            found[str(event.get("id"))] = Node(plain(event.get("id")), NOT_ENDED, 0, None, "")
         elif event.get("t") == "end":
             found[str(event.get("id"))] = Node(
                 plain(event.get("id")),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import json
 import math
 import time
 from datetime import datetime, timedelta, timezone
@@ -30,11 +29,9 @@ from .params import command, params
 from .places import (
     AirflowException,
     AirflowFailException,
-    AirflowNotFoundException,
     AirflowTaskTimeout,
-    BaseHook,
 )
-from .settings import VARIABLE
+from .role import check_role
 
 # A variable of the container, by which a later try knows whether it continues an earlier one.
 ROUND = "AIRFLOW_MAX_TRIES"
@@ -114,7 +111,7 @@ class DbtRun(EcsRunTaskOperator):
         self.arn: str | None = None
 
     def execute(self, context: Any) -> dict[str, Any] | None:
-        self.check_role()
+        check_role(self)
         self.context = context
         ti = context["ti"]
         # A person who clears the task raises the number of its last try, and wants another run;
@@ -189,33 +186,6 @@ class DbtRun(EcsRunTaskOperator):
             )
         given = {name: of_dag[name] for name in rules if name in of_dag} | self.values
         return {name: rules[name].resolve(value) for name, value in given.items()}
-
-    def check_role(self) -> None:
-        """The connection has to assume the role of the settings, or all would be done with whatever
-        rights the worker has.
-        """
-        extra = json.dumps(
-            {
-                key: value
-                for key, value in (("role_arn", self.role_arn), ("region_name", self.region_name))
-                if value
-            }
-        )
-        add = f"airflow connections add {self.aws_conn_id} --conn-type aws --conn-extra '{extra}'"
-        try:
-            role = BaseHook.get_connection(self.aws_conn_id).extra_dejson.get("role_arn")
-        except AirflowNotFoundException:
-            raise AirflowFailException(
-                f"There is no connection {self.aws_conn_id!r}. Remedy: {add}"
-            ) from None
-        if role != self.role_arn:
-            raise AirflowFailException(
-                f"The connection {self.aws_conn_id!r} assumes {role or 'no role'}, "
-                f"and role_arn in the variable {VARIABLE!r} is "
-                f"{self.role_arn or 'null'}: they have to be the same. Remedy: "
-                # What is there is not overwritten.
-                f"airflow connections delete {self.aws_conn_id} && {add}"
-            )
 
     def _try_reattach_task(self, started_by: str) -> None:
         """The provider's look for a container that still runs; then for one that has ended while no

@@ -180,6 +180,8 @@ def details(line: dict[str, Any] | None) -> list[str]:
     said = [f"runner: {line['error']}"] if line.get("error") else []
     steps = [f"{step['name']} ({step['status']})" for step in unhappy_steps(line)]
     said += [f"steps: {', '.join(steps)}"] if steps else []
+    taken_over = resumption(line)
+    said += [taken_over] if taken_over else []
     said += [f"{node['step']}: {node['node']}: {node['message']}" for node in line["failed"]]
     return said + places(line)
 
@@ -199,4 +201,20 @@ def page_of(line: dict[str, Any] | None) -> str | None:
 
 
 def unhappy_steps(line: dict[str, Any]) -> list[dict[str, Any]]:
-    return [step for step in line["steps"] if step["status"] not in ("success", "skipped")]
+    happy = ("success", "skipped", "resumed")
+    return [step for step in line["steps"] if step["status"] not in happy]
+
+
+def resumption(line: dict[str, Any]) -> str | None:
+    """Which run this one finished, and what of it was not run again; or why it finished none. None
+    if it was to finish none.
+    """
+    said = line.get("resumed")
+    earlier, refused = (said.get("from"), said.get("refused")) if isinstance(said, dict) else (0, 0)
+    named = f" from {earlier}" if isinstance(earlier, str) else ""
+    if isinstance(refused, str):
+        return f"not resumed{named}: {refused}"
+    if not named:
+        return None
+    done = [step["name"] for step in line["steps"] if step["status"] == "resumed"]
+    return f"resumed{named}" + (f"; not run again: {', '.join(done)}" if done else "")

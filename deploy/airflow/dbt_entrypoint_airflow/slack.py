@@ -8,7 +8,7 @@ from typing import Any
 
 import requests
 
-from .outcome import details, page_of, unhappy_steps
+from .outcome import details, page_of, resumption, unhappy_steps
 from .places import AirflowNotFoundException, BaseHook
 
 log = logging.getLogger(__name__)
@@ -34,9 +34,11 @@ def slack_text(context: Any, line: dict[str, Any] | None, failed: bool) -> str:
         seconds = sum(step["seconds"] or 0 for step in line["steps"]) if line else 0
         warned = [escape(step["name"]) for step in unhappy_steps(line)] if line else []
         warnings = f" Warnings in: {', '.join(warned)}." if warned else ""
+        taken_over = resumption(line) if line else None
+        taken_over = f" ({escape(taken_over[:500])})" if taken_over else ""
         page = link_to(page_of(line), "Page")
-        done = f":white_check_mark: *{dag}* succeeded in {seconds:.0f} s (`{run}`).{warnings}"
-        return f"{done} {page}".rstrip()
+        done = f":white_check_mark: *{dag}* succeeded in {seconds:.0f} s (`{run}`){taken_over}."
+        return f"{done}{warnings} {page}".rstrip()
     # A traceback is of no use to whom this reaches, and an exception may be long.
     reason = escape(str(context.get("exception") or WORKER_LOST).partition("\n")[0])[:500]
     body = escape("\n".join(details(line)))[:2500]

@@ -87,6 +87,30 @@ def test_the_small_file_comes_first(dbt_ecs):
     assert not [name for name in asked if name[:2] in ("01", "02", "06")]
 
 
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        ("success", {"a": "success", "b": "success", "c": "not run"}),
+        ("resumed", {"a": "success", "b": "success", "c": "not run"}),
+        # dbt 2 that is stopped calls each node an error.
+        ("cancelled", {"a": "success", "b": "not ended", "c": "not run"}),
+    ],
+)
+def test_the_events_do_not_tell_all(dbt_ecs, status, expected):
+    """As where dbt fell silent while it ran, and left its results all the same."""
+    told = [{"t": "plan", "ids": ["a", "b", "c"]}, end("a"), {"t": "start", "id": "b"}]
+    left = [{"unique_id": id, "status": "success"} for id in ("a", "b", "other")]
+    objects = {
+        "01-run/nodes.ndjson": events(*told),
+        "01-run/run_results.json": json.dumps({"results": left}).encode(),
+    }
+    found, _ = read(dbt_ecs, objects, ("run", status, True))
+    assert {node.id: node.status for node in found["01-run"]} == expected
+    del objects["01-run/run_results.json"]
+    found, _ = read(dbt_ecs, objects, ("run", status, True))
+    assert [node.status for node in found["01-run"]] == ["success", "not ended", "not run"]
+
+
 def test_what_is_missing(dbt_ecs):
     """Steps that had nodes leave something. One that was killed may, and `debug` never does."""
     found, _ = read(

@@ -13,7 +13,7 @@ from support.settings import GOOD
 def message(dbt_ecs):
     task = dbt_ecs.build_dag(dbt_ecs.load_settings(json.dumps(GOOD))[0][0]).get_task("dbt")
     with pytest.raises(dbt_ecs.AirflowFailException) as error:
-        task.check_role()
+        dbt_ecs.check_role(task)
     return str(error.value)
 
 

@@ -61,6 +61,45 @@ def test_success_names_warnings(dbt_ecs):
     assert "Warnings in: freshness" in dbt_ecs.slack_text(context(), line, failed=False)
 
 
+EARLIER = "20261121T061442Z-1a2b3c4d"
+
+
+@pytest.mark.parametrize("failed", [True, False])
+@pytest.mark.parametrize(
+    ("resumed", "says"),
+    [
+        (
+            {"from": EARLIER, "refused": None},
+            f"resumed from {EARLIER}; not run again: deps, seed",
+        ),
+        (
+            {"from": EARLIER, "refused": "the project has changed <!here>"},
+            f"not resumed from {EARLIER}: the project has changed &lt;!here&gt;",
+        ),
+        ({"from": None, "refused": "there is no earlier run"}, "not resumed: there is no"),
+        (None, None),
+        ("yes", None),
+        ({}, None),
+        ({"from": 5, "refused": []}, None),
+    ],
+)
+def test_what_was_resumed(dbt_ecs, failed, resumed, says):
+    """And what was not run again, which is neither a warning nor a failure."""
+    is_resumed = isinstance(resumed, dict) and resumed.get("refused") is None
+    done = "resumed" if is_resumed else "success"
+    steps = [{"name": name, "status": done, "seconds": 0.0} for name in ("deps", "seed")]
+    steps.append({"name": "run", "status": "failed" if failed else "success", "seconds": 3.0})
+    line = {**LINE, "resumed": resumed, "steps": steps}
+    text = dbt_ecs.slack_text(context(), line, failed=failed)
+    assert "Warnings" not in text
+    assert "deps (" not in text
+    if says:
+        assert says in text
+    else:
+        assert "esumed" not in text
+    assert "<!" not in text
+
+
 @pytest.mark.parametrize("failed", [True, False])
 def test_the_page_of_the_run_is_a_link(dbt_ecs, failed):
     page = "https://docs.example.com/shop/runs/20261122T061442Z-1a2b3c4d/index.html"
