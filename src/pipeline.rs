@@ -3,7 +3,7 @@
 //!
 //! "dbt failed" is an outcome here and not an error. Never publishes anything.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -62,6 +62,8 @@ pub(crate) struct Stage {
     pub(crate) last_time: LastTime,
     /// The steps, by index, that an earlier attempt has done and that are not run again.
     pub(crate) resumed: BTreeSet<usize>,
+    /// How many nodes of a step, by index, an earlier attempt has done: dbt tells of the others.
+    pub(crate) done_before: BTreeMap<usize, usize>,
 }
 
 impl Stage {
@@ -103,7 +105,11 @@ pub(crate) async fn run(
             _ if step.subcommand() == "deps" => {
                 deps::run(step, stage, engine, heard, shutdown).await
             }
-            _ => run_step(step, stage, engine, heard, shutdown).await,
+            _ => {
+                let done_before = stage.done_before.get(&index).copied();
+                let done_before = done_before.unwrap_or_default();
+                run_step(step, stage, engine, done_before, heard, shutdown).await
+            }
         };
         tokio::select! {
             biased;
@@ -190,10 +196,12 @@ async fn pump_until_end(
     ended
 }
 
+/// `done_before`: how many of its nodes an earlier attempt has done.
 async fn run_step(
     step: &Step,
     stage: &Stage,
     engine: &mut Engine,
+    done_before: usize,
     heard: &mut Heard<'_>,
     shutdown: &mut Shutdown,
 ) -> Outcome {
@@ -225,6 +233,7 @@ async fn run_step(
         words: last_words.clone(),
         format: stage.log_format,
         last_time: &stage.last_time,
+        done_before,
         heard,
     };
     let outcome = run_framed(step, stage, engine, &framing, listening, shutdown).await;

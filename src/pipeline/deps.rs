@@ -67,7 +67,7 @@ pub(super) async fn run(
             return Outcome::skipped(&step.name).lacking(step.on_failure, INTERNAL, what);
         }
     };
-    let outcome = run_step(step, stage, engine, heard, shutdown).await;
+    let outcome = run_step(step, stage, engine, 0, heard, shutdown).await;
     let has_succeeded = outcome.status == Status::Success;
     let settled = kept.map(|kept| {
         if has_succeeded {

@@ -8,6 +8,7 @@ use std::fmt::Write;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use serde::Serialize;
 use tokio::time::{Instant, sleep};
 
 use super::output::LastWords;
@@ -33,6 +34,8 @@ pub(super) struct Listening<'a> {
     pub(super) words: LastWords,
     pub(super) format: LogFormat,
     pub(super) last_time: &'a LastTime,
+    /// How many of the step's nodes an earlier attempt has done.
+    pub(super) done_before: usize,
     pub(super) heard: &'a mut Heard<'a>,
 }
 
@@ -45,7 +48,10 @@ impl Listening<'_> {
         work: impl Future<Output = T>,
     ) -> T {
         tokio::pin!(work);
-        let mut progress = Progress::default();
+        let mut progress = Progress {
+            done_before: self.done_before,
+            ..Progress::default()
+        };
         let mut told = Instant::now();
         loop {
             let is_over = tokio::select! {
@@ -65,21 +71,20 @@ impl Listening<'_> {
                 return done;
             }
             let is_silent = self.words.silence() >= SILENCE && told.elapsed() >= SILENCE;
-            if is_silent && let Some(line) = progress.line(self.last_time, Instant::now()) {
+            if is_silent && let Some(stand) = progress.stand(self.last_time, Instant::now()) {
                 told = Instant::now();
-                self.tell(&progress, &line);
+                self.tell(&stand);
             }
         }
     }
 
-    fn tell(&self, progress: &Progress, line: &str) {
-        let step = self.step;
+    fn tell(&self, stand: &Stand<'_>) {
+        let (step, line) = (self.step, stand.line());
         match self.format {
             LogFormat::Text => tracing::info!("step {step}: {line}"),
             LogFormat::Json => {
-                let (done, total) = (progress.done.len(), progress.total());
-                let running: Vec<&str> = progress.running.keys().map(String::as_str).collect();
-                let running = running.join(" ");
+                let Stand { done, total, .. } = stand;
+                let running = serde_json::to_string(&stand.running).unwrap_or_default();
                 tracing::info!(step, done, total, running, "step {step}: {line}");
             }
         }
@@ -89,6 +94,7 @@ impl Listening<'_> {
 /// How far a step is.
 #[derive(Debug, Default)]
 struct Progress {
+    done_before: usize,
     known: usize,
     told: usize,
     done: BTreeSet<String>,
@@ -127,31 +133,59 @@ impl Progress {
         }
     }
 
-    fn total(&self) -> usize {
-        self.known.max(self.told)
-    }
-
     /// `None` where nothing is known of the nodes.
-    fn line(&self, last_time: &LastTime, now: Instant) -> Option<String> {
-        let total = self.total();
+    fn stand(&self, last_time: &LastTime, now: Instant) -> Option<Stand<'_>> {
+        let total = self.known.max(self.told);
         if total == 0 {
             return None;
         }
-        let mut line = format!("{} of {total} nodes done", self.done.len());
         let mut running: Vec<_> = self.running.iter().collect();
         running.sort_by_key(|(_, run)| run.since);
-        for (index, (id, run)) in running.iter().take(MOST_NAMED).enumerate() {
+        let running = running.into_iter().map(|(id, run)| RunningNode {
+            node: id,
+            seconds: now.duration_since(run.since).as_secs(),
+            last_time: last_time.get().and_then(|known| known.get(id)).copied(),
+        });
+        Some(Stand {
+            done: self.done_before + self.done.len(),
+            total: self.done_before + total,
+            running: running.collect(),
+        })
+    }
+}
+
+/// How far a step is at one moment.
+#[derive(Debug)]
+struct Stand<'a> {
+    done: usize,
+    total: usize,
+    /// The longest first.
+    running: Vec<RunningNode<'a>>,
+}
+
+/// As the log has it in JSON.
+#[derive(Debug, Serialize)]
+struct RunningNode<'a> {
+    node: &'a str,
+    seconds: u64,
+    /// In seconds, too.
+    last_time: Option<f64>,
+}
+
+impl Stand<'_> {
+    fn line(&self) -> String {
+        let mut line = format!("{} of {} nodes done", self.done, self.total);
+        for (index, run) in self.running.iter().take(MOST_NAMED).enumerate() {
             let before = if index == 0 { "; running: " } else { ", " };
-            let seconds = now.duration_since(run.since).as_secs();
-            let _ = write!(line, "{before}{id} for {seconds} s");
-            if let Some(took) = last_time.get().and_then(|known| known.get(*id)) {
+            let _ = write!(line, "{before}{} for {} s", run.node, run.seconds);
+            if let Some(took) = run.last_time {
                 let _ = write!(line, " (last time {took:.0} s)");
             }
         }
-        if running.len() > MOST_NAMED {
-            let _ = write!(line, " and {} more", running.len() - MOST_NAMED);
+        if self.running.len() > MOST_NAMED {
+            let _ = write!(line, " and {} more", self.running.len() - MOST_NAMED);
         }
-        Some(line)
+        line
     }
 }
 
@@ -178,11 +212,14 @@ mod tests {
         let at = |seconds| begin + Duration::from_secs(seconds);
         let mut progress = Progress::default();
         let last_time = LastTime::default();
-        assert_eq!(progress.line(&last_time, at(0)), None);
+        let line = |progress: &Progress, last_time: &LastTime, now| {
+            progress.stand(last_time, now).map(|stand| stand.line())
+        };
+        assert_eq!(line(&progress, &last_time, at(0)), None);
         let ids = ["a", "b", "c", "d"].map(str::to_owned).to_vec();
         progress.hear(&NodeEvent::Plan { ids, total: None }, at(0));
         assert_eq!(
-            progress.line(&last_time, at(1)).unwrap(),
+            line(&progress, &last_time, at(1)).unwrap(),
             "0 of 4 nodes done"
         );
         for (event, seconds) in [
@@ -194,15 +231,21 @@ mod tests {
             progress.hear(&event, at(seconds));
         }
         assert_eq!(
-            progress.line(&last_time, at(65)).unwrap(),
+            line(&progress, &last_time, at(65)).unwrap(),
             "1 of 4 nodes done; running: b for 63 s, c for 61 s"
         );
         last_time
             .set(BTreeMap::from([("b".to_owned(), 41.7)]))
             .unwrap();
         assert_eq!(
-            progress.line(&last_time, at(65)).unwrap(),
+            line(&progress, &last_time, at(65)).unwrap(),
             "1 of 4 nodes done; running: b for 63 s (last time 42 s), c for 61 s"
+        );
+        progress.done_before = 26;
+        let whole = line(&progress, &last_time, at(65)).unwrap();
+        assert!(
+            whole.starts_with("27 of 30 nodes done; running: b "),
+            "{whole}"
         );
     }
 
@@ -233,7 +276,7 @@ mod tests {
         for id in ["a", "b", "c", "d", "e", "f", "g"] {
             progress.hear(&start(id), now);
         }
-        let line = progress.line(&LastTime::default(), now).unwrap();
+        let line = progress.stand(&LastTime::default(), now).unwrap().line();
         assert!(
             line.starts_with("0 of 9 nodes done; running: a for 0 s, "),
             "{line}"

@@ -2,13 +2,19 @@
 //!
 //! Never logs anything itself.
 
+use std::fmt;
 use std::io::{self, Write};
 use std::sync::{Arc, OnceLock};
+use std::time::SystemTime;
 
-use tracing::{Level, Metadata};
+use serde_json::Value;
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::filter::{EnvFilter, FilterExt, filter_fn};
-use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use super::printable;
@@ -35,13 +41,7 @@ pub(super) fn start(
         .with_writer(Redacting(Arc::clone(redactor), Arc::clone(stderr)));
     let layer = match format {
         LogFormat::Text => layer.with_filter(filter).boxed(),
-        LogFormat::Json => layer
-            .json()
-            .flatten_event(true)
-            .with_current_span(false)
-            .with_span_list(false)
-            .with_filter(filter)
-            .boxed(),
+        LogFormat::Json => layer.event_format(Json).with_filter(filter).boxed(),
     };
     // Fails only if there is another subscriber, and there is none.
     let _ = tracing_subscriber::registry().with(layer).try_init();
@@ -52,6 +52,50 @@ pub(super) fn start(
 /// filter can ask for more than their errors.
 fn is_safe(metadata: &Metadata<'_>) -> bool {
     metadata.target().starts_with("dbt_entrypoint") || *metadata.level() == Level::ERROR
+}
+
+/// One object a line.
+struct Json;
+
+impl<S, N> FormatEvent<S, N> for Json
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        _: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let now = humantime::format_rfc3339_micros(SystemTime::now());
+        let level = event.metadata().level();
+        write!(writer, r#"{{"timestamp":"{now}","level":"{level}""#)?;
+        event.record(&mut Members(|name: &str, value: Value| {
+            // It fails as little as a line of memory does.
+            let _ = write!(writer, ",{}:{value}", Value::from(name));
+        }));
+        writeln!(writer, "}}")
+    }
+}
+
+/// Each field of an event with its value.
+struct Members<F>(F);
+
+impl<F: FnMut(&str, Value)> Visit for Members<F> {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        (self.0)(field.name(), format!("{value:?}").into());
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        (self.0)(field.name(), value.into());
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        // `tracing` has no lists: they come as what they are written as.
+        let list = serde_json::from_str(value).ok().filter(Value::is_array);
+        (self.0)(field.name(), list.unwrap_or_else(|| value.into()));
+    }
 }
 
 struct Redacting(Shared, Arc<Stderr>);

@@ -3,7 +3,7 @@
 //! Never ends without the closing line, whatever happens.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -349,6 +349,7 @@ async fn get_ready(
         code_without_docs: ExitCode::PublishFailed.number(),
         last_time: last_time::look_up(destination.as_ref()),
         resumed: BTreeSet::new(),
+        done_before: BTreeMap::new(),
     };
     engine.settle().await;
     lease::hold(lease, plan.lease.as_ref()).await?;
@@ -365,6 +366,7 @@ async fn get_ready(
     };
     let attempt = Box::pin(resume::begin(known)).await?;
     stage.resumed = attempt.resumed_steps().collect();
+    stage.done_before = attempt.done_before();
     Ok(Ready {
         stage,
         workspace,

@@ -3,7 +3,7 @@
 //!
 //! Never decides what is left to do: that is `record`'s. What cannot be read is not resumed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -259,6 +259,16 @@ impl Attempt {
     pub(super) fn resumed_steps(&self) -> impl Iterator<Item = usize> {
         let todo = self.todo.iter().enumerate();
         todo.filter_map(|(index, todo)| matches!(todo, Todo::Nothing).then_some(index))
+    }
+
+    /// How many nodes are done of each step of which a part is done.
+    pub(super) fn done_before(&self) -> BTreeMap<usize, usize> {
+        let todo = self.todo.iter().enumerate();
+        todo.filter_map(|(index, todo)| match todo {
+            Todo::Rest(rest) => Some((index, rest.done)),
+            _ => None,
+        })
+        .collect()
     }
 
     /// What is left of each step of which a part is done.
