@@ -4,6 +4,7 @@
 //! Never fails a run: what cannot be recorded is a warning.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -47,6 +48,9 @@ struct Shared {
     /// By step.
     logs: Mutex<BTreeMap<usize, Kept>>,
     last: LastRun,
+    /// It could not be written. Else the run before stays the last one, though this one has changed
+    /// what that had done.
+    lacks_last: AtomicBool,
     ends: Mutex<StepEnds>,
     folders: Vec<String>,
     /// One at a time, so that no older state replaces a newer one.
@@ -83,6 +87,7 @@ impl Recorder {
             redactor,
             logs: Mutex::default(),
             last: LastRun::new(run_id),
+            lacks_last: AtomicBool::new(false),
             ends: Mutex::new(StepEnds::new(steps.len(), Vec::new())),
             folders: named.map(|(index, step)| folder(index, step)).collect(),
             turn: tokio::sync::Mutex::default(),
@@ -95,6 +100,9 @@ impl Recorder {
                     sleep(BETWEEN).await;
                     for index in 0..shared.folders.len() {
                         shared.send_nodes(index).await;
+                    }
+                    if shared.lacks_last.load(Ordering::Relaxed) {
+                        shared.send_last().await;
                     }
                 }
             })
@@ -274,9 +282,8 @@ impl Shared {
             Some(tenure) => tenure.within(sending).await,
             None => Some(sending.await),
         };
-        if let Some(sent) = sent {
-            self.note(sent);
-        }
+        let is_lacking = sent.is_some_and(|sent| !self.note(sent));
+        self.lacks_last.store(is_lacking, Ordering::Relaxed);
     }
 
     /// Sends what is known of a step's nodes, if that has changed.
