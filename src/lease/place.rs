@@ -13,6 +13,8 @@ use crate::aws::FaultKind;
 
 /// No lease is larger.
 const LARGEST: u64 = 16 << 10;
+/// Of a lease, also of one that was cut off.
+const BEGINNING: &[u8] = b"{\"v\":";
 /// A conflict may come before the object of the other run is there (409).
 const MOST_FINDS: u32 = 2;
 
@@ -130,11 +132,11 @@ impl Place {
     /// Whether what lies there is not to be touched, since the user has named it, and nothing says
     /// that it ever was a lease.
     pub(super) fn has_been_mistaken(&self, stored: Option<&Stored>) -> bool {
-        let is_foreign = |stored: &Stored| {
-            let content = stored.content.as_deref();
-            content.is_none_or(|content| !content.is_empty() && Record::parse(content).is_none())
+        let may_be_ours = |content: &[u8]| {
+            content.is_empty() || content.starts_with(BEGINNING) || Record::parse(content).is_some()
         };
-        self.is_named && stored.is_some_and(is_foreign)
+        let is_ours = |stored: &Stored| stored.content.as_deref().is_some_and(may_be_ours);
+        self.is_named && stored.is_some_and(|stored| !is_ours(stored))
     }
 
     pub(super) async fn renew(

@@ -469,13 +469,15 @@ fn an_object_that_was_never_a_lease_is_left_alone_where_the_user_names_it() {
             .assert_err_has(&["is no lease", &address, "hint: name another object"]);
     }
     assert_eq!(lab.json("data/orders.json"), json!([{"order": 1}]));
-    // Made beforehand for this, as with `touch`.
-    lab.bucket.put("data/orders.json", b"");
-    std::thread::sleep(Duration::from_secs(3));
-    let run = lab
-        .runner()
-        .args(["--lease-ttl", "1s", "--lease", &address]);
-    run.args(["--steps", "deps"]).run().assert_code(0);
+    // Made beforehand for this, as with `touch`, or cut off.
+    for content in [&b""[..], br#"{"v":1,"holder":"oth"#] {
+        lab.bucket.put("data/orders.json", content);
+        std::thread::sleep(Duration::from_secs(3));
+        let run = lab
+            .runner()
+            .args(["--lease-ttl", "1s", "--lease", &address]);
+        run.args(["--steps", "deps"]).run().assert_code(0);
+    }
 }
 
 #[test]
