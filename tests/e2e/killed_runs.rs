@@ -127,23 +127,21 @@ fn strike(running: &Running, kind: Kill) {
     }
 }
 
-/// What a run has left at the destination: of each step the nodes that are known to be done, and
-/// those that it began.
-fn left(place: &Path, run: &str, step: &str) -> (BTreeSet<String>, BTreeSet<String>) {
-    let folder = place.join(format!("runs/{run}/{step}"));
-    let (mut done, mut begun) = (BTreeSet::new(), BTreeSet::new());
+/// Each step with its folder in the ledger, and how many nodes it has.
+const STEPS: [(&str, &str, usize); 2] = [("run", "01-run", MODELS), ("test", "02-test", TESTS)];
+
+/// The nodes of a step that are known to be done by what a run has left at the destination.
+fn done(place: &Path, run: &str, folder: &str) -> BTreeSet<String> {
+    let folder = place.join(format!("runs/{run}/{folder}"));
+    let mut done = succeeded(&folder.join("run_results.json"));
     let lines = fs::read_to_string(folder.join("nodes.ndjson")).unwrap_or_default();
     for line in lines.lines() {
         let event: Value = serde_json::from_str(line).unwrap();
-        let id = event["id"].as_str().unwrap_or_default().to_owned();
-        match event["t"].as_str().unwrap() {
-            "start" => drop(begun.insert(id)),
-            "end" if is_done(&event["status"]) => drop(done.insert(id)),
-            _ => {}
+        if event["t"] == "end" && is_done(&event["status"]) {
+            done.insert(event["id"].as_str().unwrap().to_owned());
         }
     }
-    done.extend(succeeded(&folder.join("run_results.json")));
-    (done, begun)
+    done
 }
 
 fn is_done(status: &Value) -> bool {
@@ -171,7 +169,7 @@ fn last_run(place: &Path) -> Option<String> {
 /// Every node counts once in the last closing line, and has a success in the record of that run.
 fn assert_whole(place: &Path, run: &Finished) {
     run.assert_code(0);
-    for (step, folder, expected) in [("run", "01-run", MODELS), ("test", "02-test", TESTS)] {
+    for (step, folder, expected) in STEPS {
         let nodes = &run.step(step)["nodes"];
         assert_eq!(nodes["success"], expected, "{run}");
         for other in ["error", "warn", "skipped"] {
@@ -196,26 +194,30 @@ fn assert_built(project: &Project) {
     assert_eq!(counted.trim(), MODELS.to_string());
 }
 
-/// Of what an earlier attempt has done, nothing is begun again, unless the log says why.
-fn assert_nothing_twice(before: &BTreeSet<String>, place: &Path, run: &str, said: &str) {
-    // `start` of what is taken over stands in the record as well: what dbt itself has begun is told
-    // by what it printed.
-    let (_, begun) = left(place, run, "01-run");
+/// Of what earlier attempts have done of a step, nothing is begun again, unless the log says why.
+/// dbt itself tells what it begins, with any engine.
+#[track_caller]
+fn assert_nothing_twice(step: &str, before: &BTreeSet<String>, said: &str) {
     let reasons = [
-        "run in full, since",
-        "is run again, so that",
-        "not resuming",
+        format!("step {step}: run in full, since"),
+        format!("step {step}: all its nodes are done, but"),
+        "not resuming".to_owned(),
     ];
     if reasons.iter().any(|reason| said.contains(reason)) {
         return;
     }
+    let begun: BTreeSet<&str> = said
+        .lines()
+        .filter(|line| line.contains(" START "))
+        .flat_map(|line| line.split([' ', '.']))
+        .collect();
+    // Of a test a digest follows the name.
     let again: Vec<_> = before
         .iter()
-        .filter(|id| begun.contains(*id))
         .filter(|id| {
-            let name = id.rsplit('.').next().unwrap();
-            said.lines()
-                .any(|line| line.contains("START") && line.contains(&format!(".{name} ")))
+            id.split('.')
+                .nth(2)
+                .is_some_and(|name| begun.contains(name))
         })
         .collect();
     assert!(again.is_empty(), "{again:?} were run once more\n{said}");
@@ -231,7 +233,7 @@ fn no_node_is_lost_and_none_is_run_twice_whatever_is_killed() {
         let project = project();
         let standin = on_standin().then(Standin::database);
         let place = project.path().join("published");
-        let mut before = BTreeSet::new();
+        let mut before = STEPS.map(|_| BTreeSet::new());
         let mut strikes = 1 + random.below(3);
         loop {
             let kind = KINDS[usize::try_from(random.below(KINDS.len() as u64)).unwrap()];
@@ -243,8 +245,17 @@ fn no_node_is_lost_and_none_is_run_twice_whatever_is_killed() {
                 running.until("the first step", |running| {
                     running.stderr().contains("step run: ")
                 });
+                // At any moment of the run, or when some tests have passed: those are quick.
+                let tests = random.below(2) * random.below(TESTS as u64);
                 let until = Instant::now() + Duration::from_millis(delay);
-                while Instant::now() < until && !running.stderr().contains("step test: success") {
+                let is_due = |running: &Running| match tests {
+                    0 => Instant::now() >= until,
+                    _ => running.stdout().matches(" PASS ").count() as u64 >= tests,
+                };
+                while !is_due(&running)
+                    && !running.stderr().contains("step test: success")
+                    && !running.has_ended()
+                {
                     thread::sleep(Duration::from_millis(5));
                 }
                 strike(&running, kind);
@@ -253,10 +264,11 @@ fn no_node_is_lost_and_none_is_run_twice_whatever_is_killed() {
             let begin = Instant::now();
             let run = running.wait();
             let said = format!("{}{}", run.out(), run.err());
-            let id = last_run(&place);
-            if let Some(id) = &id {
-                assert_nothing_twice(&before, &place, id, &said);
-                before = left(&place, id, "01-run").0;
+            for (before, (step, _, _)) in before.iter().zip(STEPS) {
+                assert_nothing_twice(step, before, &said);
+            }
+            if let Some(id) = last_run(&place) {
+                before = STEPS.map(|(_, folder, _)| done(&place, &id, folder));
             }
             if run.code == Some(0) {
                 assert_whole(&place, &run);
