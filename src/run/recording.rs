@@ -221,11 +221,12 @@ impl Recorder {
         });
     }
 
-    /// Whether dbt has told what a step had selected.
+    /// Whether it is known what a step had selected: dbt has told it, or an earlier attempt has
+    /// left all of its results.
     pub(super) fn has_plan(&self, index: usize) -> bool {
         let logs = self.shared.logs();
         logs.get(&index)
-            .is_some_and(|kept| kept.log.is_told() && kept.log.plan().is_some())
+            .is_some_and(|kept| kept.log.plan().is_some())
     }
 
     /// What is known of a step that has left no results, or not all: its nodes, and those that had
