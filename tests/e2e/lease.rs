@@ -70,8 +70,11 @@ fn a_deployment_holds_it_from_before_step_one_until_everything_is_published() {
         held["task"].as_str().is_some_and(|task| !task.is_empty()),
         "{held}"
     );
-    let since = held["since"].as_str().unwrap();
-    assert_eq!(since.replace(['-', ':'], ""), id[..16], "when it began");
+    let since = held["since"].as_str().unwrap().replace(['-', ':'], "");
+    assert_eq!(since.len(), 16, "{since}");
+    // Each a moment later than the one before, perhaps in another second.
+    let stopped = humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string();
+    assert!(id[..16] <= *since && since <= stopped.replace(['-', ':'], ""));
     assert_free(&lab);
     assert!(lease(&lab)["seq"].as_u64() > held["seq"].as_u64());
     // The order of a whole run.
