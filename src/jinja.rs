@@ -73,6 +73,38 @@ pub(crate) fn render(template: &str, variables: &BTreeMap<OsString, OsString>) -
     }
 }
 
+/// What a template comes from, where only dbt can tell what it comes to: its own text, and the
+/// variables that it names. Of options (`var`) it says nothing. `None` if it may ask for more.
+pub(crate) fn sources(
+    template: &str,
+    variables: &BTreeMap<OsString, OsString>,
+) -> Option<Vec<String>> {
+    let environment = environment();
+    let names = environment
+        .template_from_str(template)
+        .ok()?
+        .undeclared_variables(false);
+    let is_known = |name: &String| ["env_var", "var"].contains(&name.as_str());
+    if !names.iter().all(is_known) {
+        return None;
+    }
+    let mut sources = vec![template.to_owned()];
+    for call in template.split("env_var").skip(1) {
+        let argument = call.trim_start().strip_prefix('(')?.trim_start();
+        let quote = argument
+            .chars()
+            .next()
+            .filter(|c| ['\'', '"'].contains(c))?;
+        let (name, rest) = argument[1..].split_once(quote)?;
+        if !rest.trim_start().starts_with([',', ')']) {
+            return None;
+        }
+        let value = variables.get(OsStr::new(name));
+        sources.push(format!("{name}={value:?}"));
+    }
+    Some(sources)
+}
+
 /// What a template asked for.
 #[derive(Debug, Default)]
 struct Seen {

@@ -96,8 +96,8 @@ impl From<std::process::ExitStatus> for Ending {
 /// terminal from stopping the group, and a Ctrl-C on the terminal from reaching dbt a second time.
 ///
 /// A killed runner stops nobody, and once its lease has run out the next run begins: dbt should be
-/// gone by then. The kernel looks at the thread that has started the program: the main one, which
-/// lives as long as the runner.
+/// gone by then. A script that starts dbt has to hand the signal on. The kernel looks at the thread
+/// that has started the program: the main one, which lives as long as the runner.
 #[expect(
     unsafe_code,
     reason = "what a child does between fork and exec has no safe form"

@@ -258,6 +258,10 @@ impl Node {
         NodeRun {
             id: self.id().to_owned(),
             state,
+            status: match &self.status {
+                Some(word) if NodeState::of(word) == state => word.clone(),
+                _ => state.word().to_owned(),
+            },
             span: self.timing,
             seconds: self.execution_time.unwrap_or_default().max(0.0),
             thread: self.thread_id.clone(),

@@ -31,6 +31,7 @@ fn the_file_has_the_promised_form() {
     let node = |id: &str, seconds| NodeRun {
         id: id.to_owned(),
         state: NodeState::Success,
+        status: String::new(),
         span: None,
         seconds,
         thread: None,

@@ -8,6 +8,7 @@ pub(super) fn node(id: &str, thread: &str, start: f64, end: f64) -> NodeRun {
     NodeRun {
         id: id.to_owned(),
         state: NodeState::Success,
+        status: String::new(),
         span: Some((start, end)),
         seconds: end - start,
         thread: Some(format!("Thread-{thread}")),

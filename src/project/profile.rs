@@ -143,7 +143,8 @@ pub(crate) fn select(
 const SECRET: [&str; 4] = ["pass", "secret", "token", "key"];
 
 /// What the steps' targets come to, without secrets, as texts: of each its profile and name, and
-/// every key with its value. `None` where only dbt can tell. `variables`: without secrets.
+/// every key with its value. Where only dbt can tell which target it is, all of profiles.yml.
+/// `None` where only dbt can tell what a value comes from. `variables`: without secrets.
 pub(crate) fn rendered(
     project_dir: &Path,
     profiles_dir: Option<&Path>,
@@ -152,17 +153,30 @@ pub(crate) fn rendered(
 ) -> Option<Vec<String>> {
     let mut texts = Vec::new();
     for choice in choices(steps, project_dir) {
-        let selection = selected(project_dir, profiles_dir, &choice, variables).ok()?;
-        texts.extend([selection.profile, selection.target]);
-        render_all(&selection.output, variables, &mut texts)?;
+        if let Ok(selection) = selected(project_dir, profiles_dir, &choice, variables) {
+            texts.extend([selection.profile, selection.target]);
+            render_all(&selection.output, variables, &mut texts)?;
+            continue;
+        }
+        for name in ["PROFILE", "TARGET"] {
+            texts.push(format!("{name}={:?}", engine_variable(variables, name)));
+        }
+        let directory = choice.profiles_dir.as_deref().or(profiles_dir);
+        let file = directory.map(|directory| directory.join("profiles.yml"));
+        if let Some(file) = file.filter(|file| file.exists()) {
+            render_all(&read_yaml(&file).ok()?, variables, &mut texts)?;
+        }
     }
     Some(texts)
 }
 
-/// Each key, and what its value comes to; `None` where only dbt can tell.
+/// Each key, and what its value comes to, or comes from.
 fn render_all(node: &Node, variables: &Variables, texts: &mut Vec<String>) -> Option<()> {
     match &node.value {
-        Value::Scalar(scalar) => texts.push(jinja::render(&scalar.text, variables).draft?),
+        Value::Scalar(scalar) => match jinja::render(&scalar.text, variables).draft {
+            Some(text) => texts.push(text),
+            None => texts.extend(jinja::sources(&scalar.text, variables)?),
+        },
         Value::List(items) => {
             for item in items.iter() {
                 render_all(item, variables, texts)?;

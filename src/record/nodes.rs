@@ -218,6 +218,7 @@ impl NodeLog {
             } => Some(NodeRun {
                 id: id.clone(),
                 state: NodeState::of(status),
+                status: status.clone(),
                 span: time(ts).map(|end| (end - s.max(0.0), end)),
                 seconds: s.max(0.0),
                 thread: thread.clone(),
@@ -264,7 +265,7 @@ fn end_of(run: &NodeRun) -> NodeEvent {
             humantime::format_rfc3339_micros(end).to_string()
         }),
         thread: run.thread.clone(),
-        status: run.state.word().to_owned(),
+        status: run.status.clone(),
         s: run.seconds,
         #[expect(clippy::cast_possible_truncation, reason = "dbt told a whole number")]
         rows: run.rows.map(|rows| rows as i64),

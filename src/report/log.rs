@@ -91,6 +91,18 @@ impl<F: FnMut(&str, Value)> Visit for Members<F> {
         (self.0)(field.name(), value.into());
     }
 
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        (self.0)(field.name(), value.into());
+    }
+
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        (self.0)(field.name(), value.into());
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        (self.0)(field.name(), value.into());
+    }
+
     fn record_str(&mut self, field: &Field, value: &str) {
         // `tracing` has no lists: they come as what they are written as.
         let list = serde_json::from_str(value).ok().filter(Value::is_array);

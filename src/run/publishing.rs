@@ -50,8 +50,10 @@ impl Run<'_> {
         code: ExitCode,
     ) -> ExitCode {
         let lease_lost = self.lease_lost();
+        let is_stopped = self.shutdown.requested().is_some();
         let all = async {
-            let (mut errors, ()) = tokio::join!(publisher.finish_ledger(), recorder.finish());
+            let record = recorder.finish(is_stopped);
+            let (mut errors, ()) = tokio::join!(publisher.finish_ledger(), record);
             let mut files = Some(0);
             if due.docs {
                 files = tokio::select! {

@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::artifacts::{Error, Ledger, NodeRun, Results, has_nodes};
 use crate::causes;
@@ -24,6 +24,8 @@ use crate::redact::Redactor;
 
 /// At the destination the record is behind by this and the time of an upload.
 const BETWEEN: Duration = Duration::from_secs(10);
+/// What comes after the record needs time, too: the page and the closing line.
+const AFTER_STOP: Duration = Duration::from_secs(3);
 const NODES: &str = "nodes.ndjson";
 /// How the steps have ended.
 pub(super) const ENDS: &str = "steps.json";
@@ -238,12 +240,28 @@ impl Recorder {
             .unwrap_or_default()
     }
 
-    /// Waits until all is at the destination.
-    pub(super) async fn finish(&mut self) {
+    /// Waits until all is at the destination, or as long as a run that should stop (`is_stopped`)
+    /// has for it.
+    pub(super) async fn finish(&mut self, is_stopped: bool) {
         if let Some(sending) = self.sending.take() {
             sending.abort();
         }
-        while self.uploads.join_next().await.is_some() {}
+        let all = async {
+            while self.uploads.join_next().await.is_some() {}
+            if self.shared.lacks_last.load(Ordering::Relaxed) {
+                self.shared.send_last().await;
+            }
+        };
+        let limit = if is_stopped {
+            AFTER_STOP
+        } else {
+            Duration::MAX
+        };
+        if timeout(limit, all).await.is_err() {
+            tracing::warn!(
+                "the record of this run is incomplete: the destination did not answer in time"
+            );
+        }
     }
 }
 
@@ -274,16 +292,16 @@ impl Shared {
         let Some(ledger) = &self.ledger else {
             return;
         };
-        let _turn = self.turn.lock().await;
         let text = self.last.text();
         // On the heap, since it is large.
         let sending = Box::pin(ledger.share(LAST, &text));
-        // Whoever has taken the lease over is the last run now.
+        // Whoever has taken the lease over is the last run now. One that was renewed meanwhile is
+        // known only by the next attempt.
         let sent = match &self.tenure {
             Some(tenure) => tenure.within(sending).await,
             None => Some(sending.await),
         };
-        let is_lacking = sent.is_some_and(|sent| !self.note(sent));
+        let is_lacking = sent.is_none_or(|sent| !self.note(sent));
         self.lacks_last.store(is_lacking, Ordering::Relaxed);
     }
 

@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
@@ -354,6 +355,39 @@ fn a_run_becomes_the_last_one_as_soon_as_that_can_be_written() {
     let run = running.wait();
     run.assert_code(0);
     assert_eq!(id, json!(run_id(&run)));
+}
+
+/// Else the run before it would be finished, though this one has changed what that had done.
+#[test]
+fn a_run_that_ends_soon_becomes_the_last_one_at_its_end() {
+    let lab = Deployment::with_faults(Fake::new(), |proxy, bucket| {
+        let denied = Fault::s3(403, "AccessDenied", "no");
+        proxy.first(1, &format!("PUT /{bucket}/shop/state/last.json"), denied)
+    });
+    let run = lab.runner().args(["--steps", "deps"]).run();
+    run.assert_code(0);
+    let last = lab.json("shop/state/last.json");
+    assert_eq!(last["run_id"], json!(run_id(&run)), "{run}");
+}
+
+/// The page and the closing line are worth more to whoever has stopped a run.
+#[test]
+fn a_record_that_hangs_does_not_use_up_the_time_of_a_run_that_is_stopped() {
+    let lab = Deployment::with_faults(Fake::new().on("deps", "until-sigint", "2"), |proxy, _| {
+        proxy.on("/shop/state/last.json", Fault::Hold)
+    });
+    let mut running = lab.runner().spawn();
+    running.until("the write that hangs", |_| {
+        lab.proxy.count("/shop/state/last.json") > 0
+            && lab.keys().iter().any(|key| key.ends_with("/steps.json"))
+    });
+    running.signal(Signal::SIGTERM);
+    let run = running.wait();
+    run.assert_code(143);
+    assert!(run.elapsed < Duration::from_secs(20), "{run}");
+    let summary = format!("shop/runs/{}/summary.json", run_id(&run));
+    assert!(lab.keys().contains(&summary), "{run}");
+    lab.proxy.release();
 }
 
 /// Killed between the two, a run would have a step that is done and has left nothing.

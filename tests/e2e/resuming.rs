@@ -462,17 +462,17 @@ fn what_the_runner_cannot_read_may_have_changed() {
         (unread, "", "not all of the project could be read"),
         (
             unrendered,
-            "{{ env_var('WHO').split('.')[0] }}",
-            "only dbt can tell",
-        ),
-        (
-            unrendered,
-            "{{ env_var('WHO') | md5 }}",
-            "only dbt can tell",
-        ),
-        (
-            unrendered,
             "{{ schema_of(env_var('WHO')) }}",
+            "only dbt can tell",
+        ),
+        (
+            unrendered,
+            "{{ env_var('W' ~ 'HO').split('.')[0] }}",
+            "only dbt can tell",
+        ),
+        (
+            unrendered,
+            "{{ run_started_at.strftime('%d') }}",
             "only dbt can tell",
         ),
     ] {
@@ -491,6 +491,40 @@ fn what_the_runner_cannot_read_may_have_changed() {
         assert!(refused.contains(why), "{schema}: {second}");
         assert_eq!(unfinished.calls(), ["run", "run"], "{schema}");
     }
+}
+
+/// Whatever only dbt can render, it comes from what the template names, or from nothing at all.
+#[test]
+fn what_only_dbt_can_render_is_known_by_what_it_comes_from() {
+    for (schema, other_refused) in [
+        ("{{ env_var('WHO').split('.')[0] }}", true),
+        ("{{ env_var( 'WHO' ) | title }}", true),
+        ("{{ env_var('WHO', 'x').split('.') | length }}", true),
+        ("{{ var('schema', 'public') }}", false),
+        ("{{ 1.5 | float }}", false),
+    ] {
+        let unfinished = Unfinished::new();
+        let profile = unfinished.scene.project.read("profiles.yml");
+        let profile = profile.replace("{{ env_var('DBT_REDSHIFT_SCHEMA') }}", schema);
+        unfinished.scene.project.write("profiles.yml", profile);
+        let run = |who: &str, resume: &[&str]| {
+            let runner = unfinished.runner().env("WHO", who).args(resume.to_vec());
+            runner.run().closing()["resumed"]["refused"].clone()
+        };
+        run("alice.a", &[]);
+        let resume = ["--resume", "last"];
+        if other_refused {
+            let refused = run("bob.b", &resume).to_string();
+            assert!(refused.contains("has changed"), "{schema}: {refused}");
+        } else {
+            assert_eq!(run("alice.a", &resume), Value::Null, "{schema}");
+        }
+    }
+    let unfinished = Unfinished::new();
+    fs::remove_file(unfinished.scene.project.path().join("profiles.yml")).unwrap();
+    unfinished.runner().run().assert_code(1);
+    let run = unfinished.resume("last");
+    assert_eq!(run.closing()["resumed"]["refused"], Value::Null, "{run}");
 }
 
 #[test]

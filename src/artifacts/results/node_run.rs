@@ -60,6 +60,8 @@ impl NodeState {
 pub(crate) struct NodeRun {
     pub(crate) id: String,
     pub(crate) state: NodeState,
+    /// The same as dbt writes it.
+    pub(crate) status: String,
     /// From its start to its end, in seconds since 1970 by the clock of dbt's host.
     pub(crate) span: Option<(f64, f64)>,
     /// By a clock that is never set.

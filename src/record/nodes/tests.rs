@@ -77,9 +77,10 @@ fn no_part_of_a_secret_is_left_where_a_message_is_cut() {
 fn results_stand_in_for_ends_that_nobody_told() {
     let plan = json!({"t": "plan", "ids": ["bad", "begun", "told", "never", "skipped"]});
     let mut log = log(&[plan, start("begun"), start("told"), end("told", "pass")]);
-    let run = |id: &str, state| NodeRun {
+    let run = |id: &str, status: &str| NodeRun {
         id: id.to_owned(),
-        state,
+        state: NodeState::of(status),
+        status: status.to_owned(),
         span: Some((1.0, 3.5)),
         seconds: 2.5,
         thread: Some("Thread-1".to_owned()),
@@ -90,11 +91,11 @@ fn results_stand_in_for_ends_that_nobody_told() {
         fails_after: None,
     };
     let runs = [
-        run("begun", NodeState::Success),
-        run("told", NodeState::Success),
-        run("bad", NodeState::Error),
-        run("skipped", NodeState::Skipped),
-        run("not selected", NodeState::Success),
+        run("begun", "pass"),
+        run("told", "pass"),
+        run("bad", "runtime error"),
+        run("skipped", "skipped"),
+        run("not selected", "success"),
     ];
     log.complete_ends(&runs, &Redactor::default());
     let text = log.text().unwrap();
@@ -108,7 +109,7 @@ fn results_stand_in_for_ends_that_nobody_told() {
     };
     assert_eq!(
         ends,
-        [end("begun", "success"), end("bad", "error")],
+        [end("begun", "pass"), end("bad", "runtime error")],
         "{text}"
     );
     let running = log.running();
