@@ -338,23 +338,27 @@ fn what_a_step_had_selected_stays_known_though_the_next_attempt_is_stopped_or_ki
 /// Else a later run would go on with the run before, whose nodes this one has built anew.
 #[test]
 fn a_run_becomes_the_last_one_as_soon_as_that_can_be_written() {
-    let fake = Fake::new()
-        .on("test", "ready", "")
-        .on("test", "wait-for", "go");
-    let lab = Deployment::with_faults(fake, |proxy, bucket| {
-        let denied = Fault::s3(403, "AccessDenied", "no");
-        proxy.first(1, &format!("PUT /{bucket}/shop/state/last.json"), denied)
-    });
-    let mut running = lab.runner().spawn();
-    running.until("a step", |_| lab.scene.fake.is_ready("test"));
-    let last = "shop/state/last.json".to_owned();
-    assert!(!lab.keys().contains(&last));
-    running.until("the second time", |_| lab.keys().contains(&last));
-    let id = lab.json(&last)["run_id"].clone();
-    fs::write(lab.scene.fake.path().join("go"), "").unwrap();
-    let run = running.wait();
-    run.assert_code(0);
-    assert_eq!(id, json!(run_id(&run)));
+    let denied = Fault::s3(403, "AccessDenied", "no");
+    // One without an answer is given up when the lease would have ended, had it not been renewed.
+    for (fault, ttl) in [(denied, "90s"), (Fault::Hold, "3s")] {
+        let fake = Fake::new()
+            .on("test", "ready", "")
+            .on("test", "wait-for", "go");
+        let lab = Deployment::with_faults(fake, |proxy, bucket| {
+            proxy.first(1, &format!("PUT /{bucket}/shop/state/last.json"), fault)
+        });
+        let mut running = lab.runner().args(["--lease-ttl", ttl]).spawn();
+        running.until("a step", |_| lab.scene.fake.is_ready("test"));
+        let last = "shop/state/last.json".to_owned();
+        assert!(!lab.keys().contains(&last));
+        running.until("the second time", |_| lab.keys().contains(&last));
+        let id = lab.json(&last)["run_id"].clone();
+        fs::write(lab.scene.fake.path().join("go"), "").unwrap();
+        lab.proxy.release();
+        let run = running.wait();
+        run.assert_code(0);
+        assert_eq!(id, json!(run_id(&run)));
+    }
 }
 
 /// Else the run before it would be finished, though this one has changed what that had done.
